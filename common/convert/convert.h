@@ -1,0 +1,49 @@
+// Between the domain's types and the API's messages, both ways. No policy: validation is the request handler's.
+// Thread rule: pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "common/domain/activity.h"
+#include "common/domain/attempt.h"
+#include "common/domain/task_spec.h"
+#include "common/domain/task_state.h"
+#include "common/domain/worker.h"
+#include "muster/v1/cluster.pb.h"
+#include "muster/v1/task.pb.h"
+#include "muster/v1/worker_service.pb.h"
+
+namespace muster::convert {
+
+void ToProto(absl::Time from, google::protobuf::Timestamp* to);
+absl::Time FromProto(const google::protobuf::Timestamp& from);
+void ToProto(absl::Duration from, google::protobuf::Duration* to);
+absl::Duration FromProto(const google::protobuf::Duration& from);
+
+// The domain's part of an accepted specification. `payload` is message.SerializeAsString(). Unset fields get their
+// defaults; nothing is checked.
+TaskSpecPtr MakeTaskSpec(const v1::TaskSpec& message, std::string payload);
+
+v1::TaskState ToProto(TaskState state);
+TaskState FromProto(v1::TaskState state);
+void ToProto(const AttemptEnd& from, v1::AttemptEnd* to);
+AttemptEnd FromProto(const v1::AttemptEnd& from);
+void ToProto(const RetainedOutput& from, v1::RetainedOutput* to, v1::OutputSummary* summary);
+AttemptReportPtr FromProto(v1::AttemptResult* from);  // takes the output bytes
+void ToProto(const AttemptReport& from, v1::AttemptResult* to);
+void ToProto(AttemptKey from, v1::AttemptKey* to);
+AttemptKey FromProto(const v1::AttemptKey& from);
+
+void ToProto(const WorkerOffer& from, v1::WorkerOffer* to);
+WorkerOffer FromProto(const v1::WorkerOffer& from);
+void ToProto(const WorkerLoad& from, v1::WorkerLoad* to);
+WorkerLoad FromProto(const v1::WorkerLoad& from);
+void ToProto(const WorkerView& from, v1::Worker* to);
+void ToProto(const activity::Record& from, v1::ActivityRecord* to);  // commit and index are the store's
+activity::Record FromProto(const v1::ActivityRecord& from);
+
+std::string IncarnationText(Incarnation incarnation);  // 16 hexadecimal digits
+
+}  // namespace muster::convert

@@ -1,0 +1,140 @@
+// The cluster's whole behaviour, without a socket, a thread, a file or a clock: events in, effects out.
+//
+//   ClusterCore core(config, recovered);
+//   core.Start(now, &effects);                 // once: what recovery itself causes
+//   for (event : mailbox) core.Apply(std::move(event), now, &effects);
+//   core.Turn(now, &effects);                  // what has come due, then one scheduling round
+//   store.Commit(effects.transaction); release(effects.effects);
+//
+// It composes the tables (tasks, registry) and the policies (scheduler, balancer). `now` never goes back within a
+// run. Deterministic: the same events at the same times give the same effects; chance comes from config.seed.
+//
+// Thread rule: one thread, the master's loop. Errors: bad input is answered with a refusal in an effect; a broken
+// invariant crashes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/domain/ids.h"
+#include "common/domain/task_state.h"
+#include "common/domain/worker.h"
+#include "master/core/effects.h"
+#include "master/core/events.h"
+#include "master/core/transaction.h"
+
+namespace muster::core {
+
+enum class BalancerKind : uint8_t { kRoundRobin, kWeighted, kLeastLoaded };
+
+struct CoreConfig {
+  std::string version;
+  BalancerKind balancer = BalancerKind::kLeastLoaded;
+  absl::Duration heartbeat = absl::Seconds(2);
+  absl::Duration lost_after = absl::Seconds(30);
+  absl::Duration self_fence = absl::Seconds(20);
+  absl::Duration kill_grace = absl::Seconds(5);
+  absl::Duration fence_margin = absl::Seconds(3);
+  absl::Duration shutdown_lease = absl::Seconds(120);
+  absl::Duration aging_interval = absl::Seconds(60);
+  absl::Duration unknown_timeout = absl::Minutes(15);
+  absl::Duration session_retry = absl::Milliseconds(200);  // doubling to 16 times that
+  uint64_t max_queued = 1'000'000;
+  int64_t max_queued_bytes = int64_t{2} << 30;
+  uint32_t max_workers = 20'000;
+  uint32_t prefetch_limit = 256;
+  absl::Duration prefetch_horizon = absl::Milliseconds(20);
+  absl::Duration prefetch_median = absl::Milliseconds(50);
+  std::vector<std::string> known_executors = {"command", "noop"};  // accepted before any worker offered them
+  uint64_t seed = 1;
+};
+
+// One open task as readers see it.
+struct OpenTaskView {
+  TaskId id;
+  StateData state;
+  std::string reason;  // in words, made for this view
+  TaskSpecPtr spec;
+  TaskId batch;
+  uint64_t batch_index = 0;
+  const std::vector<std::string>* arguments = nullptr;  // valid while the view's turn lasts
+  TaskId retry_of;
+  absl::Time created;
+  bool cancel_requested = false;
+  std::string cancel_reason;
+  std::string worker;                                    // name, of the current attempt
+  absl::Time dispatched = absl::InfinitePast();          // of the current attempt
+  absl::Time started = absl::InfinitePast();
+};
+
+struct QueueView {
+  std::string name;
+  uint64_t queued = 0;
+  uint64_t running = 0;
+  absl::Duration oldest_wait;
+};
+
+// Since start unless said otherwise; for /metrics and the summary.
+struct CoreCounters {
+  uint64_t accepted = 0;
+  uint64_t dispatched = 0;
+  uint64_t ended_by_state[16] = {};  // by TaskState
+  uint64_t retries = 0;
+  uint64_t worker_losses = 0;
+  uint64_t stale_reports = 0;
+  uint64_t refused_submits = 0;
+  uint64_t prefetched = 0;
+  uint64_t recalled = 0;
+  uint64_t open_by_state[16] = {};   // now
+  uint64_t queued_bytes = 0;         // now
+};
+
+class ClusterCore {
+ public:
+  ClusterCore(CoreConfig config, RecoveredState recovered);
+  ~ClusterCore();
+  ClusterCore(const ClusterCore&) = delete;
+  ClusterCore& operator=(const ClusterCore&) = delete;
+
+  // Before anything else.
+  void Start(absl::Time now, Effects* effects);
+  void Apply(Event event, absl::Time now, Effects* effects);
+  void Turn(absl::Time now, Effects* effects);
+
+  // When Turn must be called at the latest though no event comes.
+  absl::Time NextDue() const;
+
+  // --- Reads, between turns: they see what is durable.
+  std::optional<OpenTaskView> FindTask(TaskId id) const;
+  bool IsOpen(TaskId id) const;
+  // Up to `limit` open ids below `before`, newest first.
+  std::vector<TaskId> OpenTasks(TaskId before, size_t limit) const;
+  std::vector<TaskId> OpenTasksIn(TaskRange range, size_t limit) const;
+  uint64_t CountOpenIn(TaskRange range, uint64_t by_state[16]) const;
+  std::vector<TaskId> OpenTasksNamed(std::string_view name) const;  // newest first
+  std::vector<WorkerView> Workers() const;                           // by name
+  std::optional<WorkerView> FindWorker(std::string_view name) const;
+  std::optional<WorkerView> FindWorker(WorkerId id) const;
+  uint32_t AttemptsOn(WorkerId id) const;  // dispatched or running there
+  std::vector<QueueView> Queues(absl::Time now) const;
+  const CoreCounters& counters() const;
+  bool admission_open() const;
+  const CoreConfig& config() const;
+  const std::string& cluster_id() const;
+  Epoch epoch() const;
+
+  // Recomputes every agreement between the tables; crashes where one does not hold. For tests.
+  void CheckInvariants() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace muster::core

@@ -1,0 +1,151 @@
+// What can happen to the cluster. The request handler, the dispatcher and the registry service make events; the loop
+// hands them to ClusterCore::Apply one after the other.
+//
+// Thread rule: values, moved through the mailbox.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/base/digest.h"
+#include "common/domain/attempt.h"
+#include "common/domain/ids.h"
+#include "common/domain/task_spec.h"
+#include "common/domain/worker.h"
+
+namespace muster::core {
+
+// A call's own id and the digest of its content, for idempotence. Empty id: none.
+struct RequestKey {
+  std::string owner;
+  std::string id;
+  Digest digest{};
+};
+
+struct NewTask {
+  TaskSpecPtr spec;
+  TaskId retry_of;
+};
+
+// Validated, authorized, not found under its request id in the store. All of it is accepted or none.
+// Answered by SubmitAnswer.
+struct SubmitTasks {
+  CallId call;
+  RequestKey request;
+  std::vector<NewTask> tasks;  // single tasks, or empty for a batch
+  // A batch, or more rows for one.
+  TaskSpecPtr batch_spec;
+  ArgumentRowsPtr batch_rows;
+  TaskId extend_batch;        // 0: a new batch
+  uint64_t extend_from = 0;   // tasks that it has already (from the store)
+};
+
+// Selectors are resolved to ids before. Answered by CancelAnswer.
+struct CancelTasks {
+  CallId call;
+  std::vector<TaskRange> tasks;
+  std::string by;
+  std::string reason;
+};
+
+struct WorkerJoin {
+  CallId call;  // answered by JoinAnswer
+  std::string name;
+  Incarnation incarnation;
+  std::string address;
+  std::string version;
+  WorkerOffer offer;
+  WorkerLoad load;
+  bool draining = false;
+};
+
+struct WorkerHeartbeat {
+  CallId call;  // answered by HeartbeatAnswer
+  std::string name;
+  Incarnation incarnation;
+  WorkerLoad load;
+  std::optional<WorkerOffer> offer;
+  bool draining = false;
+};
+
+struct HeldAttempt {
+  AttemptKey key;
+  enum class Phase : uint8_t { kAccepted, kRunning, kFinished } phase;
+};
+
+// The worker's Hello on the session that the core asked for with OpenSession.
+struct SessionOpened {
+  WorkerId worker;
+  SessionNumber session;
+  Incarnation incarnation;
+  std::vector<HeldAttempt> held;
+};
+
+// The stream ended, or never came to be. The core asks for a new one after a delay while the worker heartbeats.
+struct SessionClosed {
+  WorkerId worker;
+  SessionNumber session;
+  std::string reason;
+};
+
+struct AttemptStartedReport {
+  AttemptKey key;
+  absl::Time time;
+};
+struct AttemptRefusal {
+  AttemptKey key;
+  std::string reason;
+};
+
+// What one message of a session said, in this order: started, then results, given back, refused.
+struct WorkerReports {
+  WorkerId worker;
+  SessionNumber session;
+  std::vector<AttemptStartedReport> started;
+  std::vector<AttemptReportPtr> results;
+  std::vector<AttemptKey> given_back;
+  std::vector<AttemptRefusal> refused;
+};
+
+// Answered by WorkerAnswer.
+struct UpdateWorker {
+  CallId call;
+  std::string name;
+  std::optional<uint32_t> weight;
+};
+struct DrainWorker {
+  CallId call;
+  std::string name;
+  absl::Duration deadline = absl::InfiniteDuration();
+  std::string reason;
+};
+struct ResumeWorker {
+  CallId call;
+  std::string name;
+};
+
+// No more submits; `reason` is for people. Undone only by a restart.
+struct StopAdmission {
+  std::string reason;
+};
+
+// The master is about to end: extends leases, writes the clean-end record, tells watchers. Effects end with Stopped.
+struct StopMaster {
+  std::string reason;
+};
+
+// Refusals made at the edge, for the activity log.
+struct NoteRefusals {
+  std::string cause;
+  std::string by;
+  int64_t count = 0;
+};
+
+using Event = std::variant<SubmitTasks, CancelTasks, WorkerJoin, WorkerHeartbeat, SessionOpened, SessionClosed,
+                           WorkerReports, UpdateWorker, DrainWorker, ResumeWorker, StopAdmission, StopMaster,
+                           NoteRefusals>;
+
+}  // namespace muster::core

@@ -1,0 +1,146 @@
+// What one turn of the loop makes durable: rows that are only ever added, committed together or not at all.
+//
+// The core fills it, the store writes it. Recovery reads the same rows back (store/store.h, RecoveredState).
+// Thread rule: a value, moved from the core to the store.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/base/digest.h"
+#include "common/domain/activity.h"
+#include "common/domain/attempt.h"
+#include "common/domain/ids.h"
+#include "common/domain/task_spec.h"
+#include "common/domain/task_state.h"
+
+namespace muster::core {
+
+// One per accepted specification: a task, or a batch (part) whose tasks are the ids first .. first+count-1.
+// A batch takes one id for itself: its first part has `batch` = its id and first task = batch + 1.
+struct SpecificationRow {
+  TaskId first;
+  uint64_t count = 1;
+  TaskId batch;             // 0: a single task
+  uint64_t first_index = 0;  // 1-based place of `first` in the batch
+  TaskSpecPtr spec;
+  ArgumentRowsPtr rows;     // null, or `count` rows
+  absl::Time created;
+  TaskId retry_of;
+};
+
+// One per dispatch; durable before the assignment is sent.
+struct AttemptRow {
+  AttemptKey key;
+  std::string worker;
+  Incarnation incarnation;
+  absl::Time dispatched;
+};
+
+// How an attempt ended that was not the task's last, and what it used up.
+struct AttemptEndRow {
+  AttemptKey key;
+  AttemptReportPtr report;       // null when nothing was reported (given back, lost)
+  EndReason reason = EndReason::kNone;
+  bool used_attempt = false;     // counts against max_attempts
+  bool used_worker_loss = false; // counts against max_worker_losses
+  absl::Time ended;
+  absl::Time retry_at = absl::InfinitePast();  // PENDING until then; past: QUEUED again
+  std::string message;
+};
+
+// A task's end. Written once.
+struct OutcomeRow {
+  TaskId task;
+  TaskState state = TaskState::kNone;
+  AttemptNumber attempt;    // 0: none
+  AttemptReportPtr report;  // null when nothing was reported
+  EndReason reason = EndReason::kNone;
+  std::string message;
+  absl::Time ended;
+};
+
+// UNKNOWN begins: HOLD, and the worker is lost.
+struct UnknownRow {
+  AttemptKey key;
+  absl::Time give_up;
+};
+
+// One per call that carries a request id. The answer can be made again from it.
+struct RequestRow {
+  std::string owner;
+  std::string request_id;
+  Digest digest{};
+  std::vector<TaskRange> tasks;
+  TaskId batch;
+  absl::Time time;
+};
+
+// A cancel that is wished for and may not be confirmed yet.
+struct CancelRow {
+  TaskRange tasks;
+  std::string by;
+  std::string reason;
+  absl::Time time;
+};
+
+// What people set on a worker; survives restarts of both sides. The newest row of a name holds.
+struct WorkerSettingRow {
+  std::string name;
+  uint32_t weight = 0;  // 0: the default
+  bool draining = false;
+  std::string reason;
+};
+
+// A report that came too late, kept with its attempt.
+struct NoteRow {
+  AttemptKey key;
+  std::string note;
+  absl::Time time;
+};
+
+struct Transaction {
+  std::vector<SpecificationRow> specifications;
+  std::vector<AttemptRow> attempts;
+  std::vector<AttemptEndRow> attempt_ends;
+  std::vector<OutcomeRow> outcomes;
+  std::vector<UnknownRow> unknowns;
+  std::vector<RequestRow> requests;
+  std::vector<CancelRow> cancels;
+  std::vector<WorkerSettingRow> worker_settings;
+  std::vector<NoteRow> notes;
+  std::vector<activity::Record> activity;
+  bool clean_end = false;  // the master's last words
+
+  // Activity alone does not make a commit of its own worth a sync: it may ride with the next (see MasterLoop).
+  bool NeedsSync() const {
+    return !specifications.empty() || !attempts.empty() || !attempt_ends.empty() || !outcomes.empty() ||
+           !unknowns.empty() || !requests.empty() || !cancels.empty() || !worker_settings.empty() ||
+           !notes.empty() || clean_end;
+  }
+  bool Empty() const { return !NeedsSync() && activity.empty(); }
+};
+
+// Everything about one open task, as the store knows it at start.
+struct RecoveredTask {
+  TaskId id;
+  std::vector<AttemptRow> attempts;          // by number
+  std::vector<AttemptEndRow> attempt_ends;   // by number
+  std::optional<UnknownRow> unknown;
+  std::optional<CancelRow> cancel;
+};
+
+struct RecoveredState {
+  std::string cluster_id;
+  Epoch epoch;             // already raised and durable
+  CommitNumber last_commit;
+  TaskId next_id{1};       // the first id never given out
+  bool last_end_clean = true;
+  std::vector<SpecificationRow> specifications;  // every one that has an open task
+  std::vector<RecoveredTask> tasks;              // every open task, by id
+  std::vector<WorkerSettingRow> worker_settings;
+};
+
+}  // namespace muster::core

@@ -1,0 +1,91 @@
+// Durability: one interface, rows that are only added, everything of a turn in one transaction.
+//
+// Commit is called by the master's loop alone and returns when the transaction is on stable storage. Reads come from
+// any thread and see whole commits only. Ownership: the store keeps nothing of what it is given after a call.
+// Errors: a failed Commit or sync is fatal for the caller (semantics: the master exits and names the file), except
+// RESOURCE_EXHAUSTED: the disk is full, nothing was written, and the caller may try again.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/domain/ids.h"
+#include "master/core/transaction.h"
+
+namespace muster::store {
+
+// A task as the store has it. What is open has no outcome; its exact state is the core's to tell.
+struct StoredTask {
+  TaskId id;
+  core::SpecificationRow specification;  // its own or its batch part's
+  uint64_t batch_index = 0;              // 0: a single task
+  std::vector<core::AttemptRow> attempts;
+  std::vector<core::AttemptEndRow> attempt_ends;
+  std::vector<core::NoteRow> notes;
+  std::optional<core::CancelRow> cancel;
+  std::optional<core::OutcomeRow> outcome;  // without output unless asked for
+  CommitNumber commit;                       // of its newest row
+};
+
+struct StoredBatch {
+  TaskId id;
+  std::vector<core::SpecificationRow> parts;  // rows included, in order
+  uint64_t task_count = 0;
+  std::vector<std::pair<TaskState, uint64_t>> ended;  // finished tasks by state
+  int exit_code = 0;  // the highest of the ended tasks
+};
+
+struct ActivityEntry {
+  CommitNumber commit;
+  uint32_t index = 0;
+  activity::Record record;
+};
+
+// What a list asks for; empty members match everything.
+struct TaskQuery {
+  TaskId before;  // ids below this; 0: from the newest
+  size_t limit = 100;
+  std::vector<TaskRange> ranges;
+  std::vector<TaskState> finished_states;
+  bool include_open = true;
+  bool include_finished = false;
+  std::string queue;
+  std::string owner;
+  std::vector<std::pair<std::string, std::string>> labels;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Once, before anything else: raises the epoch durably and reads what is open. `now` is calendar time.
+  virtual absl::StatusOr<core::RecoveredState> LoadOpen(absl::Time now) = 0;
+
+  // Durable when it returns OK; the number is one more than the last.
+  virtual absl::StatusOr<CommitNumber> Commit(const core::Transaction& transaction) = 0;
+
+  // --- Reads, from any thread.
+  virtual absl::StatusOr<std::optional<StoredTask>> FindTask(TaskId id) = 0;
+  virtual absl::StatusOr<std::vector<StoredTask>> ListTasks(const TaskQuery& query) = 0;
+  virtual absl::StatusOr<std::optional<StoredBatch>> FindBatch(TaskId id) = 0;
+  // The batch's id ranges alone, without rows.
+  virtual absl::StatusOr<std::vector<TaskRange>> BatchRanges(TaskId id) = 0;
+  // Newest first.
+  virtual absl::StatusOr<std::vector<TaskId>> FindByName(std::string_view name, size_t limit) = 0;
+  virtual absl::StatusOr<std::optional<core::RequestRow>> FindRequest(std::string_view owner,
+                                                                      std::string_view request_id) = 0;
+  // With the retained output; null when the attempt reported nothing or its output is past retention.
+  virtual absl::StatusOr<AttemptReportPtr> FindReport(AttemptKey key) = 0;
+  virtual absl::StatusOr<std::vector<ActivityEntry>> ReadActivity(CommitNumber after, absl::Time since,
+                                                                  size_t limit) = 0;
+  virtual CommitNumber last_commit() const = 0;
+};
+
+}  // namespace muster::store
