@@ -1,6 +1,23 @@
 // What one turn of the loop makes durable: rows that are only ever added, committed together or not at all.
 //
 // The core fills it, the store writes it. Recovery reads the same rows back (store/store.h, RecoveredState).
+// tests/support/memory_store.h folds transactions into a RecoveredState: it is the meaning below in code.
+//
+// What the rows of one task mean (in the order of their commits; within a commit, in the order of the vectors):
+//  - The task exists when a SpecificationRow covers its id, and is open while no OutcomeRow names it. Neither comes
+//    twice. A task may be accepted and dispatched, or accepted and ended, by one transaction.
+//  - Attempts have rising numbers. The task's current attempt is its highest AttemptRow, if no AttemptEndRow names it;
+//    every lower attempt has exactly one AttemptEndRow. An attempt that ended with the task has no AttemptEndRow: its
+//    end is in the OutcomeRow (whose `attempt` may also be one that ended before, when nothing was current).
+//  - With a current attempt the task is DISPATCHED (or RUNNING; the difference is not stored), or UNKNOWN when an
+//    UnknownRow names that attempt. UnknownRows of other attempts mean nothing any more.
+//  - Without one it is PENDING until `retry_at` of the highest attempt's end, or QUEUED when that is past; before the
+//    first attempt, PENDING until its specification's start_time, or QUEUED.
+//  - Budgets used up: how many AttemptEndRows have used_attempt, and how many used_worker_loss.
+//  - A CancelRow holds for every task of its range that was open when it was committed. It is written also when the
+//    tasks end by the same transaction (so that a reader sees who wished it). A range never reaches past ids given out.
+//    When several cover a task, the first one counts.
+//  - next_id is one more than the highest id that a SpecificationRow gave out: first + count - 1, of any task.
 // Thread rule: a value, moved from the core to the store.
 #pragma once
 
@@ -19,7 +36,8 @@
 namespace muster::core {
 
 // One per accepted specification: a task, or a batch (part) whose tasks are the ids first .. first+count-1.
-// A batch takes one id for itself: its first part has `batch` = its id and first task = batch + 1.
+// A batch takes one id S for itself: its first part has batch = S, first = S + 1, first_index = 1. A later part of it
+// has batch = S, first = any later id (it takes no id but its tasks'), first_index = tasks before it + 1.
 struct SpecificationRow {
   TaskId first;
   uint64_t count = 1;
@@ -39,7 +57,8 @@ struct AttemptRow {
   absl::Time dispatched;
 };
 
-// How an attempt ended that was not the task's last, and what it used up.
+// How an attempt ended that was not the task's last, and what it used up. An attempt that never started (refused, given
+// back, missing in a Hello) ends so too: reason kRejected or kPreempted or kLost, nothing used.
 struct AttemptEndRow {
   AttemptKey key;
   AttemptReportPtr report;       // null when nothing was reported (given back, lost)
@@ -62,7 +81,7 @@ struct OutcomeRow {
   absl::Time ended;
 };
 
-// UNKNOWN begins: HOLD, and the worker is lost.
+// UNKNOWN begins: HOLD, and the worker is lost. At most once per attempt and loss; the newest of an attempt holds.
 struct UnknownRow {
   AttemptKey key;
   absl::Time give_up;
@@ -94,7 +113,7 @@ struct WorkerSettingRow {
   std::string reason;
 };
 
-// A report that came too late, kept with its attempt.
+// A report that came too late, kept with its attempt (which may be of a finished task, never of an unknown one).
 struct NoteRow {
   AttemptKey key;
   std::string note;
