@@ -4,6 +4,8 @@
 // Thread rule: any thread.
 #pragma once
 
+#include <cstdint>
+
 #include "absl/time/time.h"
 
 namespace muster::runtime {

@@ -1,0 +1,238 @@
+#include "common/convert/convert.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/base/digest.h"
+#include "common/base/id_text.h"
+
+namespace muster::convert {
+namespace {
+
+constexpr double kMillisPerCore = 1000.0;
+
+std::vector<std::pair<std::string, std::string>> Pairs(const google::protobuf::RepeatedPtrField<v1::Label>& labels) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  pairs.reserve(static_cast<size_t>(labels.size()));
+  for (const v1::Label& label : labels) pairs.emplace_back(label.key(), label.value());
+  return pairs;
+}
+
+std::vector<std::string> Strings(const google::protobuf::RepeatedPtrField<std::string>& from) {
+  return {from.begin(), from.end()};
+}
+
+std::vector<std::pair<std::string, int64_t>> Named(const google::protobuf::RepeatedPtrField<v1::Resource>& from) {
+  std::vector<std::pair<std::string, int64_t>> named;
+  for (const v1::Resource& resource : from) named.emplace_back(resource.name(), resource.amount());
+  std::sort(named.begin(), named.end());
+  return named;
+}
+
+std::vector<Need> Needs(const google::protobuf::RepeatedPtrField<std::string>& from) {
+  std::vector<Need> needs;
+  for (const std::string& text : from) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos) {
+      needs.push_back({.name = text});
+    } else {
+      needs.push_back({.name = text.substr(0, equals), .value = text.substr(equals + 1), .has_value = true});
+    }
+  }
+  std::sort(needs.begin(), needs.end());
+  needs.erase(std::unique(needs.begin(), needs.end()), needs.end());
+  return needs;
+}
+
+// What is likely to run equally long: the executor and its command, arguments of a batch not yet put in.
+uint64_t Fingerprint(const v1::TaskSpec& message) {
+  Sha256 sha;
+  const auto add = [&sha](const std::string& text) {
+    sha.Update(text);
+    sha.Update(std::string_view("\0", 1));
+  };
+  add(message.executor());
+  for (const std::string& argument : message.command().argv()) add(argument);
+  for (const std::string& argument : message.arguments()) add(argument);
+  if (message.command().has_script()) add(message.command().script().content());
+  if (message.has_parameters()) add(message.parameters().SerializeAsString());
+  const Digest digest = sha.Finish();
+  uint64_t fingerprint = 0;
+  for (size_t i = 0; i < 8; ++i) fingerprint = fingerprint << 8 | digest[i];
+  return fingerprint;
+}
+
+Requirements MakeRequirements(const v1::TaskSpec& message) {
+  const v1::Requirements& from = message.requirements();
+  Requirements requirements;
+  requirements.executor = message.executor().empty() ? "command" : message.executor();
+  requirements.needs = Needs(from.needs());
+  requirements.resources.slots = from.slots() == 0 ? 1 : from.slots();
+  requirements.resources.cpu_millis = static_cast<int64_t>(from.cpu() * kMillisPerCore);
+  requirements.resources.memory_bytes = from.memory_bytes();
+  requirements.resources.named = Named(from.resources());
+  return requirements;
+}
+
+RetryPolicy MakeRetryPolicy(const v1::RetryPolicy& from) {
+  RetryPolicy policy;
+  if (from.max_attempts() != 0) policy.max_attempts = from.max_attempts();
+  if (from.has_base_delay()) policy.base_delay = FromProto(from.base_delay());
+  if (from.has_max_delay()) policy.max_delay = FromProto(from.max_delay());
+  policy.on_exit_codes.assign(from.on_exit_codes().begin(), from.on_exit_codes().end());
+  return policy;
+}
+
+OnWorkerLoss ModeFromProto(v1::OnWorkerLoss mode) {
+  switch (mode) {
+    case v1::ON_WORKER_LOSS_RERUN_AFTER_FENCE: return OnWorkerLoss::kRerunAfterFence;
+    case v1::ON_WORKER_LOSS_HOLD: return OnWorkerLoss::kHold;
+    default: return OnWorkerLoss::kRerun;
+  }
+}
+
+}  // namespace
+
+void ToProto(absl::Time from, google::protobuf::Timestamp* to) {
+  const int64_t seconds = absl::ToUnixSeconds(from);
+  to->set_seconds(seconds);
+  to->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(from - absl::FromUnixSeconds(seconds))));
+}
+
+absl::Time FromProto(const google::protobuf::Timestamp& from) {
+  return absl::FromUnixSeconds(from.seconds()) + absl::Nanoseconds(from.nanos());
+}
+
+void ToProto(absl::Duration from, google::protobuf::Duration* to) {
+  absl::Duration rest;
+  to->set_seconds(absl::IDivDuration(from, absl::Seconds(1), &rest));
+  to->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
+}
+
+absl::Duration FromProto(const google::protobuf::Duration& from) {
+  return absl::Seconds(from.seconds()) + absl::Nanoseconds(from.nanos());
+}
+
+TaskSpecPtr MakeTaskSpec(const v1::TaskSpec& message, std::string payload) {
+  auto spec = std::make_shared<TaskSpec>();
+  spec->name = message.name();
+  if (!message.queue().empty()) spec->queue = message.queue();
+  spec->owner = message.owner();
+  spec->priority = message.priority();
+  spec->requirements = MakeRequirements(message);
+  spec->retry = MakeRetryPolicy(message.retry());
+  spec->on_worker_loss = ModeFromProto(message.on_worker_loss());
+  if (message.max_worker_losses() != 0) spec->max_worker_losses = message.max_worker_losses();
+  if (message.has_run_timeout()) spec->run_timeout = FromProto(message.run_timeout());
+  if (message.has_queue_timeout()) spec->queue_timeout = FromProto(message.queue_timeout());
+  if (message.has_kill_grace()) spec->kill_grace = FromProto(message.kill_grace());
+  if (message.has_start_time()) spec->start_time = FromProto(message.start_time());
+  spec->labels = Pairs(message.labels());
+  spec->lossless_output = message.lossless_output();
+  spec->fingerprint = Fingerprint(message);
+  spec->payload = std::move(payload);
+  return spec;
+}
+
+v1::TaskState ToProto(TaskState state) { return static_cast<v1::TaskState>(state); }
+
+TaskState FromProto(v1::TaskState state) {
+  return v1::TaskState_IsValid(state) ? static_cast<TaskState>(state) : TaskState::kNone;
+}
+
+void ToProto(AttemptKey from, v1::AttemptKey* to) {
+  to->set_task(from.task.value());
+  to->set_attempt(from.number.value());
+}
+
+AttemptKey FromProto(const v1::AttemptKey& from) {
+  return {TaskId(from.task()), AttemptNumber(from.attempt())};
+}
+
+void ToProto(const WorkerOffer& from, v1::WorkerOffer* to) {
+  to->set_slots(from.capacity.slots);
+  to->set_cpu(static_cast<double>(from.capacity.cpu_millis) / kMillisPerCore);
+  to->set_memory_bytes(from.capacity.memory_bytes);
+  for (const auto& [name, amount] : from.capacity.named) {
+    v1::Resource* resource = to->add_resources();
+    resource->set_name(name);
+    resource->set_amount(amount);
+  }
+  for (const auto& [key, value] : from.labels) {
+    v1::Label* label = to->add_labels();
+    label->set_key(key);
+    label->set_value(value);
+  }
+  for (const ExecutorOffer& executor : from.executors) {
+    v1::ExecutorOffer* offer = to->add_executors();
+    offer->set_name(executor.name);
+    offer->set_version(executor.version);
+    offer->set_healthy(executor.healthy);
+    offer->set_reason(executor.reason);
+    offer->mutable_capabilities()->Assign(executor.capabilities.begin(), executor.capabilities.end());
+    offer->set_parameter_schema(executor.parameter_schema);
+  }
+  to->mutable_capabilities()->Assign(from.capabilities.begin(), from.capabilities.end());
+}
+
+WorkerOffer FromProto(const v1::WorkerOffer& from) {
+  WorkerOffer offer;
+  offer.capacity.slots = from.slots();
+  offer.capacity.cpu_millis = static_cast<int64_t>(from.cpu() * kMillisPerCore);
+  offer.capacity.memory_bytes = from.memory_bytes();
+  offer.capacity.named = Named(from.resources());
+  offer.labels = Pairs(from.labels());
+  for (const v1::ExecutorOffer& executor : from.executors()) {
+    offer.executors.push_back({.name = executor.name(),
+                               .version = executor.version(),
+                               .healthy = executor.healthy(),
+                               .reason = executor.reason(),
+                               .capabilities = Strings(executor.capabilities()),
+                               .parameter_schema = executor.parameter_schema()});
+  }
+  offer.capabilities = Strings(from.capabilities());
+  return offer;
+}
+
+void ToProto(const WorkerLoad& from, v1::WorkerLoad* to) {
+  to->set_load_average(from.load_average);
+  to->set_free_memory_bytes(from.free_memory_bytes);
+  to->set_free_disk_bytes(from.free_disk_bytes);
+  to->set_running(from.running);
+  to->set_refuses_because(from.refuses_because);
+  to->set_kill_tier(from.kill_tier);
+}
+
+WorkerLoad FromProto(const v1::WorkerLoad& from) {
+  return {.load_average = from.load_average(),
+          .free_memory_bytes = from.free_memory_bytes(),
+          .free_disk_bytes = from.free_disk_bytes(),
+          .running = from.running(),
+          .refuses_because = from.refuses_because(),
+          .kill_tier = from.kill_tier()};
+}
+
+void ToProto(const WorkerView& from, v1::Worker* to) {
+  to->set_name(from.name);
+  to->set_state(static_cast<v1::WorkerState>(from.state));
+  to->set_reason(from.reason);
+  to->set_incarnation(IncarnationText(from.incarnation));
+  to->set_address(from.address);
+  to->set_version(from.version);
+  ToProto(from.offer, to->mutable_offer());
+  ToProto(from.load, to->mutable_load());
+  to->set_weight(from.weight);
+  to->set_used_slots(from.used_slots);
+  to->set_prefetched(from.prefetched);
+  ToProto(from.join_time, to->mutable_join_time());
+  ToProto(from.heartbeat_time, to->mutable_heartbeat_time());
+  to->set_ended_count(from.ended_count);
+  to->set_failed_count(from.failed_count);
+}
+
+std::string IncarnationText(Incarnation incarnation) {
+  return absl::StrCat(absl::Hex(incarnation.value(), absl::kZeroPad16));
+}
+
+}  // namespace muster::convert

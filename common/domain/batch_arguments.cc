@@ -1,0 +1,113 @@
+#include "common/domain/batch_arguments.h"
+
+#include <optional>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace muster {
+namespace {
+
+// What stands in braces, taken apart: {2/.} is source 2, form "/.".
+struct Placeholder {
+  size_t source = 0;  // 0: all of the row
+  std::string_view form;
+  bool sequence = false;
+};
+
+bool IsForm(std::string_view form) {
+  return form.empty() || form == "." || form == "/" || form == "//" || form == "/.";
+}
+
+std::optional<Placeholder> Parse(std::string_view inside) {
+  if (inside == "#") return Placeholder{.sequence = true};
+  Placeholder placeholder;
+  size_t digits = 0;
+  while (digits < inside.size() && digits < 6 && inside[digits] >= '0' && inside[digits] <= '9') {
+    placeholder.source = placeholder.source * 10 + static_cast<size_t>(inside[digits] - '0');
+    ++digits;
+  }
+  placeholder.form = inside.substr(digits);
+  if (!IsForm(placeholder.form) || (digits > 0 && placeholder.source == 0)) return std::nullopt;
+  return placeholder;
+}
+
+std::string_view WithoutExtension(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  const size_t dot = path.rfind('.');
+  const size_t name = slash == std::string_view::npos ? 0 : slash + 1;
+  return dot == std::string_view::npos || dot <= name ? path : path.substr(0, dot);
+}
+
+std::string_view BaseName(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+std::string_view DirectoryName(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string_view InForm(std::string_view value, std::string_view form) {
+  if (form == ".") return WithoutExtension(value);
+  if (form == "/") return BaseName(value);
+  if (form == "//") return DirectoryName(value);
+  if (form == "/.") return WithoutExtension(BaseName(value));
+  return value;
+}
+
+std::string Value(const Placeholder& placeholder, const std::vector<std::string>& row, uint64_t index) {
+  if (placeholder.sequence) return absl::StrCat(index);
+  if (placeholder.source > 0) {
+    return placeholder.source <= row.size() ? std::string(InForm(row[placeholder.source - 1], placeholder.form)) : "";
+  }
+  std::vector<std::string> values;
+  values.reserve(row.size());
+  for (const std::string& value : row) values.emplace_back(InForm(value, placeholder.form));
+  return absl::StrJoin(values, " ");
+}
+
+std::string Fill(std::string_view text, const std::vector<std::string>& row, uint64_t index, bool* found) {
+  std::string filled;
+  while (true) {
+    const size_t open = text.find('{');
+    if (open == std::string_view::npos) break;
+    const size_t close = text.find('}', open);
+    if (close == std::string_view::npos) break;
+    // "{ {}" : the innermost brace is the one that may be a placeholder.
+    const size_t inner = text.rfind('{', close);
+    const auto placeholder = Parse(text.substr(inner + 1, close - inner - 1));
+    filled.append(text.substr(0, inner));
+    if (placeholder) {
+      *found = true;
+      filled += Value(*placeholder, row, index);
+    } else {
+      filled.append(text.substr(inner, close - inner + 1));
+    }
+    text.remove_prefix(close + 1);
+  }
+  filled.append(text);
+  return filled;
+}
+
+}  // namespace
+
+std::vector<std::string> FillArguments(const std::vector<std::string>& argv_template,
+                                       const std::vector<std::string>& row, uint64_t index) {
+  bool found = false;
+  std::vector<std::string> argv;
+  argv.reserve(argv_template.size() + row.size());
+  for (const std::string& argument : argv_template) argv.push_back(Fill(argument, row, index, &found));
+  if (!found) argv.insert(argv.end(), row.begin(), row.end());
+  return argv;
+}
+
+std::string FillText(const std::string& text, const std::vector<std::string>& row, uint64_t index) {
+  bool found = false;
+  return Fill(text, row, index, &found);
+}
+
+}  // namespace muster

@@ -1,0 +1,43 @@
+#include "common/domain/batch_arguments.h"
+
+#include <gtest/gtest.h>
+
+namespace muster {
+namespace {
+
+using Words = std::vector<std::string>;
+
+TEST(BatchArguments, AnArgumentIsAppendedWhenThereIsNoPlaceForIt) {
+  EXPECT_EQ(FillArguments({"echo", "x"}, {"a b"}, 1), (Words{"echo", "x", "a b"}));
+}
+
+TEST(BatchArguments, EachFormOfAPath) {
+  EXPECT_EQ(FillArguments({"{}", "{.}", "{/}", "{//}", "{/.}", "{#}"}, {"dir/sub/f.tar.gz"}, 7),
+            (Words{"dir/sub/f.tar.gz", "dir/sub/f.tar", "f.tar.gz", "dir/sub", "f.tar", "7"}));
+}
+
+TEST(BatchArguments, APathWithoutDirectoryOrExtension) {
+  EXPECT_EQ(FillArguments({"{.}", "{//}", "{/.}"}, {"plain"}, 1), (Words{"plain", ".", "plain"}));
+  EXPECT_EQ(FillArguments({"{.}"}, {"d.ir/file"}, 1), (Words{"d.ir/file"}));
+  EXPECT_EQ(FillArguments({"{.}"}, {".hidden"}, 1), (Words{".hidden"}));
+}
+
+TEST(BatchArguments, SeveralSourcesByNumberAndTogether) {
+  EXPECT_EQ(FillArguments({"{2}-{1}", "{}", "{2.}"}, {"a", "b.c"}, 1), (Words{"b.c-a", "a b.c", "b"}));
+}
+
+TEST(BatchArguments, ASourceThatIsNotThereIsEmpty) { EXPECT_EQ(FillArguments({"<{3}>"}, {"a"}, 1), (Words{"<>"})); }
+
+TEST(BatchArguments, BracesThatMeanSomethingElseStay) {
+  EXPECT_EQ(FillArguments({"awk", "{print $1}", "{}"}, {"x"}, 1), (Words{"awk", "{print $1}", "x"}));
+  EXPECT_EQ(FillArguments({"{ {} }", "{0}", "{"}, {"x"}, 1), (Words{"{ x }", "{0}", "{"}));
+}
+
+TEST(BatchArguments, AValueThatLooksLikeAPlaceholderIsNotFilledAgain) {
+  EXPECT_EQ(FillArguments({"{1}{2}"}, {"{2}", "x"}, 1), (Words{"{2}x"}));
+}
+
+TEST(BatchArguments, TextIsNeverAppendedTo) { EXPECT_EQ(FillText("fixed", {"x"}, 1), "fixed"); }
+
+}  // namespace
+}  // namespace muster
