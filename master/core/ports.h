@@ -11,6 +11,9 @@
 #include <functional>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/base/refusal.h"
 #include "common/domain/ids.h"
 #include "master/core/cluster_core.h"
 #include "master/core/effects.h"
@@ -25,6 +28,10 @@ class EventSink {
   virtual bool Post(Event event) = 0;
   // For what must not be lost (results, session ends); its senders are bounded otherwise.
   virtual void PostAlways(Event event) = 0;
+  // Why Post says no just now, for the caller: a refusal with a stable reason and a delay.
+  virtual absl::Status Refusal() const {
+    return RefuseForNow("MASTER_BUSY", "the master has more waiting than it can take", absl::Seconds(1));
+  }
 };
 
 class Inspector {

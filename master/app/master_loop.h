@@ -1,0 +1,153 @@
+// The master's loop thread: the only one that touches the core and the only one that commits.
+//
+//   gRPC threads ──Post/Inspect──▶ mailbox ──▶ [ apply all at one `now`, core.Turn, store.Commit ] ──▶ listeners
+//
+// A turn takes what the mailbox holds (bounded by events and bytes; the rest waits for the next turn), applies it,
+// schedules once, commits once, and only then releases the effects, in order, to each listener. While a commit is
+// synced the mailbox fills: group commit without a timer. A turn that only has activity to write needs no sync of its
+// own: its records ride with the next commit, at the latest after `activity_delay`.
+//
+// Disk full (RESOURCE_EXHAUSTED): the turn is kept and its commit tried again; meanwhile Post and Inspect say no with
+// Refusal()'s reason, and PostAlways goes on. Any other failed commit is fatal: nothing of that turn is released, and
+// `on_fatal` is called on the loop's thread, which then ends.
+//
+// Time: no lease expires because the master was deaf. After a stall (a slow sync, a stopped process) the loop's time
+// goes on from where it stood and catches up slowly, and waiting heartbeats are applied first.
+//
+// Thread rule: Post, PostAlways, Inspect, Refusal, Unhealthy, Unready, Figures from any thread; Start and Join from
+// the composition root. Ownership: core, store, clock and listeners must outlive the loop's thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/runtime/clock.h"
+#include "common/runtime/mailbox.h"
+#include "common/telemetry/metrics.h"
+#include "master/app/loop_time.h"
+#include "master/core/cluster_core.h"
+#include "master/core/ports.h"
+#include "master/store/store.h"
+
+namespace muster::master {
+
+struct LoopOptions {
+  size_t mailbox_events = 65536;
+  int64_t mailbox_bytes = int64_t{256} << 20;
+  size_t turn_events = 4096;
+  int64_t turn_bytes = int64_t{32} << 20;
+  absl::Duration activity_delay = absl::Seconds(1);
+  absl::Duration longest_sleep = absl::Seconds(1);
+  absl::Duration full_disk_retry = absl::Milliseconds(200);
+  absl::Duration stuck_after = absl::Seconds(15);  // /healthz then says no
+  std::function<void(const absl::Status&)> on_fatal;
+};
+
+// For metrics and the summary; a copy of what the last turn left.
+struct LoopFigures {
+  core::CoreCounters core;
+  uint64_t turns = 0;
+  uint64_t commits = 0;
+  CommitNumber last_commit;
+  size_t worker_count[8] = {};  // by WorkerState
+};
+
+class MasterLoop final : public core::EventSink, public core::Inspector {
+ public:
+  MasterLoop(core::ClusterCore* core, store::Store* store, const runtime::Clock* clock,
+             telemetry::Metrics* metrics, LoopOptions options);
+  ~MasterLoop() override;
+
+  // Before Start. Each turn's effects go to all listeners, in the order of registration.
+  void AddListener(core::EffectListener* listener) { listeners_.push_back(listener); }
+
+  // Runs core.Start, and then turns until the core has said Stopped, Abort, or a fatal commit.
+  void Start();
+  // Ends without another commit; for tests and for a failed start.
+  void Abort();
+  void Join();
+  // True once the thread has ended in order (the core said Stopped); false: not within `wait`.
+  bool WaitStopped(absl::Duration wait) ABSL_LOCKS_EXCLUDED(state_mutex_);
+
+  bool Post(core::Event event) override;
+  void PostAlways(core::Event event) override;
+  absl::Status Refusal() const override ABSL_LOCKS_EXCLUDED(state_mutex_);
+  bool Inspect(std::function<void(const core::ClusterCore& core, absl::Time now)> look) override;
+
+  // More than half full: who can wait (a session's next read) should.
+  bool congested() const;
+  // Empty: well. For /healthz and /readyz; never blocks on a turn.
+  std::string Unhealthy() const;
+  std::string Unready() const ABSL_LOCKS_EXCLUDED(state_mutex_);
+  LoopFigures Figures() const ABSL_LOCKS_EXCLUDED(state_mutex_);
+
+ private:
+  using Look = std::function<void(const core::ClusterCore&, absl::Time)>;
+  struct Item {
+    std::variant<core::Event, Look> what;
+    int64_t bytes = 0;
+  };
+
+  void Run();
+  bool Turn();                    // false: the loop ends
+  void TakeMail();
+  void ApplyLeasesFirst();        // what keeps workers alive must not wait behind a flood
+  void ApplyMail();
+  bool CommitTurn();
+  bool CommitWithRetry();
+  bool Release();                 // false: the core said Stopped
+  void RunLooks();
+  absl::Duration SleepTime() const;
+  void Publish();
+  void RegisterMetrics(telemetry::Metrics* metrics);
+
+  // Never change after construction.
+  core::ClusterCore* const core_;
+  store::Store* const store_;
+  const runtime::Clock* const clock_;
+  const LoopOptions options_;
+  std::vector<core::EffectListener*> listeners_;  // fixed by Start
+  telemetry::Histogram* turn_seconds_ = nullptr;
+  telemetry::Histogram* commit_seconds_ = nullptr;
+  telemetry::Histogram* batch_events_ = nullptr;
+  telemetry::Counter* refused_posts_ = nullptr;
+
+  // Lock themselves.
+  runtime::Mailbox<Item> mailbox_;
+  std::atomic<int64_t> mailbox_bytes_{0};
+  std::atomic<int64_t> last_beat_ns_{0};  // of the clock, when a turn last began
+  std::atomic<bool> disk_full_{false};
+  std::atomic<bool> aborted_{false};
+
+  // The loop thread's own.
+  LoopTime time_;
+  absl::Time now_;
+  std::vector<Item> mail_;      // taken, not yet applied: from next_mail_ on
+  size_t next_mail_ = 0;
+  std::vector<Look> looks_;
+  core::Effects effects_;       // activity that waits for a commit stays in its transaction
+  absl::Time activity_since_ = absl::InfiniteFuture();
+  CommitNumber last_commit_;
+  uint64_t turns_ = 0;
+  uint64_t commits_ = 0;
+
+  mutable absl::Mutex state_mutex_;
+  LoopFigures figures_ ABSL_GUARDED_BY(state_mutex_);
+  std::string store_trouble_ ABSL_GUARDED_BY(state_mutex_);
+  bool started_ ABSL_GUARDED_BY(state_mutex_) = false;
+  bool stopped_ ABSL_GUARDED_BY(state_mutex_) = false;
+
+  std::thread thread_;
+};
+
+}  // namespace muster::master
