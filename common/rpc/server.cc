@@ -1,0 +1,121 @@
+#include "common/rpc/server.h"
+
+#include <utility>
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/refusal.h"
+#include "common/base/status_macros.h"
+
+namespace muster::rpc {
+namespace {
+
+constexpr int kKeepaliveMs = 10'000;
+constexpr int kKeepaliveTimeoutMs = 10'000;
+constexpr int kLeastBackoffMs = 50;
+constexpr int kMostBackoffMs = 1'000;
+constexpr int kMaxStreams = 10'000;
+
+void InitOnce() {
+  static const bool done = [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    return true;
+  }();
+  (void)done;
+}
+
+std::string WithPort(const std::string& listen, int port) {
+  return absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
+}
+
+class ServerImpl final : public Server {
+ public:
+  ServerImpl(std::unique_ptr<grpc::Server> server, std::string address)
+      : server_(std::move(server)), address_(std::move(address)) {
+    server_->GetHealthCheckService()->SetServingStatus(false);
+  }
+  ~ServerImpl() override { Stop(absl::ZeroDuration()); }
+
+  std::string address() const override { return address_; }
+
+  void SetServing(const std::string& service, bool serving) override {
+    server_->GetHealthCheckService()->SetServingStatus(service, serving);
+  }
+
+  void Stop(absl::Duration grace) override {
+    if (std::exchange(stopped_, true)) return;
+    server_->GetHealthCheckService()->Shutdown();
+    server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+    server_->Wait();
+  }
+
+ private:
+  const std::unique_ptr<grpc::Server> server_;
+  const std::string address_;
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,
+                                                      const std::vector<grpc::Service*>& services) {
+  InitOnce();
+  if (config.tls.Empty() && !IsLoopback(config.listen)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("will not listen on ", config.listen,
+                     " without TLS: set grpc.tls.certificate, grpc.tls.key and grpc.tls.ca, or listen on 127.0.0.1"));
+  }
+  if (!config.tls.Empty() && config.tls.ca.empty() && !IsLoopback(config.listen)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("will not listen on ", config.listen,
+                     " without client authentication: set grpc.tls.ca, or listen on 127.0.0.1"));
+  }
+  MUSTER_ASSIGN_OR_RETURN(const auto credentials, ServerCredentials(config.tls));
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(config.listen, credentials, &port);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kKeepaliveMs / 2);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.SetMaxReceiveMessageSize(config.max_message_bytes);
+  builder.SetMaxSendMessageSize(-1);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  const bool local = absl::StartsWith(config.listen, "unix:");
+  if (server == nullptr || (!local && port == 0)) {
+    return Refuse(absl::StatusCode::kUnavailable, "ADDRESS_IN_USE",
+                  absl::StrCat("cannot listen on ", config.listen,
+                               ": the port is taken or the address is not this machine's; "
+                               "stop what listens there or choose another grpc.listen"));
+  }
+  return std::make_unique<ServerImpl>(std::move(server), local ? config.listen : WithPort(config.listen, port));
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
+                                           const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+                                           int max_message_bytes) {
+  InitOnce();
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kLeastBackoffMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kLeastBackoffMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMostBackoffMs);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // our peers are reached directly
+  // One connection per channel: a channel's fate is its own.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetMaxReceiveMessageSize(max_message_bytes + (1 << 20));
+  arguments.SetMaxSendMessageSize(max_message_bytes);
+  return grpc::CreateCustomChannel(address, credentials, arguments);
+}
+
+}  // namespace muster::rpc
