@@ -1,0 +1,33 @@
+// What choosing a worker needs to know of one. The registry keeps it true, the balancer ranks by it; neither knows the
+// other.
+//
+// Thread rule: a value, changed by the registry alone. Its address is stable while the worker is there.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/domain/ids.h"
+#include "common/domain/task_spec.h"
+#include "common/domain/worker.h"
+
+namespace muster {
+
+struct WorkerFacts {
+  WorkerId id;
+  std::string name;
+  WorkerState state = WorkerState::kNone;
+  std::string takes_nothing_because;  // empty: it takes new work
+  WorkerOffer offer;
+  uint64_t offer_revision = 0;  // one more with each change of `offer`
+  uint32_t weight = 1;          // never 0; by default the slots
+  ResourceAmounts used;         // by attempts in slots; over the capacity only after adoption or a smaller offer
+  uint32_t prefetched = 0;      // one-slot attempts sent ahead; only where no slot is free
+
+  bool TakesWork() const { return state == WorkerState::kActive && takes_nothing_because.empty(); }
+  uint32_t FreeSlots() const {
+    return offer.capacity.slots > used.slots ? offer.capacity.slots - used.slots : 0;
+  }
+};
+
+}  // namespace muster

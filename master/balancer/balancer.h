@@ -1,0 +1,82 @@
+// Which worker: keeps the workers sorted for choosing, by policy, in one pool per (executor, needs) that is asked for.
+//
+//   balancer.Changed(table.facts(id));                       // after every change of a worker
+//   Placement p = balancer.Choose(requirements, avoid);      // decides, changes nothing that decides
+//   balancer.Picked(table.facts(id));                        // it was reserved: counts for the policy
+//
+// A pool holds the workers whose offer matches (static filters), those that take work sorted by the policy's rank.
+// So one placement looks at the first worker that fits: O(log workers) where slots are what is short; where memory or
+// named resources are, it walks past those that lack them. A change of load touches only the pools of that worker.
+// Pools are made when first asked for (O(workers)) and the 1,024 last used are kept.
+//
+// Ownership: the facts stay the registry's, and must stay at their address until Remove. A LOST worker counts as not
+// there. Thread rule: one thread. Deterministic: nothing depends on the order of a hash map.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/domain/task_spec.h"
+#include "common/domain/worker_facts.h"
+#include "master/balancer/filters.h"
+#include "master/balancer/placement.h"
+#include "master/balancer/policy.h"
+
+namespace muster::balancer {
+
+struct WorkerRejection {
+  WorkerId worker;
+  std::string name;
+  Rejection rejection;
+};
+
+class Balancer {
+ public:
+  static constexpr size_t kMaxPools = 1024;
+
+  explicit Balancer(PolicyKind policy);
+  ~Balancer();
+  Balancer(const Balancer&) = delete;
+  Balancer& operator=(const Balancer&) = delete;
+
+  // The worker is there or has changed: state, offer, load, weight. Idempotent.
+  void Changed(const WorkerFacts& worker);
+  // It was given a task (in a slot or ahead): the policy counts it. Includes Changed.
+  void Picked(const WorkerFacts& worker);
+  void Remove(WorkerId worker);  // before its facts go
+
+  // `avoid`: the worker that just failed the task, passed over as long as another one takes work and could fit it,
+  // busy or not; 0: none.
+  Placement Choose(const Requirements& requirements, WorkerId avoid);
+
+  // A worker without a free slot to send a one-slot task ahead to. `allowance` says how many may be ahead on a worker
+  // of so many slots. Only after Choose found NoCapacityNow.
+  std::optional<WorkerId> ChooseAhead(const Requirements& requirements,
+                                      const std::function<uint32_t(uint32_t slots)>& allowance);
+
+  // Whether Choose could place the task on this worker now: the question when a slot came free.
+  bool CanServe(WorkerId worker, const Requirements& requirements, WorkerId avoid);
+
+  // Why no worker that is there could ever take it; empty: some could. Costs O(workers).
+  std::vector<std::string> WhyInfeasible(const Requirements& requirements) const;
+
+  // Per worker that would not get it now, by id, which filter it failed. Costs O(workers).
+  std::vector<WorkerRejection> Explain(const Requirements& requirements, WorkerId avoid, size_t limit) const;
+
+  // How many candidates were looked at by Choose and ChooseAhead; for tests and metrics.
+  uint64_t looked_at() const;
+
+  // Recomputes every pool and crashes where it differs.
+  void CheckInvariants() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace muster::balancer

@@ -1,0 +1,112 @@
+// Which task next: queues that share by weight, priority with aging inside each, and classes that wait for room.
+//
+//   queues.Add(task, "default", spec.priority, {spec.requirements, avoid}, submit_time);
+//   while (auto next = queues.Peek()) {
+//     if (PlacedSomewhere(next->key)) queues.Pop();            // charged to its queue
+//     else queues.Park(next->cls);                             // nobody of the class is looked at until Wake
+//   }
+//
+// Between queues: stride scheduling. Each queue has a virtual time that moves by 1/weight per task served; the queue
+// that is furthest behind is next. A queue that had nothing to offer comes back at the current virtual time: what it
+// did not use is gone. Source: Waldspurger and Weihl, "Stride Scheduling" (1995).
+//
+// Inside a queue: higher priority first, one step up per aging_interval of waiting, then age, then id. Two tasks age
+// equally fast, so their order never changes while they wait: `since - priority * aging_interval` is a constant of
+// each, and the smallest is next. No re-sorting, ever.
+//
+// Classes: tasks with equal requirements (and the same worker to avoid) find room together or not at all. A parked
+// class costs nothing until it is woken; new tasks of it are parked with it. A class is forgotten with its last task.
+//
+// Cost: every call is O(log n) in the queued tasks, Park and Wake also O(lanes of the class); a lane is one queue,
+// class and priority. About 70 bytes per queued task.
+// Pure, deterministic. Thread rule: one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "common/base/strong_id.h"
+#include "common/domain/ids.h"
+#include "common/domain/task_spec.h"
+
+namespace muster::scheduler {
+
+using ClassId = StrongId<struct ClassIdTag, uint32_t>;
+
+struct ClassKey {
+  Requirements requirements;
+  WorkerId avoid;  // 0: none; else the worker that just failed the task
+
+  friend bool operator==(const ClassKey&, const ClassKey&) = default;
+  template <typename H>
+  friend H AbslHashValue(H state, const ClassKey& key) {
+    return H::combine(std::move(state), key.requirements, key.avoid);
+  }
+};
+
+struct NextTask {
+  TaskId task;
+  ClassId cls;
+};
+
+struct QueueStatus {
+  std::string name;
+  uint32_t weight = 1;
+  uint64_t queued = 0;
+  uint64_t served = 0;           // popped since the queue is known
+  absl::Time oldest_since = absl::InfiniteFuture();  // of what is queued
+};
+
+class TaskQueues {
+ public:
+  // Intervals above a year count as a year: strict priority in practice.
+  explicit TaskQueues(absl::Duration aging_interval);
+  ~TaskQueues();
+  TaskQueues(const TaskQueues&) = delete;
+  TaskQueues& operator=(const TaskQueues&) = delete;
+
+  // `since`: when its waiting began. A task that comes back (given back, preempted, retried) keeps its first time.
+  // The task must not be queued already.
+  void Add(TaskId task, std::string_view queue, int32_t priority, const ClassKey& key, absl::Time since);
+  bool Remove(TaskId task);  // false: it is not queued
+  bool Contains(TaskId task) const;
+
+  // The next task of a class that is not parked; empty: there is none.
+  std::optional<NextTask> Peek() const;
+  // Takes out what Peek shows and charges its queue.
+  void Pop();
+
+  void Park(ClassId cls);  // it found no room; a class that is gone is ignored here and below
+  void Wake(ClassId cls);  // something it needs changed
+  void WakeAll();
+  const absl::btree_set<ClassId>& parked() const { return parked_; }
+  const ClassKey& key(ClassId cls) const;           // of a class that has queued tasks
+  std::optional<ClassId> ClassOf(TaskId task) const;  // of a queued task
+
+  // Creates the queue when it is not known. A weight of 0 counts as 1.
+  void SetWeight(std::string_view queue, uint32_t weight);
+
+  // --- Reads.
+  uint64_t size() const;
+  uint64_t QueuedIn(std::string_view queue) const;
+  std::vector<QueueStatus> Queues() const;  // that have tasks, or were given a weight; by name
+  // How many tasks of its queue are before it, counted up to `limit`. Costs the count. Empty: it is not queued.
+  std::optional<uint64_t> AheadOf(TaskId task, uint64_t limit) const;
+
+  void CheckInvariants() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+  absl::btree_set<ClassId> parked_;
+};
+
+}  // namespace muster::scheduler
