@@ -1,0 +1,121 @@
+#include "common/telemetry/http_server.h"
+
+#include <civetweb.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/base/refusal.h"
+
+namespace muster::telemetry {
+namespace {
+
+constexpr char kText[] = "text/plain; charset=utf-8";
+
+int Answer(mg_connection* connection, int code, const char* type, const std::string& body) {
+  mg_printf(connection,
+            "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+            "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
+            code, mg_get_response_code_text(connection, code), type, body.size());
+  mg_write(connection, body.data(), body.size());
+  return code;
+}
+
+class HttpServerImpl final : public HttpServer {
+ public:
+  explicit HttpServerImpl(HttpConfig config) : config_(std::move(config)) {}
+  ~HttpServerImpl() override {
+    if (context_ == nullptr) return;
+    std::atomic<bool> stopped{false};
+    std::thread waker([this, &stopped] { WakeUntil(stopped); });
+    mg_stop(context_);
+    stopped = true;
+    waker.join();
+  }
+
+  absl::Status Listen() {
+    mg_init_library(0);
+    const char* options[] = {"listening_ports",     config_.listen.c_str(), "num_threads",        "4",
+                             "request_timeout_ms",  "5000",                 "enable_keep_alive",  "no",
+                             "connection_queue",    "32",                   nullptr};
+    mg_callbacks callbacks{};
+    callbacks.log_message = [](const mg_connection*, const char*) { return 1; };  // not to stderr
+    context_ = mg_start(&callbacks, this, options);
+    if (context_ == nullptr) {
+      return Refuse(absl::StatusCode::kUnavailable, "ADDRESS_IN_USE",
+                    absl::StrCat("cannot listen on ", config_.listen,
+                                 ": the port is taken or the address is not this machine's; "
+                                 "stop what listens there or choose another http.listen"));
+    }
+    mg_set_request_handler(context_, "/", &HttpServerImpl::Handle, this);
+    mg_server_port port{};
+    if (mg_get_server_ports(context_, 1, &port) < 1) return absl::InternalError("the HTTP server has no port");
+    address_ = absl::StrCat(config_.listen.substr(0, config_.listen.rfind(':')), ":", port.port);
+    return absl::OkStatus();
+  }
+
+  std::string address() const override { return address_; }
+
+ private:
+  // civetweb looks at its stop flag only after a connection or two seconds; a connection is quicker.
+  void WakeUntil(const std::atomic<bool>& stopped) const {
+    const size_t colon = address_.rfind(':');
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* to = nullptr;
+    if (getaddrinfo(address_.substr(0, colon).c_str(), address_.substr(colon + 1).c_str(), &hints, &to) != 0) return;
+    while (!stopped) {
+      const int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+      if (fd >= 0) {
+        connect(fd, to->ai_addr, to->ai_addrlen);
+        close(fd);
+      }
+      absl::SleepFor(absl::Milliseconds(2));
+    }
+    freeaddrinfo(to);
+  }
+
+  static int Handle(mg_connection* connection, void* self) {
+    return static_cast<HttpServerImpl*>(self)->Serve(connection);
+  }
+
+  int Serve(mg_connection* connection) {
+    const mg_request_info* request = mg_get_request_info(connection);
+    const std::string path = request->local_uri == nullptr ? "" : request->local_uri;
+    if (std::strcmp(request->request_method, "GET") != 0 && std::strcmp(request->request_method, "HEAD") != 0) {
+      return Answer(connection, 405, kText, "only GET is served here\n");
+    }
+    if (path == "/metrics") {
+      return Answer(connection, 200, "text/plain; version=0.0.4; charset=utf-8", config_.metrics->Text());
+    }
+    if (path == "/healthz") return Check(connection, config_.unhealthy);
+    if (path == "/readyz") return Check(connection, config_.unready);
+    return Answer(connection, 404, kText, "nothing here; try /metrics, /healthz or /readyz\n");
+  }
+
+  static int Check(mg_connection* connection, const std::function<std::string()>& problem_of) {
+    const std::string problem = problem_of ? problem_of() : std::string();
+    if (problem.empty()) return Answer(connection, 200, kText, "ok\n");
+    return Answer(connection, 503, kText, problem + "\n");
+  }
+
+  const HttpConfig config_;
+  mg_context* context_ = nullptr;
+  std::string address_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpConfig config) {
+  auto server = std::make_unique<HttpServerImpl>(std::move(config));
+  if (const absl::Status status = server->Listen(); !status.ok()) return status;
+  return server;
+}
+
+}  // namespace muster::telemetry
