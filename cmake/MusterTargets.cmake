@@ -30,6 +30,10 @@ endfunction()
 function(muster_plugin name)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
   add_library(plugin_${name} MODULE ${ARG_UNPARSED_ARGUMENTS})
+  if(NOT TARGET plugins)
+    add_custom_target(plugins)  # all that are shipped
+  endif()
+  add_dependencies(plugins plugin_${name})
   set_target_properties(plugin_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/muster)
   target_include_directories(plugin_${name} PRIVATE ${PROJECT_SOURCE_DIR})

@@ -12,7 +12,8 @@
 //   outbox.OnWriteDone(ok)                    from the reactor
 //   outbox.Finish(status)                     after what is queued has been written; Abort(status) drops it
 //
-// Thread rule: any thread. The functions are called without its lock held. Ownership: it owns the message in flight.
+// Thread rule: any thread. The functions are called without its lock held. A client reactor must AddHold until its
+// finish function ran: OnDone may otherwise come between a write's start and its return. Ownership: it owns the message in flight.
 #pragma once
 
 #include <cstddef>
@@ -99,48 +100,59 @@ class Outbox {
     queue_.clear();
   }
 
+  // What to do next, decided under the lock and done without it.
+  enum class Step { kNothing, kWrite, kAskFill, kFinish };
+
+  Step NextStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    again_ = false;
+    if (in_flight_ || finished_) return Step::kNothing;
+    if (!queue_.empty()) {
+      current_ = std::move(queue_.front().first);
+      flight_bytes_ = queue_.front().second;
+      queue_.pop_front();
+      in_flight_ = true;
+      return Step::kWrite;
+    }
+    if (closing_) {
+      finished_ = true;
+      return Step::kFinish;
+    }
+    return options_.fill && !broken_ ? Step::kAskFill : Step::kNothing;
+  }
+
   // Starts what can start. One caller pumps at a time; the others leave a note that there is more.
   void Pump() {
-    absl::ReleasableMutexLock lock(&mutex_);
-    if (pumping_) {
-      again_ = true;
-      return;
-    }
-    pumping_ = true;
-    do {
-      again_ = false;
-      if (in_flight_ || finished_) break;
-      if (!queue_.empty()) {
-        current_ = std::move(queue_.front().first);
-        flight_bytes_ = queue_.front().second;
-        queue_.pop_front();
-        in_flight_ = true;
-      } else if (!closing_ && !broken_ && options_.fill) {
-        mutex_.Unlock();
-        current_.Clear();
-        const bool filled = options_.fill(&current_);
-        mutex_.Lock();
-        if (filled) {
-          in_flight_ = true;
-        } else if (again_ || !queue_.empty() || closing_) {
+    while (true) {
+      Step step = Step::kNothing;
+      grpc::Status status;
+      {
+        absl::MutexLock lock(&mutex_);
+        if (pumping_) {
           again_ = true;
-          continue;
+          return;
         }
+        step = NextStep();
+        if (step == Step::kNothing) return;
+        if (step == Step::kFinish) status = *closing_;
+        pumping_ = step != Step::kFinish;
       }
-      if (in_flight_) {
-        mutex_.Unlock();
-        options_.start_write(&current_);
-        mutex_.Lock();
-      } else if (closing_ && queue_.empty()) {
-        finished_ = true;
-        grpc::Status status = *closing_;
-        pumping_ = false;
-        lock.Release();
+      if (step == Step::kFinish) {
         options_.finish(std::move(status));  // the reactor may be gone after this
         return;
       }
-    } while (again_);
-    pumping_ = false;
+      if (step == Step::kAskFill) {
+        current_.Clear();
+        if (options_.fill(&current_)) {
+          absl::MutexLock lock(&mutex_);
+          in_flight_ = true;
+          step = Step::kWrite;
+        }
+      }
+      if (step == Step::kWrite) options_.start_write(&current_);
+      absl::MutexLock lock(&mutex_);
+      pumping_ = false;
+      if (!again_) return;
+    }
   }
 
   const Options options_;

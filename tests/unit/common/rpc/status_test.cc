@@ -1,0 +1,46 @@
+#include "common/rpc/status.h"
+
+#include <gtest/gtest.h>
+
+#include "common/base/refusal.h"
+#include "common/rpc/credentials.h"
+
+namespace muster::rpc {
+namespace {
+
+TEST(StatusOnTheWire, ARefusalKeepsReasonFieldsAndDelay) {
+  absl::Status refusal = RefuseFields("BAD_TASK", {{"task.name", "is too long"}});
+  SetRetryAfter(&refusal, absl::Milliseconds(1250));
+  const absl::Status back = FromGrpc(ToGrpc(refusal));
+  EXPECT_EQ(back.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReasonOf(back), "BAD_TASK");
+  EXPECT_EQ(RetryAfterOf(back), absl::Milliseconds(1250));
+  ASSERT_EQ(ViolationsOf(back).size(), 1u);
+  EXPECT_EQ(ViolationsOf(back)[0].field, "task.name");
+}
+
+TEST(StatusOnTheWire, DetailsThatAreGarbageAreIgnored) {
+  const absl::Status back = FromGrpc({grpc::StatusCode::INTERNAL, "broken", "\xff\xfe not a message"});
+  EXPECT_EQ(back.code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(back.message(), "broken");
+}
+
+TEST(StatusOnTheWire, OkIsOk) { EXPECT_TRUE(FromGrpc(ToGrpc(absl::OkStatus())).ok()); }
+
+TEST(Credentials, OnlyLoopbackIsLoopback) {
+  for (const char* address : {"127.0.0.1:1", "localhost:7070", "[::1]:1", "unix:/x", "127.1.2.3:0"}) {
+    EXPECT_TRUE(IsLoopback(address)) << address;
+  }
+  for (const char* address : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "example:1", "", "1127.0.0.1:1"}) {
+    EXPECT_FALSE(IsLoopback(address)) << address;
+  }
+}
+
+TEST(Credentials, ACertificateWithoutItsKeyIsRefused) {
+  EXPECT_FALSE(ServerCredentials({.certificate = "/x.pem"}).ok());
+  EXPECT_FALSE(ChannelCredentials({.certificate = "/x.pem"}).ok());
+  EXPECT_EQ(ChannelCredentials({.ca = "/nonexistent.pem"}).status().code(), absl::StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace muster::rpc
