@@ -25,10 +25,12 @@ Why LacksNeeds(const WorkerOffer& offer, const Requirements& requirements);  // 
 Why NeverFits(const WorkerOffer& offer, const ResourceAmounts& want);
 // "is SUSPECT: no session", "takes nothing new: low disk"
 Why TakesNothing(const WorkerFacts& worker);
-// "has 0 of 4 slots free, 1 is asked for"
+// "has none of its 4 slots free", "has 512 MiB of memory free, 1024 MiB are asked for"
 Why DoesNotFitNow(const WorkerFacts& worker, const ResourceAmounts& want);
 // "just failed this task"
 Why IsAvoided(const WorkerFacts& worker, WorkerId avoid);
+
+std::string NeedText(const Need& need);  // "gpu", "zone=a"
 
 // Executor and needs without the words: the quick form for indexes.
 bool MatchesStatically(const WorkerOffer& offer, const std::string& executor, const std::vector<Need>& needs);

@@ -9,7 +9,6 @@
 // A policy remembers picks and nothing else. Thread rule: one thread.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -31,10 +30,11 @@ class Policy {
   virtual void Picked(const WorkerFacts& worker) = 0;
   // For a free slot.
   virtual uint64_t Rank(const WorkerFacts& worker) const = 0;
-  // For being sent one ahead. Sending ahead fills no idle slot, so `weighted` keeps to its order strictly here.
+  // For being sent one ahead of a free slot.
   virtual uint64_t RankAhead(const WorkerFacts& worker) const = 0;
-  // How many in that order are asked before giving up.
-  virtual size_t LooksAhead() const = 0;
+  // Whether the others are sent nothing ahead while this one, first in that order, can take no more. Sending ahead
+  // fills no idle slot, so `weighted` can afford to keep to its shares here.
+  virtual bool OthersWaitFor(const WorkerFacts& worker) const = 0;
 };
 
 std::unique_ptr<Policy> MakePolicy(PolicyKind kind);

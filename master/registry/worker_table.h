@@ -12,7 +12,7 @@
 //
 // Counting slots: an attempt takes its amounts from the capacity. A one-slot attempt may be sent ahead of a free slot
 // (prefetched); it takes the next slot that is returned, as it does on the worker. So used.slots + prefetched is what
-// was sent, prefetched attempts are interchangeable with those in slots, and Release() need not know which one ended.
+// was sent, one-slot attempts are interchangeable, and Release() need not know which of them ended.
 //
 // Pure: `now` comes from the caller and never goes back. Thread rule: one thread. Errors: what a worker says is
 // answered with an outcome; an id that was never given out is a broken invariant.
@@ -83,6 +83,7 @@ struct StateChange {
 class WorkerTable {
  public:
   explicit WorkerTable(WorkerTableConfig config);
+  ~WorkerTable();
   WorkerTable(const WorkerTable&) = delete;
   WorkerTable& operator=(const WorkerTable&) = delete;
 
@@ -122,7 +123,7 @@ class WorkerTable {
   // --- Time.
   absl::Time NextDue() const;     // InfiniteFuture: no deadline
   void Expire(absl::Time now);    // costs what changes, not what is there
-  // Every change of state or of the reason not to take work, since the last call, in order.
+  // Every change of state (or, with from == to, of the reason alone) since the last call, in order.
   std::vector<StateChange> TakeChanges();
 
   // --- Capacity.
@@ -166,9 +167,6 @@ class WorkerTable {
   uint32_t live_ = 0;                      // joined or expected
 
   friend class Reservation;
-
- public:
-  ~WorkerTable();
 };
 
 }  // namespace muster::registry

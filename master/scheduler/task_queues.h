@@ -8,7 +8,7 @@
 //
 // Between queues: stride scheduling. Each queue has a virtual time that moves by 1/weight per task served; the queue
 // that is furthest behind is next. A queue that had nothing to offer comes back at the current virtual time: what it
-// did not use is gone. Source: Waldspurger and Weihl, "Stride Scheduling" (1995).
+// did not use is gone (one whose tasks were all parked keeps its place). Source: Waldspurger and Weihl, "Stride Scheduling" (1995).
 //
 // Inside a queue: higher priority first, one step up per aging_interval of waiting, then age, then id. Two tasks age
 // equally fast, so their order never changes while they wait: `since - priority * aging_interval` is a constant of
@@ -27,11 +27,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/container/btree_set.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "common/base/strong_id.h"
 #include "common/domain/ids.h"
@@ -39,7 +37,7 @@
 
 namespace muster::scheduler {
 
-using ClassId = StrongId<struct ClassIdTag, uint32_t>;
+using ClassId = StrongId<struct ClassIdTag, uint64_t>;
 
 struct ClassKey {
   Requirements requirements;
@@ -87,7 +85,7 @@ class TaskQueues {
   void Park(ClassId cls);  // it found no room; a class that is gone is ignored here and below
   void Wake(ClassId cls);  // something it needs changed
   void WakeAll();
-  const absl::btree_set<ClassId>& parked() const { return parked_; }
+  const absl::btree_set<ClassId>& parked() const;
   const ClassKey& key(ClassId cls) const;           // of a class that has queued tasks
   std::optional<ClassId> ClassOf(TaskId task) const;  // of a queued task
 
@@ -106,7 +104,6 @@ class TaskQueues {
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
-  absl::btree_set<ClassId> parked_;
 };
 
 }  // namespace muster::scheduler

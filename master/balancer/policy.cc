@@ -1,0 +1,112 @@
+#include "master/balancer/policy.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace muster::balancer {
+namespace {
+
+// Equal shares have equal numbers, whatever the slots; different ones differ for all real sizes.
+uint64_t ShareTaken(uint64_t taken, const WorkerFacts& worker) {
+  uint64_t slots = std::max<uint64_t>(1, worker.offer.capacity.slots);
+  return (std::min<uint64_t>(taken, UINT32_MAX) << 32) / slots;
+}
+
+uint64_t ShareSent(const WorkerFacts& worker) {
+  return ShareTaken(uint64_t{worker.used.slots} + worker.prefetched, worker);
+}
+
+// One number for each worker; ids are dense.
+class PerWorker {
+ public:
+  uint64_t& operator[](const WorkerFacts& worker) {
+    if (worker.id.value() >= numbers_.size()) numbers_.resize(worker.id.value() + 1);
+    return numbers_[worker.id.value()];
+  }
+  uint64_t at(const WorkerFacts& worker) const {
+    return worker.id.value() < numbers_.size() ? numbers_[worker.id.value()] : 0;
+  }
+
+ private:
+  std::vector<uint64_t> numbers_;
+};
+
+class LeastLoaded final : public Policy {
+ public:
+  void Enter(const WorkerFacts&) override {}
+  void Picked(const WorkerFacts&) override {}
+  uint64_t Rank(const WorkerFacts& worker) const override { return ShareSent(worker); }
+  uint64_t RankAhead(const WorkerFacts& worker) const override { return ShareSent(worker); }
+  bool OthersWaitFor(const WorkerFacts&) const override { return false; }
+};
+
+class RoundRobin final : public Policy {
+ public:
+  void Enter(const WorkerFacts&) override {}
+  void Picked(const WorkerFacts& worker) override { last_turn_[worker] = ++turns_; }
+  uint64_t Rank(const WorkerFacts& worker) const override { return last_turn_.at(worker); }
+  // By turns, a worker that stands still would block the others.
+  uint64_t RankAhead(const WorkerFacts& worker) const override { return ShareSent(worker); }
+  bool OthersWaitFor(const WorkerFacts&) const override { return false; }
+
+ private:
+  PerWorker last_turn_;
+  uint64_t turns_ = 0;
+};
+
+class Weighted final : public Policy {
+ public:
+  void Enter(const WorkerFacts& worker) override {
+    pass_[worker] = std::max(pass_[worker], virtual_time_ + Step(worker) / 2);
+  }
+  void Picked(const WorkerFacts& worker) override {
+    uint64_t& pass = pass_[worker];
+    virtual_time_ = std::max(virtual_time_, pass);
+    pass = std::max(pass, EarliestPass()) + Step(worker);
+  }
+  uint64_t Rank(const WorkerFacts& worker) const override { return pass_.at(worker); }
+  uint64_t RankAhead(const WorkerFacts& worker) const override { return pass_.at(worker); }
+  // One that is that far behind cannot keep up with its weight.
+  bool OthersWaitFor(const WorkerFacts& worker) const override { return pass_.at(worker) >= EarliestPass(); }
+
+ private:
+  // One pick at weight 1: 2^40 of them fit into 64 bits.
+  static constexpr uint64_t kStep = uint64_t{1} << 24;
+  static constexpr uint32_t kMaxWeight = 1 << 16;
+  // A worker that was full catches up on this many picks per unit of weight, and not on more.
+  static constexpr uint64_t kCatchUp = 1024 * kStep;
+
+  static uint64_t Step(const WorkerFacts& worker) { return kStep / std::clamp<uint32_t>(worker.weight, 1, kMaxWeight); }
+  uint64_t EarliestPass() const { return virtual_time_ > kCatchUp ? virtual_time_ - kCatchUp : 0; }
+
+  PerWorker pass_;             // the virtual time of a worker's next pick
+  uint64_t virtual_time_ = 0;  // the furthest pick so far
+};
+
+}  // namespace
+
+std::string_view PolicyName(PolicyKind kind) {
+  switch (kind) {
+    case PolicyKind::kRoundRobin:
+      return "round_robin";
+    case PolicyKind::kWeighted:
+      return "weighted";
+    case PolicyKind::kLeastLoaded:
+      return "least_loaded";
+  }
+  return "";
+}
+
+std::unique_ptr<Policy> MakePolicy(PolicyKind kind) {
+  switch (kind) {
+    case PolicyKind::kRoundRobin:
+      return std::make_unique<RoundRobin>();
+    case PolicyKind::kWeighted:
+      return std::make_unique<Weighted>();
+    case PolicyKind::kLeastLoaded:
+      break;
+  }
+  return std::make_unique<LeastLoaded>();
+}
+
+}  // namespace muster::balancer

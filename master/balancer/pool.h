@@ -1,0 +1,61 @@
+// The workers whose offer has one executor and one list of needs, sorted for choosing. The balancer's alone.
+//
+// Thread rule: the balancer's.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
+#include "common/domain/ids.h"
+#include "common/domain/task_spec.h"
+
+namespace muster::balancer {
+
+// (rank, id): lowest first.
+using Ranked = std::pair<uint64_t, WorkerId>;
+
+struct Pool {
+  std::string executor;
+  std::vector<Need> needs;
+  uint64_t last_used = 0;
+
+  absl::btree_set<WorkerId> members;  // that match, whatever their state
+  absl::btree_set<Ranked> ready;      // of them: take work and have a free slot
+  absl::btree_set<Ranked> ahead;      // of them: take work and have no free slot
+
+  // For amounts that were asked for: a member that could fit them when it is empty. Verified before it is believed.
+  absl::flat_hash_map<ResourceAmounts, WorkerId> could_fit;
+};
+
+// Finds pools by what is asked for, without copying it.
+struct PoolKey {
+  std::string executor;
+  std::vector<Need> needs;
+};
+struct PoolKeyView {
+  const std::string& executor;
+  const std::vector<Need>& needs;
+};
+struct PoolKeyHash {
+  using is_transparent = void;
+  template <typename Key>
+  size_t operator()(const Key& key) const {
+    return absl::Hash<std::pair<const std::string&, const std::vector<Need>&>>()({key.executor, key.needs});
+  }
+};
+struct PoolKeyEq {
+  using is_transparent = void;
+  template <typename A, typename B>
+  bool operator()(const A& a, const B& b) const {
+    return a.executor == b.executor && a.needs == b.needs;
+  }
+};
+template <typename Value>
+using PoolMap = absl::flat_hash_map<PoolKey, Value, PoolKeyHash, PoolKeyEq>;
+
+}  // namespace muster::balancer
