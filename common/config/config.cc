@@ -186,6 +186,7 @@ class Schema::Impl {
                                     " [--config FILE] [--KEY=VALUE ...]\n\n"
                                     "  --config FILE     read this YAML file first\n"
                                     "  --check-config    print what is in effect and where it comes from, then exit\n"
+                                    "  --config-example  print a commented file with every default, then exit\n"
                                     "  --version         print the version\n"
                                     "  --help            this text\n\nKeys (flag > environment > file > default):\n");
     for (const Key& key : keys_) {
@@ -430,6 +431,10 @@ absl::StatusOr<Schema::Outcome> Schema::Load(int argc, const char* const* argv, 
     }
     if (argument == "--version") {
       std::cout << impl_->program_ << " " << version << "\n";
+      return Outcome{.done = true};
+    }
+    if (argument == "--config-reference" || argument == "--config-example") {
+      std::cout << (argument == "--config-example" ? ExampleYaml() : Markdown());
       return Outcome{.done = true};
     }
     if (argument == "--check-config") {

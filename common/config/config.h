@@ -8,7 +8,8 @@
 //   Loaded loaded = schema.Load(argc, argv);   // file, then environment, then flags
 //
 // Precedence: flag > environment > file > default. Unknown keys, wrong types and broken bounds are refused with
-// file, line, key and what would be valid. Flags: --help, --version, --config FILE, --check-config, --KEY=VALUE.
+// file, line, key and what would be valid. Flags: --help, --version, --config FILE, --check-config, --config-example,
+// --config-reference, --KEY=VALUE.
 // Thread rule: one thread, at start. Ownership: the schema keeps pointers into the caller's struct.
 #pragma once
 
@@ -64,7 +65,7 @@ class Schema {
   void Check(std::function<absl::Status()> check);
 
   struct Outcome {
-    bool done = false;  // --help, --version or --check-config was answered on stdout: exit with `exit_code`
+    bool done = false;  // --help, --version, --check-config and the like were answered on stdout: exit with `exit_code`
     int exit_code = 0;
   };
   // Reads everything. `version` is what --version prints. The error is one line for a person.

@@ -1,0 +1,148 @@
+"""Workers that die, hang, refuse, share and come back."""
+
+import collections
+import os
+import pathlib
+import signal
+import unittest
+
+from cluster import BIN, Cluster, alive, children, eventually
+
+PLUGINS = pathlib.Path(os.environ.get("MUSTER_PLUGINS", BIN.parent / "lib"))
+
+
+class Workers(unittest.TestCase):
+    def test_a_failing_command_is_tried_again_on_another_worker(self):
+        with Cluster(workers=2) as cluster:
+            done = cluster.muster("run", "--name", "twice", "--retries", "1", "--retry-delay", "0.1", "--",
+                                  "sh", "-c", "echo $MUSTER_WORKER $MUSTER_ATTEMPT; exit 4")
+            self.assertEqual(done.returncode, 4, done.stderr)
+            places = [line.split() for line in done.stdout.decode().splitlines()]
+            self.assertEqual([attempt for _, attempt in places], ["1", "2"])
+            self.assertNotEqual(places[0][0], places[1][0])
+            task = cluster.task("twice")
+            self.assertEqual([a["end"]["exit_code"] for a in task["attempts"]], [4, 4])
+
+    def test_a_killed_server_leaves_nothing_and_its_tasks_run_elsewhere(self):
+        with Cluster(workers=2, slots=2) as cluster:
+            marks, gate = cluster.directory / "marks", cluster.directory / "gate"
+            marks.mkdir()
+            ids = [cluster.ok("submit", "--", "sh", "-c",
+                              f"echo $$ > {marks}/$MUSTER_TASK_ID-$MUSTER_ATTEMPT; "
+                              f"while [ ! -e {gate} ]; do sleep 0.05; done").strip() for _ in range(2)]
+            for identity in ids:
+                cluster.await_state(identity, "RUNNING")
+            victim_task = next(i for i in ids if cluster.task(i)["attempts"][-1]["worker"] == "w1")
+            pid = int(eventually(lambda: (marks / f"{victim_task}-1").exists() and
+                                 (marks / f"{victim_task}-1").read_text(), what="the mark"))
+            family = children(cluster.workers["w1"].pid)
+            os.kill(cluster.server_of("w1"), signal.SIGKILL)
+            eventually(lambda: cluster.worker_state("w1") == "SUSPECT", what="w1 being SUSPECT")
+            eventually(lambda: cluster.worker_state("w1") == "LOST", what="w1 being LOST")
+            eventually(lambda: not alive(pid), 10, "the end of the command on w1")
+            eventually(lambda: not [p for p in family if alive(p)], 10, "the end of all that w1 had started")
+            eventually(lambda: cluster.task(victim_task)["attempts"][-1]["worker"] == "w2", what="a second attempt on w2")
+            gate.touch()
+            for identity in ids:
+                cluster.await_state(identity, "SUCCEEDED")
+            self.assertEqual(len(cluster.task(victim_task)["attempts"]), 2)
+            cluster.start_worker("w1")
+            self.assertEqual(cluster.worker_state("w1"), "ACTIVE")
+
+    def test_a_second_worker_under_a_live_ones_name_is_refused(self):
+        with Cluster(workers=1) as cluster:
+            first = cluster.workers["w1"].addresses["grpc"]
+            second = cluster.start_worker("w1", f"--work_dir={cluster.directory / 'other'}", wait=False)
+            self.assertNotEqual(second.wait(30), 0)
+            self.assertIn(first, second.text())
+            self.assertEqual(cluster.worker_state("w1"), "ACTIVE")
+
+    def test_sigterm_lets_the_running_command_finish(self):
+        with Cluster(workers=1) as cluster:
+            gate = cluster.directory / "gate"
+            identity = cluster.ok("submit", "--", "sh", "-c", f"while [ ! -e {gate} ]; do sleep 0.05; done; echo whole").strip()
+            cluster.await_state(identity, "RUNNING")
+            worker = cluster.workers["w1"]
+            worker.signal(signal.SIGTERM)
+            eventually(lambda: cluster.worker_state("w1") == "DRAINING", what="w1 being DRAINING")
+            gate.touch()
+            self.assertEqual(worker.wait(30), 0, worker.text())
+            self.assertEqual(cluster.state(identity), "SUCCEEDED")
+            self.assertEqual(cluster.ok("logs", identity), "whole\n")
+
+    def test_a_drain_past_its_time_stops_the_rest_and_it_runs_elsewhere(self):
+        with Cluster(workers=2, slots=1) as cluster:
+            gate = cluster.directory / "gate"
+            identity = cluster.ok("submit", "--", "sh", "-c", f"while [ ! -e {gate} ]; do sleep 0.05; done").strip()
+            cluster.await_state(identity, "RUNNING")
+            name = cluster.task(identity)["attempts"][0]["worker"]
+            cluster.ok("worker", "drain", "--deadline", "0.5s", name)
+            self.assertEqual(cluster.worker_state(name), "DRAINING")
+            eventually(lambda: cluster.task(identity)["attempts"][-1]["worker"] != name, what="another worker")
+            gate.touch()
+            cluster.await_state(identity, "SUCCEEDED")
+            cluster.ok("worker", "resume", name)
+            eventually(lambda: cluster.worker_state(name) == "ACTIVE", what="ACTIVE again")
+
+    def test_an_unhealthy_plugin_gets_no_work_and_comes_back(self):
+        sick = None
+        with Cluster(workers=0) as cluster:
+            sick = cluster.directory / "sick"
+            config = cluster.directory / "worker.yaml"
+            config.write_text(f"executors:\n  - name: moody\n    path: {PLUGINS}/muster-test/moody.so\n"
+                              f"    settings:\n      sick_file: {sick}\n")
+            cluster.start_worker("w1", f"--config={config}")
+            cluster.ok("run", "--executor", "moody")
+            sick.write_text("out of paper")
+
+            def offer():
+                return next(e for e in cluster.worker("w1")["offer"]["executors"] if e["name"] == "moody")
+            eventually(lambda: not offer().get("healthy"), what="moody being unhealthy")
+            self.assertIn("out of paper", cluster.ok("workers"))
+            identity = cluster.ok("submit", "--executor", "moody").strip()
+            cluster.ok("run", "--", "true")
+            self.assertEqual(cluster.state(identity), "QUEUED")
+            self.assertIn("moody", cluster.ok("get", identity))
+            sick.unlink()
+            cluster.await_state(identity, "SUCCEEDED")
+
+    def test_three_weighted_workers_share_as_their_weights_say(self):
+        with Cluster(workers=3, slots=4, master_flags=["--scheduler.balancer=weighted"]) as cluster:
+            for number, weight in enumerate((1, 2, 3), 1):
+                cluster.ok("worker", "set", f"w{number}", f"weight={weight}")
+            lines = b'{"executor":"noop"}\n' * 6000
+            ids = cluster.ok("submit", "-f", "-", input=lines, seconds=120).split()
+            self.assertEqual(len(ids), 6000)
+            eventually(lambda: not cluster.json("ps").get("tasks"), 60, "the end of all tasks")
+            share = collections.Counter(t["attempts"][-1]["worker"] for t in
+                                        cluster.json("ps", "-a", "--limit", "6000", seconds=120)["tasks"])
+            print(dict(share))
+            for number, weight in enumerate((1, 2, 3), 1):
+                self.assertAlmostEqual(share[f"w{number}"] / 6000, weight / 6, delta=0.03)
+
+    def test_a_label_that_no_worker_has_waits_and_says_so_until_one_comes(self):
+        with Cluster(workers=1) as cluster:
+            submitted = cluster.muster("submit", "--name", "wants-gpu", "--need", "gpu=a100", "--", "true")
+            self.assertEqual(submitted.returncode, 0)
+            self.assertIn("gpu", cluster.task("wants-gpu")["reason"])
+            cluster.start_worker("w2", "--labels=gpu=a100")
+            cluster.await_state("wants-gpu", "SUCCEEDED")
+            self.assertEqual(cluster.task("wants-gpu")["attempts"][0]["worker"], "w2")
+
+    def test_shutdown_with_drain_stops_the_cluster_in_order(self):
+        with Cluster(workers=2) as cluster:
+            gate = cluster.directory / "gate"
+            identity = cluster.ok("submit", "--", "sh", "-c", f"while [ ! -e {gate} ]; do sleep 0.05; done").strip()
+            cluster.await_state(identity, "RUNNING")
+            shutdown = cluster.start("shutdown", "--drain")
+            eventually(lambda: cluster.muster("submit", "--", "true").returncode == 125, what="refused admission")
+            gate.touch()
+            out, err = shutdown.communicate(timeout=60)
+            self.assertEqual(shutdown.returncode, 0, err)
+            self.assertEqual(cluster.master.wait(20), 0)
+            cluster.start_master()
+            self.assertEqual(cluster.state(identity), "SUCCEEDED")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
