@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -61,6 +62,23 @@ struct TaskQuery {
   std::vector<std::pair<std::string, std::string>> labels;
 };
 
+// Some tasks of a list, and where to go on: a scan looks at a bounded number of rows, found or not.
+struct TaskScan {
+  std::vector<StoredTask> tasks;
+  TaskId resume_before;  // TaskQuery::before of the next scan; 0: there is no more
+};
+
+// For metrics and for people. Counts are since the start.
+struct StoreStats {
+  uint64_t commits = 0;
+  uint64_t torn_writes = 0;       // last writes that were dropped at start
+  uint64_t refused_commits = 0;   // no room
+  uint64_t checkpoints = 0;
+  uint64_t wal_limit_waits = 0;   // commits that waited for the write-ahead file to be copied
+  int64_t wal_bytes = 0;          // of the write-ahead file now
+  int64_t database_bytes = 0;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -71,9 +89,20 @@ class Store {
   // Durable when it returns OK; the number is one more than the last.
   virtual absl::StatusOr<CommitNumber> Commit(const core::Transaction& transaction) = 0;
 
+  // One bounded step of maintenance now; it also happens by itself. What it finds is written with the next commit.
+  virtual absl::Status Maintain() { return absl::OkStatus(); }
+
   // --- Reads, from any thread.
   virtual absl::StatusOr<std::optional<StoredTask>> FindTask(TaskId id) = 0;
+  // Up to `limit` tasks. It may look at the whole history for a filter that few match: for lists whose readers wait,
+  // ScanTasks, a page at a time.
   virtual absl::StatusOr<std::vector<StoredTask>> ListTasks(const TaskQuery& query) = 0;
+  virtual absl::StatusOr<TaskScan> ScanTasks(const TaskQuery& query) {
+    absl::StatusOr<std::vector<StoredTask>> tasks = ListTasks(query);
+    if (!tasks.ok()) return std::move(tasks).status();
+    const TaskId resume = tasks->size() < query.limit || tasks->empty() ? TaskId() : tasks->back().id;
+    return TaskScan{*std::move(tasks), resume};
+  }
   virtual absl::StatusOr<std::optional<StoredBatch>> FindBatch(TaskId id) = 0;
   // The batch's id ranges alone, without rows.
   virtual absl::StatusOr<std::vector<TaskRange>> BatchRanges(TaskId id) = 0;
@@ -83,9 +112,11 @@ class Store {
                                                                       std::string_view request_id) = 0;
   // With the retained output; null when the attempt reported nothing or its output is past retention.
   virtual absl::StatusOr<AttemptReportPtr> FindReport(AttemptKey key) = 0;
+  // Whole commits, oldest first: more than `limit` when the last one has more.
   virtual absl::StatusOr<std::vector<ActivityEntry>> ReadActivity(CommitNumber after, absl::Time since,
                                                                   size_t limit) = 0;
   virtual CommitNumber last_commit() const = 0;
+  virtual StoreStats stats() const { return {}; }
 };
 
 }  // namespace muster::store

@@ -1,0 +1,23 @@
+// What a start reads: where the history stands, and everything that is open. The work depends on what is open, on how
+// far the floor lags behind, and not on the history.
+//
+// Thread rule: at start, on the writer's connection. Errors: DATA_LOSS naming file, table and row.
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "master/core/transaction.h"
+#include "master/store/sqlite_database.h"
+#include "master/store/transaction_writer.h"
+
+namespace muster::store {
+
+absl::StatusOr<CommitPosition> ReadPosition(Database* database);
+
+// After an end without a last word: the newest commits, their chain, and as many pages as half a second allows.
+absl::Status VerifyAfterUncleanEnd(Database* database, CommitPosition position);
+
+// Fills specifications, tasks, worker settings and next_id.
+absl::Status ReadOpenTasks(Database* database, core::RecoveredState* state);
+
+}  // namespace muster::store

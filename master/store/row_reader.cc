@@ -1,0 +1,150 @@
+#include "master/store/row_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/status_macros.h"
+#include "common/convert/convert.h"
+#include "master/store/packing.h"
+#include "master/store/report_packing.h"
+#include "master/store/transaction_writer.h"
+#include "muster/v1/task.pb.h"
+
+namespace muster::store {
+namespace {
+
+absl::Time TimeAt(const Query& row, int column) {
+  return row.IsNull(column) ? absl::InfinitePast() : NumberToTime(row.Int(column));
+}
+std::string TextAt(const Query& row, int column) { return std::string(row.Bytes(column)); }
+uint64_t NumberAt(const Query& row, int column) { return static_cast<uint64_t>(row.Int(column)); }
+
+absl::StatusOr<AttemptReportPtr> ReportAt(const Query& row, int column, AttemptKey key) {
+  if (row.IsNull(column)) return nullptr;
+  AttemptReportPtr report = UnpackReport(row.Bytes(column), key);
+  if (report == nullptr) return row.Damaged("its report cannot be read");
+  return report;
+}
+
+}  // namespace
+
+absl::StatusOr<core::SpecificationRow> SpecificationReader::Read(const Query& row) {
+  core::SpecificationRow result;
+  result.first = TaskId(NumberAt(row, 0));
+  result.count = NumberAt(row, 1);
+  result.batch = TaskId(NumberAt(row, 2));
+  result.first_index = NumberAt(row, 3);
+  result.created = TimeAt(row, 4);
+  result.retry_of = TaskId(NumberAt(row, 5));
+  MUSTER_ASSIGN_OR_RETURN(result.spec, ReadSpec(row));
+  if (!row.IsNull(10)) {
+    result.rows = UnpackArgumentRows(row.Bytes(10), result.count);
+    if (result.rows == nullptr) return row.Damaged("its arguments cannot be read");
+  }
+  return result;
+}
+
+absl::StatusOr<TaskSpecPtr> SpecificationReader::ReadSpec(const Query& row) {
+  const std::string_view payload = row.Bytes(9);
+  if (last_ != nullptr && last_->payload == payload) return last_;
+  v1::TaskSpec message;
+  if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
+    return row.Damaged("its specification cannot be read");
+  }
+  last_ = convert::MakeTaskSpec(message, std::string(payload));
+  return last_;
+}
+
+core::AttemptRow ReadAttempt(const Query& row) {
+  return {UnpackKey(row.Int(0)), TextAt(row, 1), Incarnation(NumberAt(row, 2)), TimeAt(row, 3)};
+}
+
+absl::StatusOr<core::AttemptEndRow> ReadAttemptEnd(const Query& row) {
+  core::AttemptEndRow result;
+  result.key = UnpackKey(row.Int(0));
+  result.reason = static_cast<EndReason>(row.Int(1));
+  result.used_attempt = row.Int(2) != 0;
+  result.used_worker_loss = row.Int(3) != 0;
+  result.ended = TimeAt(row, 4);
+  result.retry_at = TimeAt(row, 5);
+  result.message = TextAt(row, 6);
+  MUSTER_ASSIGN_OR_RETURN(result.report, ReportAt(row, 7, result.key));
+  return result;
+}
+
+absl::StatusOr<core::OutcomeRow> ReadOutcome(const Query& row) {
+  core::OutcomeRow result;
+  result.task = TaskId(NumberAt(row, 0));
+  result.state = static_cast<TaskState>(row.Int(1));
+  result.attempt = AttemptNumber(static_cast<uint32_t>(row.Int(2)));
+  result.reason = static_cast<EndReason>(row.Int(3));
+  result.ended = TimeAt(row, 5);
+  result.message = TextAt(row, 6);
+  MUSTER_ASSIGN_OR_RETURN(result.report, ReportAt(row, 7, {result.task, result.attempt}));
+  return result;
+}
+
+core::UnknownRow ReadUnknown(const Query& row) { return {UnpackKey(row.Int(0)), TimeAt(row, 1)}; }
+
+absl::StatusOr<core::RequestRow> ReadRequest(const Query& row) {
+  core::RequestRow result;
+  result.owner = TextAt(row, 0);
+  result.request_id = TextAt(row, 1);
+  const std::string_view digest = row.Bytes(2);
+  if (digest.size() != result.digest.size()) return row.Damaged("its digest has the wrong length");
+  std::copy(digest.begin(), digest.end(), reinterpret_cast<char*>(result.digest.data()));
+  std::optional<std::vector<TaskRange>> tasks = UnpackRanges(row.Bytes(3));
+  if (!tasks.has_value()) return row.Damaged("its tasks cannot be read");
+  result.tasks = *std::move(tasks);
+  result.batch = TaskId(NumberAt(row, 4));
+  result.time = TimeAt(row, 5);
+  return result;
+}
+
+core::CancelRow ReadCancel(const Query& row) {
+  return {{TaskId(NumberAt(row, 0)), NumberAt(row, 1)}, TextAt(row, 2), TextAt(row, 3), TimeAt(row, 4)};
+}
+
+core::WorkerSettingRow ReadWorkerSetting(const Query& row) {
+  return {TextAt(row, 0), static_cast<uint32_t>(row.Int(1)), row.Int(2) != 0, TextAt(row, 3)};
+}
+
+core::NoteRow ReadNote(const Query& row) { return {UnpackKey(row.Int(0)), TextAt(row, 1), TimeAt(row, 2)}; }
+
+CommitNumber CommitOf(const Query& row) { return CommitNumber(row.Int(row.ColumnCount() - 2)); }
+
+absl::StatusOr<int64_t> LongestCancel(Database* database) {
+  Query longest(database, "SELECT max(count) FROM cancel WHERE count > 1");
+  const bool found = longest.Next();
+  MUSTER_RETURN_IF_ERROR(longest.status());
+  return found ? longest.Int(0) : 0;
+}
+
+absl::StatusOr<std::optional<core::CancelRow>> FindCancel(Database* database, TaskId task, CommitNumber latest,
+                                                          CommitNumber* found_in) {
+  MUSTER_ASSIGN_OR_RETURN(const int64_t longest, LongestCancel(database));
+  const auto id = static_cast<int64_t>(task.value());
+  std::optional<core::CancelRow> first;
+  const auto consider = [&](Query& wishes) {
+    while (wishes.Next()) {
+      const CommitNumber commit = CommitOf(wishes);
+      if (commit > latest || (first.has_value() && commit >= *found_in)) continue;
+      first = ReadCancel(wishes);
+      *found_in = commit;
+    }
+    return wishes.status();
+  };
+  Query own(database, "SELECT * FROM cancel WHERE first = ? AND count = 1 ORDER BY commit_number", "cancel");
+  own.Bind(1, id);
+  MUSTER_RETURN_IF_ERROR(consider(own));
+  if (longest == 0) return first;
+  Query ranges(database,
+               "SELECT * FROM cancel WHERE count > 1 AND first > ?1 - ?2 AND first <= ?1 AND first + count > ?1",
+               "cancel");
+  ranges.Bind(1, id);
+  ranges.Bind(2, longest);
+  MUSTER_RETURN_IF_ERROR(consider(ranges));
+  return first;
+}
+
+}  // namespace muster::store

@@ -1,0 +1,276 @@
+#include "master/store/sqlite_store.h"
+
+#include <sys/stat.h>
+
+#include <atomic>
+#include <cstdio>
+#include <filesystem>
+#include <random>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/base/status_macros.h"
+#include "master/store/directory_lock.h"
+#include "master/store/maintainer.h"
+#include "master/store/reader_pool.h"
+#include "master/store/recovery.h"
+#include "master/store/schema.h"
+#include "master/store/sqlite_database.h"
+#include "master/store/store_mark.h"
+#include "master/store/store_repair.h"
+#include "master/store/task_reader.h"
+#include "master/store/transaction_writer.h"
+#include "master/store/wal_check.h"
+
+namespace muster::store {
+namespace {
+
+constexpr int kWriterCacheKib = 64 * 1024;
+constexpr absl::Duration kWriterPatience = absl::Seconds(10);  // with SQL tools that hold the write lock
+
+std::string NewClusterId() {
+  std::random_device random;
+  std::string id;
+  for (int i = 0; i < 4; ++i) id += absl::StrFormat("%08x", random());
+  return id;
+}
+
+int64_t FileBytes(const std::string& path) {
+  struct stat file;
+  return stat(path.c_str(), &file) == 0 ? static_cast<int64_t>(file.st_size) : 0;
+}
+
+class SqliteStore final : public Store {
+ public:
+  SqliteStore(StoreConfig config, DirectoryLock lock, StoreMark mark)
+      : config_(std::move(config)),
+        path_(config_.directory + "/muster.db"),
+        lock_(std::move(lock)),
+        mark_(std::move(mark)) {}
+
+  absl::Status Open();
+
+  absl::StatusOr<core::RecoveredState> LoadOpen(absl::Time now) override;
+  absl::StatusOr<CommitNumber> Commit(const core::Transaction& transaction) override;
+  absl::Status Maintain() override { return maintainer_->FindFloor(); }
+
+  absl::StatusOr<std::optional<StoredTask>> FindTask(TaskId id) override {
+    return Read([&](TaskReader reader) { return reader.FindTask(id); });
+  }
+  absl::StatusOr<std::vector<StoredTask>> ListTasks(const TaskQuery& query) override;
+  absl::StatusOr<TaskScan> ScanTasks(const TaskQuery& query) override {
+    return Read([&](TaskReader reader) { return reader.ScanTasks(query); });
+  }
+  absl::StatusOr<std::optional<StoredBatch>> FindBatch(TaskId id) override {
+    return Read([&](TaskReader reader) { return reader.FindBatch(id); });
+  }
+  absl::StatusOr<std::vector<TaskRange>> BatchRanges(TaskId id) override {
+    return Read([&](TaskReader reader) { return reader.BatchRanges(id); });
+  }
+  absl::StatusOr<std::vector<TaskId>> FindByName(std::string_view name, size_t limit) override {
+    return Read([&](TaskReader reader) { return reader.FindByName(name, limit); });
+  }
+  absl::StatusOr<std::optional<core::RequestRow>> FindRequest(std::string_view owner,
+                                                              std::string_view request_id) override {
+    return Read([&](TaskReader reader) { return reader.FindRequest(owner, request_id); });
+  }
+  absl::StatusOr<AttemptReportPtr> FindReport(AttemptKey key) override {
+    return Read([&](TaskReader reader) { return reader.FindReport(key); });
+  }
+  absl::StatusOr<std::vector<ActivityEntry>> ReadActivity(CommitNumber after, absl::Time since,
+                                                          size_t limit) override {
+    return Read([&](TaskReader reader) { return reader.ReadActivity(after, since, limit); });
+  }
+  CommitNumber last_commit() const override {
+    return CommitNumber(last_commit_.load(std::memory_order_acquire));
+  }
+  StoreStats stats() const override;
+
+ private:
+  template <typename Body>
+  auto Read(Body body) -> decltype(body(TaskReader(nullptr, nullptr))) {
+    return readers_.Read([&](Database* database) { return body(TaskReader(database, &parts_)); });
+  }
+  absl::Status OpenWriter();
+  absl::Status CompareWithMark(const std::optional<StoreMark::Content>& mark);
+  absl::Status StartEpoch(core::RecoveredState* state);
+
+  // Never changes after Open.
+  const StoreConfig config_;
+  const std::string path_;
+  const DirectoryLock lock_;
+  uint64_t torn_writes_ = 0;
+
+  // The writer's thread.
+  StoreMark mark_;
+  std::unique_ptr<Database> database_;
+  CommitPosition position_;
+  std::unique_ptr<TransactionWriter> writer_;  // after LoadOpen
+  int wal_pages_ = 0;
+
+  // Lock themselves.
+  ReaderPool readers_;
+  PartCache parts_;
+  std::atomic<int64_t> last_commit_{0};
+  std::atomic<uint64_t> commits_{0};
+  std::atomic<uint64_t> refused_commits_{0};
+  std::unique_ptr<Maintainer> maintainer_;
+};
+
+absl::Status SqliteStore::Open() {
+  const std::optional<StoreMark::Content> mark = mark_.Read();
+  MUSTER_ASSIGN_OR_RETURN(const WalFindings wal, CheckWal(path_ + "-wal"));
+  torn_writes_ = wal.torn_frames > 0 ? 1 : 0;
+  if (mark.has_value() && mark->sync_failed) MUSTER_RETURN_IF_ERROR(CopyStoreToNewFile(config_.directory));
+  MUSTER_RETURN_IF_ERROR(OpenWriter());
+  MUSTER_ASSIGN_OR_RETURN(position_, ReadPosition(database_.get()));
+  MUSTER_RETURN_IF_ERROR(CompareWithMark(mark));
+  mark_.Write({static_cast<uint64_t>(position_.number.value()), position_.digest, false});
+  last_commit_.store(position_.number.value(), std::memory_order_release);
+  MUSTER_RETURN_IF_ERROR(readers_.Open(path_, config_.reader_count));
+  MUSTER_ASSIGN_OR_RETURN(maintainer_, Maintainer::Start(path_, {config_.wal_limit_bytes, config_.floor_lag}));
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::OpenWriter() {
+  Database::Options options;
+  options.create = true;
+  options.cache_kib = kWriterCacheKib;
+  options.busy_timeout = kWriterPatience;
+  MUSTER_ASSIGN_OR_RETURN(database_, Database::Open(path_, options));
+  {
+    MUSTER_ASSIGN_OR_RETURN(auto sql, SqlTransaction::Begin(database_.get(), SqlTransaction::Kind::kWrite));
+    MUSTER_RETURN_IF_ERROR(PrepareSchema(database_.get()));
+    MUSTER_RETURN_IF_ERROR(sql->Commit());
+  }
+  MUSTER_RETURN_IF_ERROR(SyncDirectory(config_.directory));
+  sqlite3_wal_hook(
+      database_->handle(),
+      [](void* self, sqlite3*, const char*, int pages) {
+        static_cast<SqliteStore*>(self)->wal_pages_ = pages;
+        return SQLITE_OK;
+      },
+      this);
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::CompareWithMark(const std::optional<StoreMark::Content>& mark) {
+  if (!mark.has_value() || mark->commit == 0) return absl::OkStatus();
+  const auto last = static_cast<uint64_t>(position_.number.value());
+  const std::string way_out = absl::StrCat("; if it is a restored copy, remove ", config_.directory,
+                                           "/store.mark to accept what is there");
+  if (mark->commit > last) {
+    return absl::DataLossError(absl::StrCat("store ", path_, " is damaged: it ends at commit ", last,
+                                            ", but commit ", mark->commit, " was durable", way_out));
+  }
+  Query row(database_.get(), "SELECT * FROM activity WHERE commit_number = ?", "activity");
+  row.Bind(1, static_cast<int64_t>(mark->commit));
+  const bool agrees = row.Next() && static_cast<uint64_t>(row.Int(3)) == mark->digest;
+  MUSTER_RETURN_IF_ERROR(row.status());
+  if (agrees) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("store ", path_, " is damaged: table activity, row ", mark->commit,
+                                          ": it is not the commit that store.mark knows", way_out));
+}
+
+absl::StatusOr<core::RecoveredState> SqliteStore::LoadOpen(absl::Time /*now*/) {
+  if (writer_ != nullptr) return absl::FailedPreconditionError("the store is loaded already");
+  core::RecoveredState state;
+  state.last_commit = position_.number;
+  MUSTER_ASSIGN_OR_RETURN(const int64_t clean_end, ReadMetaNumber(database_.get(), kMetaCleanEnd));
+  state.last_end_clean = clean_end == position_.number.value();
+  if (!state.last_end_clean) MUSTER_RETURN_IF_ERROR(VerifyAfterUncleanEnd(database_.get(), position_));
+  {
+    MUSTER_ASSIGN_OR_RETURN(auto snapshot, SqlTransaction::Begin(database_.get(), SqlTransaction::Kind::kRead));
+    MUSTER_RETURN_IF_ERROR(ReadOpenTasks(database_.get(), &state));
+  }
+  MUSTER_RETURN_IF_ERROR(StartEpoch(&state));
+  writer_ = std::make_unique<TransactionWriter>(database_.get(), position_);
+  return state;
+}
+
+absl::Status SqliteStore::StartEpoch(core::RecoveredState* state) {
+  MUSTER_ASSIGN_OR_RETURN(auto sql, SqlTransaction::Begin(database_.get(), SqlTransaction::Kind::kWrite));
+  MUSTER_ASSIGN_OR_RETURN(std::optional<std::string> cluster_id, ReadMeta(database_.get(), kMetaClusterId));
+  if (!cluster_id.has_value()) {
+    cluster_id = NewClusterId();
+    MUSTER_RETURN_IF_ERROR(WriteMeta(database_.get(), kMetaClusterId, *cluster_id));
+  }
+  state->cluster_id = *std::move(cluster_id);
+  MUSTER_ASSIGN_OR_RETURN(const int64_t epoch, ReadMetaNumber(database_.get(), kMetaEpoch));
+  state->epoch = Epoch(epoch + 1);
+  MUSTER_RETURN_IF_ERROR(WriteMeta(database_.get(), kMetaEpoch, std::to_string(epoch + 1)));
+  MUSTER_RETURN_IF_ERROR(WriteMeta(database_.get(), kMetaCleanEnd, "-1"));
+  MUSTER_RETURN_IF_ERROR(WriteMeta(database_.get(), kMetaVersion, config_.version));
+  return sql->Commit();
+}
+
+absl::StatusOr<CommitNumber> SqliteStore::Commit(const core::Transaction& transaction) {
+  if (writer_ == nullptr) return absl::FailedPreconditionError("the store is not loaded yet");
+  const absl::Status maintenance = maintainer_->status();
+  if (!maintenance.ok() && !absl::IsResourceExhausted(maintenance)) {
+    mark_.NoteFailedSync();
+    return maintenance;
+  }
+  const std::shared_ptr<const FloorAdvance> floor = maintainer_->pending_floor();
+  absl::StatusOr<CommitPosition> written = writer_->Write(transaction, floor.get());
+  if (absl::IsResourceExhausted(written.status())) {
+    refused_commits_.fetch_add(1, std::memory_order_relaxed);
+    return std::move(written).status();
+  }
+  if (!written.ok()) {
+    mark_.NoteFailedSync();
+    return std::move(written).status();
+  }
+  position_ = *written;
+  mark_.Write({static_cast<uint64_t>(position_.number.value()), position_.digest, false});
+  last_commit_.store(position_.number.value(), std::memory_order_release);
+  commits_.fetch_add(1, std::memory_order_relaxed);
+  if (floor != nullptr) maintainer_->FloorWritten();
+  maintainer_->AfterCommit(wal_pages_);
+  return position_.number;
+}
+
+absl::StatusOr<std::vector<StoredTask>> SqliteStore::ListTasks(const TaskQuery& query) {
+  TaskQuery rest = query;
+  std::vector<StoredTask> tasks;
+  while (tasks.size() < query.limit) {
+    rest.limit = query.limit - tasks.size();
+    MUSTER_ASSIGN_OR_RETURN(TaskScan scan, ScanTasks(rest));
+    for (StoredTask& task : scan.tasks) tasks.push_back(std::move(task));
+    if (!scan.resume_before) break;
+    rest.before = scan.resume_before;
+  }
+  return tasks;
+}
+
+StoreStats SqliteStore::stats() const {
+  StoreStats stats;
+  stats.commits = commits_.load(std::memory_order_relaxed);
+  stats.torn_writes = torn_writes_;
+  stats.refused_commits = refused_commits_.load(std::memory_order_relaxed);
+  stats.checkpoints = maintainer_->checkpoints();
+  stats.wal_limit_waits = maintainer_->limit_waits();
+  stats.wal_bytes = maintainer_->wal_bytes();
+  stats.database_bytes = FileBytes(path_);
+  return stats;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(StoreConfig config) {
+  std::error_code error;
+  std::filesystem::create_directories(config.directory, error);
+  if (error) {
+    return absl::InternalError(
+        absl::StrCat("cannot make data directory ", config.directory, ": ", error.message()));
+  }
+  MUSTER_ASSIGN_OR_RETURN(DirectoryLock lock, DirectoryLock::Take(config.directory));
+  MUSTER_ASSIGN_OR_RETURN(StoreMark mark, StoreMark::Open(config.directory));
+  auto store = std::make_unique<SqliteStore>(std::move(config), std::move(lock), std::move(mark));
+  MUSTER_RETURN_IF_ERROR(store->Open());
+  return store;
+}
+
+}  // namespace muster::store

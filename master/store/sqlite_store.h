@@ -1,0 +1,31 @@
+// The embedded store: one directory with the database `muster.db` (SQLite in WAL mode), its `lock` and its
+// `store.mark`. docs/storage.md describes all three.
+//
+//   auto store = OpenSqliteStore({.directory = "/var/lib/muster"});
+//   auto state = (*store)->LoadOpen(absl::Now());
+//
+// Thread rule: LoadOpen and Commit from one thread; reads from any. It has one thread of its own, for maintenance.
+// Errors of opening: FAILED_PRECONDITION when another master has the directory, or a newer one made the store;
+// DATA_LOSS, naming the place, when it is damaged; INTERNAL, RESOURCE_EXHAUSTED when files cannot be made.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "master/store/store.h"
+
+namespace muster::store {
+
+struct StoreConfig {
+  std::string directory;                            // made when it is not there
+  int64_t wal_limit_bytes = int64_t{64} << 20;      // of the write-ahead file; then a commit waits, 20 ms at most
+  int reader_count = 4;                             // reads at the same time
+  uint64_t floor_lag = 16'384;                      // newest ids that maintenance leaves alone
+  std::string version;                              // of this program, kept in the store for people
+};
+
+absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(StoreConfig config);
+
+}  // namespace muster::store
