@@ -113,7 +113,7 @@ struct WorkerSettingRow {
   std::string reason;
 };
 
-// A report that came too late, kept with its attempt (which may be of a finished task, never of an unknown one).
+// A report that came too late, kept with its attempt (of an open, finished or purged task).
 struct NoteRow {
   AttemptKey key;
   std::string note;

@@ -1,0 +1,188 @@
+#include "master/core/admission.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/refusal.h"
+
+namespace muster::core {
+namespace {
+
+constexpr absl::Duration kQueueFullDelay = absl::Seconds(1);
+constexpr absl::Duration kShutDownDelay = absl::Seconds(5);
+constexpr size_t kMaxVerdicts = 1024;
+constexpr size_t kMaxWarnings = 8;
+
+uint64_t CountOf(const SubmitTasks& event) {
+  return event.tasks.size() + (event.batch_rows ? event.batch_rows->size() : 0);
+}
+
+int64_t BytesOf(const SubmitTasks& event) {
+  int64_t bytes = 0;
+  for (const NewTask& task : event.tasks) bytes += static_cast<int64_t>(task.spec->payload.size());
+  if (event.batch_spec) bytes += static_cast<int64_t>(event.batch_spec->payload.size());
+  return bytes;
+}
+
+}  // namespace
+
+void Admission::Close(const std::string& reason) {
+  cluster_.admission_open = false;
+  cluster_.admission_closed_because = reason;
+}
+
+void Admission::OnSubmit(const Moment& turn, SubmitTasks event) {
+  SubmitAnswer answer;
+  answer.call = event.call;
+  if (AnswerRepeated(turn, event, &answer)) return;
+  answer.status = Check(event);
+  if (!answer.status.ok()) {
+    ++cluster_.counters.refused_submits;
+    return turn.Emit(std::move(answer));
+  }
+  AcceptTasks(turn, event, &answer);
+  if (event.batch_rows != nullptr) AcceptBatch(turn, event, &answer);
+  if (!event.request.id.empty()) {
+    requests_.Add(event.request, {event.request.digest, answer.tasks, answer.batch, answer.batch_size}, turn.now);
+    turn.rows().requests.push_back(
+        {event.request.owner, event.request.id, event.request.digest, answer.tasks, answer.batch, turn.now});
+  }
+  turn.Emit(std::move(answer));
+}
+
+bool Admission::AnswerRepeated(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer) {
+  if (event.request.id.empty()) return false;
+  const AcceptedRequest* const before = requests_.Find(event.request);
+  if (before == nullptr) return false;
+  if (before->digest == event.request.digest) {
+    answer->tasks = before->tasks;
+    answer->batch = before->batch;
+    answer->batch_size = before->batch_size;
+    answer->repeated = true;
+  } else {
+    ++cluster_.counters.refused_submits;
+    answer->status = Refuse(absl::StatusCode::kAlreadyExists, "REQUEST_ID_REUSED",
+                            absl::StrCat("request id \"", event.request.id,
+                                         "\" was used for other content; draw a new one for each new call"));
+  }
+  turn.Emit(std::move(*answer));
+  return true;
+}
+
+absl::Status Admission::Check(const SubmitTasks& event) const {
+  if (!cluster_.admission_open) {
+    absl::Status closed = Refuse(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
+                                 absl::StrCat("no new tasks: ", cluster_.admission_closed_because));
+    SetRetryAfter(&closed, kShutDownDelay);
+    return closed;
+  }
+  if (!event.request.id.empty() && requests_.full()) {
+    return RefuseForNow("QUEUE_FULL", "too many calls with request ids within a minute", kQueueFullDelay);
+  }
+  if (event.batch_spec != nullptr && (event.batch_rows == nullptr || event.batch_rows->empty())) {
+    return RefuseField("EMPTY_BATCH", "rows", "is empty; a batch needs at least one row");
+  }
+  for (const NewTask& task : event.tasks) {
+    if (absl::Status known = CheckExecutor(*task.spec); !known.ok()) return known;
+  }
+  if (event.batch_spec != nullptr) {
+    if (absl::Status known = CheckExecutor(*event.batch_spec); !known.ok()) return known;
+  }
+  return CheckRoom(event);
+}
+
+absl::Status Admission::CheckRoom(const SubmitTasks& event) const {
+  const uint64_t waiting = cluster_.tasks.waiting();
+  if (waiting + CountOf(event) > cluster_.config.max_queued) {
+    return RefuseForNow("QUEUE_FULL",
+                        absl::StrCat(waiting, " tasks wait already, ", cluster_.config.max_queued, " may"),
+                        kQueueFullDelay);
+  }
+  const int64_t bytes = cluster_.tasks.waiting_bytes();
+  if (bytes + BytesOf(event) > cluster_.config.max_queued_bytes) {
+    return RefuseForNow("QUEUE_FULL",
+                        absl::StrCat("what waits takes ", bytes, " bytes already, ",
+                                     cluster_.config.max_queued_bytes, " are allowed"),
+                        kQueueFullDelay);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Admission::CheckExecutor(const TaskSpec& spec) const {
+  const std::string& name = spec.requirements.executor;
+  const auto& known = cluster_.config.known_executors;
+  if (std::find(known.begin(), known.end(), name) != known.end()) return absl::OkStatus();
+  if (cluster_.offered_executors.contains(name)) return absl::OkStatus();
+  std::set<std::string> names(known.begin(), known.end());
+  for (const auto& offered : cluster_.offered_executors) names.insert(offered.first);
+  return RefuseField("UNKNOWN_EXECUTOR", "task.executor",
+                     absl::StrCat("\"", name, "\" is not configured and no worker ever offered it; known: ",
+                                  absl::StrJoin(names, ", ")));
+}
+
+void Admission::AcceptTasks(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer) {
+  if (event.tasks.empty()) return;
+  const TaskRange range{cluster_.next_id, event.tasks.size()};
+  for (const NewTask& task : event.tasks) {
+    SpecificationRow row;
+    row.spec = task.spec;
+    row.retry_of = task.retry_of;
+    Accept(turn, std::move(row));
+    Warn(*task.spec, answer);
+  }
+  answer->tasks.push_back(range);
+  turn.Log(activity::TaskAccepted{range, TaskId(), event.tasks.front().spec->owner, event.tasks.front().spec->queue});
+}
+
+void Admission::AcceptBatch(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer) {
+  const bool is_new = !event.extend_batch;
+  const TaskId batch = is_new ? cluster_.next_id : event.extend_batch;
+  if (is_new) cluster_.next_id = cluster_.next_id.Next();
+  answer->batch = batch;
+  answer->batch_size = (is_new ? 0 : event.extend_from) + event.batch_rows->size();
+  if (event.batch_rows->empty()) return;
+  SpecificationRow row;
+  row.count = event.batch_rows->size();
+  row.batch = batch;
+  row.first_index = (is_new ? 0 : event.extend_from) + 1;
+  row.spec = event.batch_spec;
+  row.rows = event.batch_rows;
+  const TaskRange range{cluster_.next_id, row.count};
+  Accept(turn, std::move(row));
+  Warn(*event.batch_spec, answer);
+  answer->tasks.push_back(range);
+  turn.Log(activity::TaskAccepted{range, batch, event.batch_spec->owner, event.batch_spec->queue});
+}
+
+void Admission::Accept(const Moment& turn, SpecificationRow row) {
+  row.first = cluster_.next_id;
+  row.created = turn.now;
+  cluster_.next_id = TaskId(cluster_.next_id.value() + row.count);
+  cluster_.counters.accepted += row.count;
+  const TaskGroupPtr group = MakeTaskGroup(row);
+  TaskState state = TaskState::kNone;
+  for (uint64_t index = 0; index < row.count; ++index) {
+    state = transitions_.Admit(turn, *cluster_.tasks.Add(TaskId(row.first.value() + index), group));
+  }
+  turn.Emit(TasksAccepted{{row.first, row.count}, row.batch, row.first_index, row.spec, state, turn.now});
+  turn.rows().specifications.push_back(std::move(row));
+}
+
+void Admission::Warn(const TaskSpec& spec, SubmitAnswer* answer) {
+  if (answer->warnings.size() >= kMaxWarnings) return;
+  if (verdicts_.size() > kMaxVerdicts) verdicts_.clear();
+  Verdict& verdict = verdicts_[spec.requirements];
+  if (verdict.revision != cluster_.offers_revision) {
+    verdict = {cluster_.offers_revision, cluster_.balancer.WhyInfeasible(spec.requirements)};
+  }
+  for (const std::string& reason : verdict.reasons) {
+    if (std::find(answer->warnings.begin(), answer->warnings.end(), reason) == answer->warnings.end()) {
+      answer->warnings.push_back(reason);
+    }
+  }
+}
+
+}  // namespace muster::core

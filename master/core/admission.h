@@ -1,0 +1,50 @@
+// Taking tasks in: bounds, executors that nobody has, request ids, ids, and the first state.
+//
+// Thread rule: one thread. Errors: refusals in the answer, with the reasons SHUTTING_DOWN, QUEUE_FULL,
+// REQUEST_ID_REUSED, UNKNOWN_EXECUTOR (common/base/refusal.h); then nothing happened.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "master/core/cluster.h"
+#include "master/core/events.h"
+#include "master/core/request_window.h"
+#include "master/core/transitions.h"
+
+namespace muster::core {
+
+class Admission {
+ public:
+  Admission(Cluster* cluster, Transitions* transitions) : cluster_(*cluster), transitions_(*transitions) {}
+
+  void OnSubmit(const Moment& turn, SubmitTasks event);
+  void Close(const std::string& reason);
+  void OnTurn(const Moment& turn) { requests_.Forget(turn.now); }
+
+ private:
+  // True: it was answered from the window, or refused for it.
+  bool AnswerRepeated(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer);
+  absl::Status Check(const SubmitTasks& event) const;
+  absl::Status CheckRoom(const SubmitTasks& event) const;
+  absl::Status CheckExecutor(const TaskSpec& spec) const;
+
+  void AcceptTasks(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer);
+  void AcceptBatch(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer);
+  void Accept(const Moment& turn, SpecificationRow row);
+  void Warn(const TaskSpec& spec, SubmitAnswer* answer);
+
+  Cluster& cluster_;
+  Transitions& transitions_;
+  RequestWindow requests_;
+  // Why nothing could run a class, as of a revision of the offers. Bounded.
+  struct Verdict {
+    uint64_t revision = 0;
+    std::vector<std::string> reasons;
+  };
+  absl::flat_hash_map<Requirements, Verdict> verdicts_;
+};
+
+}  // namespace muster::core

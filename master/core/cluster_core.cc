@@ -1,0 +1,203 @@
+#include "master/core/cluster_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "master/core/admission.h"
+#include "master/core/cancels.h"
+#include "master/core/cluster.h"
+#include "master/core/dispatching.h"
+#include "master/core/invariants.h"
+#include "master/core/losses.h"
+#include "master/core/placing.h"
+#include "master/core/prefetch.h"
+#include "master/core/recovery.h"
+#include "master/core/reports.h"
+#include "master/core/transitions.h"
+#include "master/core/views.h"
+#include "master/core/worker_events.h"
+
+namespace muster::core {
+
+class ClusterCore::Impl {
+ public:
+  Impl(CoreConfig config, RecoveredState recovered)
+      : cluster_(std::move(config), recovered.cluster_id, recovered.epoch), recovered_(std::move(recovered)) {}
+
+  void Start(const Moment& turn);
+  void Apply(const Moment& turn, Event event);
+  void DoTurn(const Moment& turn);
+  absl::Time NextDue() const;
+  OpenTaskView View(const Task& task) const { return ViewOf(cluster_, task, now_); }
+  Moment At(absl::Time now, Effects* effects);
+
+  Cluster cluster_;
+  mutable CoreCounters counters_;  // with what is counted now filled in
+
+ private:
+  // One for each event, chosen by overloading.
+  void On(const Moment& turn, SubmitTasks event) { admission_.OnSubmit(turn, std::move(event)); }
+  void On(const Moment& turn, const CancelTasks& event) { cancels_.OnCancel(turn, event); }
+  void On(const Moment& turn, WorkerJoin event) { worker_events_.OnJoin(turn, std::move(event)); }
+  void On(const Moment& turn, WorkerHeartbeat event) { worker_events_.OnHeartbeat(turn, std::move(event)); }
+  void On(const Moment& turn, const SessionOpened& event) { worker_events_.OnSessionOpened(turn, event); }
+  void On(const Moment& turn, const SessionClosed& event) { worker_events_.OnSessionClosed(turn, event); }
+  void On(const Moment& turn, const WorkerReports& event) { reports_.OnReports(turn, event); }
+  void On(const Moment& turn, const UpdateWorker& event) { worker_events_.OnUpdate(turn, event); }
+  void On(const Moment& turn, const DrainWorker& event) { worker_events_.OnDrain(turn, event); }
+  void On(const Moment& turn, const ResumeWorker& event) { worker_events_.OnResume(turn, event); }
+  void On(const Moment&, const StopAdmission& event) { admission_.Close(event.reason); }
+  void On(const Moment& turn, const StopMaster& event);
+  void On(const Moment& turn, const NoteRefusals& event) {
+    turn.Log(activity::RequestsRefused{event.cause, event.by, event.count});
+  }
+
+  void DoDue(const Moment& turn);
+  void TaskDue(const Moment& turn, Task& task);
+  void ReleaseRetries(const Moment& turn);
+
+  Transitions transitions_{&cluster_};
+  Dispatching dispatching_{&cluster_, &transitions_};
+  Losses losses_{&cluster_, &transitions_};
+  Reports reports_{&cluster_, &transitions_, &dispatching_, &losses_};
+  Admission admission_{&cluster_, &transitions_};
+  Cancels cancels_{&cluster_, &transitions_, &dispatching_};
+  WorkerEvents worker_events_{&cluster_, &dispatching_, &losses_, &reports_};
+  Prefetch prefetch_{&cluster_, &dispatching_};
+  Placing placing_{&cluster_, &transitions_, &dispatching_, &prefetch_};
+  RecoveredState recovered_;  // until Start
+  absl::Time now_ = absl::InfinitePast();
+};
+
+Moment ClusterCore::Impl::At(absl::Time now, Effects* effects) {
+  now_ = std::max(now_, now);
+  return Moment{now_, effects};
+}
+
+void ClusterCore::Impl::Start(const Moment& turn) {
+  cluster_.retry_budget.Start(turn.now);
+  Recovery(&cluster_, &transitions_).Restore(turn, recovered_);
+  worker_events_.Expire(turn);
+  turn.Log(activity::MasterStarted{cluster_.epoch, recovered_.last_end_clean,
+                                   static_cast<int64_t>(recovered_.tasks.size()), cluster_.config.version});
+  recovered_ = {};
+}
+
+void ClusterCore::Impl::Apply(const Moment& turn, Event event) {
+  std::visit([this, &turn](auto&& what) { On(turn, std::forward<decltype(what)>(what)); }, std::move(event));
+}
+
+void ClusterCore::Impl::On(const Moment& turn, const StopMaster& event) {
+  admission_.Close(event.reason);
+  cluster_.stopping = true;
+  turn.Log(activity::MasterStopped{event.reason});
+  turn.rows().clean_end = true;
+  turn.Emit(Stopped{});
+}
+
+void ClusterCore::Impl::DoTurn(const Moment& turn) {
+  admission_.OnTurn(turn);
+  worker_events_.Expire(turn);
+  if (!cluster_.stopping) DoDue(turn);
+  placing_.Round(turn);
+}
+
+void ClusterCore::Impl::DoDue(const Moment& turn) {
+  while (const auto due = cluster_.dues.TakeDue(turn.now)) {
+    switch (due->kind) {
+      case DueKind::kTask: TaskDue(turn, *cluster_.tasks.Find(TaskId(due->id))); break;
+      case DueKind::kPause: transitions_.Unpause(*cluster_.tasks.Find(TaskId(due->id))); break;
+      case DueKind::kSessionRetry:
+        worker_events_.OnSessionRetryDue(turn, WorkerId(static_cast<uint32_t>(due->id)));
+        break;
+      case DueKind::kDrainDeadline:
+        worker_events_.OnDrainDeadline(turn, WorkerId(static_cast<uint32_t>(due->id)));
+        break;
+    }
+  }
+  ReleaseRetries(turn);
+}
+
+void ClusterCore::Impl::TaskDue(const Moment& turn, Task& task) {
+  if (const auto* pending = std::get_if<Pending>(&task.state)) {
+    if (pending->reason == PendingReason::kRetry) return transitions_.HoldBackRetry(task);
+    return transitions_.Requeue(turn, task, true, {});
+  }
+  if (std::holds_alternative<Queued>(task.state)) {
+    return transitions_.End(turn, task, TaskState::kTimedOut,
+                            {absl::StrCat("queue: not started within ", absl::FormatDuration(task.spec().queue_timeout)),
+                             nullptr, EndReason::kTimeout});
+  }
+  losses_.GiveUp(turn, task, "its worker did not come back in time");
+}
+
+void ClusterCore::Impl::ReleaseRetries(const Moment& turn) {
+  auto& waiting = cluster_.retries_beyond_budget;
+  while (!waiting.empty() && cluster_.retry_budget.Take(turn.now)) {
+    transitions_.Requeue(turn, *cluster_.tasks.Find(*waiting.begin()), true, {});
+  }
+}
+
+absl::Time ClusterCore::Impl::NextDue() const {
+  if (placing_.unfinished() || !cluster_.touched.empty()) return now_;
+  absl::Time next = cluster_.workers.NextDue();
+  if (cluster_.stopping) return next;
+  if (!cluster_.retries_beyond_budget.empty()) next = std::min(next, cluster_.retry_budget.NextAt());
+  return std::min(next, cluster_.dues.Next());
+}
+
+ClusterCore::ClusterCore(CoreConfig config, RecoveredState recovered)
+    : impl_(std::make_unique<Impl>(std::move(config), std::move(recovered))) {}
+ClusterCore::~ClusterCore() = default;
+
+void ClusterCore::Start(absl::Time now, Effects* effects) { impl_->Start(impl_->At(now, effects)); }
+void ClusterCore::Apply(Event event, absl::Time now, Effects* effects) {
+  impl_->Apply(impl_->At(now, effects), std::move(event));
+}
+void ClusterCore::Turn(absl::Time now, Effects* effects) { impl_->DoTurn(impl_->At(now, effects)); }
+absl::Time ClusterCore::NextDue() const { return impl_->NextDue(); }
+
+std::optional<OpenTaskView> ClusterCore::FindTask(TaskId id) const {
+  const Task* const task = impl_->cluster_.tasks.Find(id);
+  if (task == nullptr) return std::nullopt;
+  return impl_->View(*task);
+}
+bool ClusterCore::IsOpen(TaskId id) const { return impl_->cluster_.tasks.Find(id) != nullptr; }
+std::vector<TaskId> ClusterCore::OpenTasks(TaskId before, size_t limit) const {
+  return impl_->cluster_.tasks.Newest(before, limit);
+}
+std::vector<TaskId> ClusterCore::OpenTasksIn(TaskRange range, size_t limit) const {
+  return impl_->cluster_.tasks.InRange(range, limit);
+}
+uint64_t ClusterCore::CountOpenIn(TaskRange range, uint64_t by_state[16]) const {
+  return impl_->cluster_.tasks.CountIn(range, by_state);
+}
+std::vector<TaskId> ClusterCore::OpenTasksNamed(std::string_view name) const {
+  return impl_->cluster_.tasks.Named(name);
+}
+std::vector<WorkerView> ClusterCore::Workers() const { return ViewOfWorkers(impl_->cluster_); }
+std::optional<WorkerView> ClusterCore::FindWorker(std::string_view name) const {
+  return FindWorker(impl_->cluster_.workers.Find(name));
+}
+std::optional<WorkerView> ClusterCore::FindWorker(WorkerId id) const { return ViewOfWorker(impl_->cluster_, id); }
+uint32_t ClusterCore::AttemptsOn(WorkerId id) const {
+  return static_cast<uint32_t>(impl_->cluster_.tasks.On(id).size());
+}
+std::vector<QueueView> ClusterCore::Queues(absl::Time now) const { return ViewOfQueues(impl_->cluster_, now); }
+const CoreCounters& ClusterCore::counters() const {
+  const Cluster& cluster = impl_->cluster_;
+  impl_->counters_ = cluster.counters;
+  for (size_t state = 0; state < 16; ++state) {
+    impl_->counters_.open_by_state[state] = cluster.tasks.count(static_cast<TaskState>(state));
+  }
+  impl_->counters_.queued_bytes = static_cast<uint64_t>(cluster.tasks.waiting_bytes());
+  return impl_->counters_;
+}
+bool ClusterCore::admission_open() const { return impl_->cluster_.admission_open; }
+const CoreConfig& ClusterCore::config() const { return impl_->cluster_.config; }
+const std::string& ClusterCore::cluster_id() const { return impl_->cluster_.cluster_id; }
+Epoch ClusterCore::epoch() const { return impl_->cluster_.epoch; }
+void ClusterCore::CheckInvariants() const { CheckAgreement(impl_->cluster_); }
+
+}  // namespace muster::core

@@ -1,0 +1,110 @@
+#include "master/core/prefetch.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "master/balancer/filters.h"
+
+namespace muster::core {
+namespace {
+
+constexpr size_t kMaxWaitingLookedAt = 32;
+constexpr size_t kMaxWorkersLookedAt = 16;
+constexpr size_t kMaxRecallsAtOnce = 256;
+
+}  // namespace
+
+bool Prefetch::Eligible(const Task& task) const {
+  const TaskSpec& spec = task.spec();
+  if (cluster_.config.prefetch_limit == 0 || spec.on_worker_loss != OnWorkerLoss::kRerun || task.avoid ||
+      task.losses > 0 || !spec.requirements.OneSlotOnly()) {
+    return false;
+  }
+  const auto median = cluster_.run_times.Median(spec.fingerprint);
+  return median.has_value() && *median < cluster_.config.prefetch_median;
+}
+
+uint32_t Prefetch::Allowance(const Task& task, uint32_t slots) const {
+  const auto median = cluster_.run_times.Median(task.spec().fingerprint);
+  if (!median.has_value()) return 0;
+  return scheduler::PrefetchAllowance(*median, slots, cluster_.config.prefetch_horizon,
+                                      cluster_.config.prefetch_limit);
+}
+
+std::optional<WorkerId> Prefetch::Choose(const Task& task) {
+  const auto worker = cluster_.balancer.ChooseAhead(
+      task.spec().requirements, [this, &task](uint32_t slots) { return Allowance(task, slots); });
+  if (!worker.has_value() || InTheWay(task, *worker)) return std::nullopt;
+  return worker;
+}
+
+absl::Time Prefetch::OrderOf(const Task& task) const {
+  return task.queued_since - task.spec().priority * cluster_.config.aging_interval;
+}
+
+bool Prefetch::CouldServe(WorkerId worker, const Requirements& requirements) const {
+  const WorkerFacts& facts = cluster_.workers.facts(worker);
+  return balancer::MatchesStatically(facts.offer, requirements.executor, requirements.needs) &&
+         !balancer::NeverFits(facts.offer, requirements.resources).has_value();
+}
+
+bool Prefetch::InTheWay(const Task& task, WorkerId worker) {
+  size_t looked_at = 0;
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    if (!cluster_.queues.parked().contains(at->first)) {
+      at = waiting_.erase(at);  // the class is gone, or was woken
+      continue;
+    }
+    if (++looked_at > kMaxWaitingLookedAt) return true;
+    const Waiting& waiting = at->second;
+    const bool first = waiting.queue != task.spec().queue || waiting.order <= OrderOf(task);
+    if (first && CouldServe(worker, waiting.requirements)) return true;
+    ++at;
+  }
+  return false;
+}
+
+void Prefetch::Waits(const Moment& turn, const Task& task, scheduler::ClassId cls) {
+  waiting_[cls] = {task.spec().requirements, task.spec().queue, task.spec().priority, OrderOf(task)};
+  size_t budget = kMaxRecallsAtOnce;
+  size_t looked_at = 0;
+  for (const WorkerId worker : ahead_) {
+    if (budget == 0 || ++looked_at > kMaxWorkersLookedAt) return;
+    if (CouldServe(worker, task.spec().requirements)) RecallBelow(turn, worker, task.spec().priority, &budget);
+  }
+}
+
+void Prefetch::RecallBelow(const Moment& turn, WorkerId worker, int32_t priority, size_t* budget) {
+  for (const auto& sent : cluster_.link(worker).prefetched) {
+    if (*budget == 0) return;
+    Task& task = *cluster_.tasks.Find(sent.second);
+    if (task.wants_recall || task.spec().priority >= priority) continue;
+    dispatching_.Recall(turn, task);
+    --*budget;
+  }
+}
+
+void Prefetch::FillFrom(const Moment& turn, WorkerId idle) {
+  uint32_t slots = cluster_.workers.facts(idle).FreeSlots();
+  size_t looked_at = 0;
+  for (const WorkerId worker : ahead_) {
+    if (slots == 0 || ++looked_at > kMaxWorkersLookedAt) return;
+    const auto& prefetched = cluster_.link(worker).prefetched;
+    // The newest first: they would wait longest.
+    for (auto sent = prefetched.rbegin(); sent != prefetched.rend() && slots > 0; ++sent) {
+      Task& task = *cluster_.tasks.Find(sent->second);
+      if (task.wants_recall || !cluster_.balancer.CanServe(idle, task.spec().requirements, WorkerId())) continue;
+      dispatching_.Recall(turn, task);
+      --slots;
+    }
+  }
+}
+
+void Prefetch::Promote(WorkerId worker) {
+  dispatching_.Promote(worker);
+  if (cluster_.link(worker).prefetched.empty()) ahead_.erase(worker);
+}
+
+void Prefetch::Note(WorkerId worker) { ahead_.insert(worker); }
+
+}  // namespace muster::core

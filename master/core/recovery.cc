@@ -1,0 +1,118 @@
+#include "master/core/recovery.h"
+
+#include <algorithm>
+#include <map>
+
+#include "common/base/check.h"
+
+namespace muster::core {
+namespace {
+
+// A stored deadline `full` after something began: never more than `full` away, never in the past.
+absl::Time Rebase(absl::Time deadline, absl::Duration full, absl::Time now) {
+  return std::clamp(deadline, now, now + full);
+}
+
+// When it could first have been queued.
+absl::Time ReadyTime(const Task& task) { return std::max(task.group->row.created, task.spec().start_time); }
+
+bool UsedNothing(const AttemptEndRow& end) { return end.retry_at == absl::InfinitePast() && !end.report; }
+
+}  // namespace
+
+void Recovery::Restore(const Moment& turn, const RecoveredState& state) {
+  cluster_.next_id = std::max(state.next_id, TaskId(1));
+  RestoreSettings(state);
+  std::map<TaskId, TaskGroupPtr> groups;  // by first id
+  for (const SpecificationRow& row : state.specifications) groups.emplace(row.first, MakeTaskGroup(row));
+  for (const RecoveredTask& task : state.tasks) {
+    auto group = groups.upper_bound(task.id);
+    MUSTER_CHECK(group != groups.begin());
+    --group;
+    const SpecificationRow& row = group->second->row;
+    MUSTER_CHECK(task.id.value() - row.first.value() < row.count);
+    RestoreTask(turn, task, group->second);
+  }
+}
+
+void Recovery::RestoreSettings(const RecoveredState& state) {
+  for (const WorkerSettingRow& row : state.worker_settings) {
+    const WorkerId worker = cluster_.workers.Intern(row.name);
+    cluster_.workers.SetWeight(worker, row.weight);
+    cluster_.workers.SetDraining(worker, row.draining, row.reason);
+    cluster_.link(worker).drain_reason = row.reason;
+  }
+}
+
+void Recovery::RestoreTask(const Moment& turn, const RecoveredTask& recovered, const TaskGroupPtr& group) {
+  Task& task = *cluster_.tasks.Add(recovered.id, group);
+  cluster_.offered_executors[task.spec().requirements.executor] = true;
+  if (!recovered.attempts.empty()) task.last_attempt = recovered.attempts.back().key.number.value();
+  for (const AttemptEndRow& end : recovered.attempt_ends) {
+    if (end.used_attempt) ++task.failures;
+    if (end.used_worker_loss) ++task.losses;
+  }
+  if (recovered.cancel.has_value()) {
+    task.cancel = std::make_shared<const CancelWish>(CancelWish{recovered.cancel->by, recovered.cancel->reason});
+  }
+  transitions_.Restore(task, StateFrom(turn, task, recovered));
+  const TaskState now = task.state_now();
+  if (task.cancel && (now == TaskState::kPending || now == TaskState::kQueued)) {
+    transitions_.End(turn, task, TaskState::kCancelled, {task.cancel->reason, nullptr, EndReason::kCancelled});
+  }
+}
+
+StateData Recovery::StateFrom(const Moment& turn, Task& task, const RecoveredTask& recovered) {
+  const bool any_end = !recovered.attempt_ends.empty();
+  if (!recovered.attempts.empty() &&
+      (!any_end || recovered.attempt_ends.back().key.number < recovered.attempts.back().key.number)) {
+    task.dispatched = std::min(recovered.attempts.back().dispatched, turn.now);
+    task.queued_since = std::min(ReadyTime(task), turn.now);
+    return PlacedFrom(turn, recovered, recovered.attempts.back());
+  }
+  return WaitingFrom(turn, task, recovered);
+}
+
+StateData Recovery::PlacedFrom(const Moment& turn, const RecoveredTask& recovered, const AttemptRow& current) {
+  WorkerId worker = cluster_.workers.Find(current.worker);
+  if (!worker || cluster_.workers.state(worker) == WorkerState::kNone) {
+    worker = cluster_.workers.Expect(current.worker, current.incarnation, turn.now);
+    // It may have been promised a long lease when the last master ended.
+    cluster_.link(worker).fenced_by = turn.now + cluster_.config.shutdown_lease + cluster_.config.kill_grace +
+                                      cluster_.config.fence_margin;
+  }
+  if (recovered.unknown.has_value() && recovered.unknown->key == current.key) {
+    // It may have turned up since, which is not stored: leave it the time to say so again.
+    const absl::Time give_up = Rebase(recovered.unknown->give_up, cluster_.config.unknown_timeout, turn.now);
+    return Unknown{current.key.number, worker, current.incarnation,
+                   std::max(give_up, turn.now + cluster_.config.lost_after)};
+  }
+  return Dispatched{current.key.number, worker, current.incarnation, false};
+}
+
+StateData Recovery::WaitingFrom(const Moment& turn, Task& task, const RecoveredTask& recovered) {
+  const TaskSpec& spec = task.spec();
+  if (recovered.attempt_ends.empty()) {
+    if (spec.start_time > turn.now) return Pending{PendingReason::kStartTime, spec.start_time};
+    task.queued_since = std::min(turn.now, ReadyTime(task));
+    return Queued{task.queued_since};
+  }
+  const AttemptEndRow& last = recovered.attempt_ends.back();
+  for (const AttemptRow& attempt : recovered.attempts) {
+    if (attempt.key == last.key && last.used_attempt) task.avoid = cluster_.workers.Intern(attempt.worker);
+  }
+  if (!last.message.empty() && last.used_attempt) task.last_failure = std::make_unique<std::string>(last.message);
+  // A place in the queue is kept over attempts that never were.
+  task.queued_since = std::min(turn.now, ReadyTime(task));
+  for (const AttemptEndRow& end : recovered.attempt_ends) {
+    if (!UsedNothing(end)) task.queued_since = std::min(turn.now, std::max(end.ended, end.retry_at));
+  }
+  if (last.retry_at == absl::InfinitePast()) return Queued{task.queued_since};
+  const PendingReason reason = last.used_attempt ? PendingReason::kRetry : PendingReason::kWorkerLost;
+  const absl::Duration full = last.used_attempt ? spec.retry.max_delay
+                                                : cluster_.config.shutdown_lease + cluster_.config.kill_grace +
+                                                      cluster_.config.fence_margin;
+  return Pending{reason, Rebase(last.retry_at, full, turn.now)};
+}
+
+}  // namespace muster::core

@@ -1,0 +1,32 @@
+// From what the store knows to tables that go on where the last master ended (transaction.h says what the rows mean).
+//
+// Attempts without an end are DISPATCHED on their worker, which is expected to join and to say hello; LOST decides when
+// it does not. Deadlines are calendar time in the store and re-based once: the remainder is clamped to [0, full
+// length], so that neither a clock that jumped nor a master that restarts often keeps a task from being decided.
+// Thread rule: one thread. Errors: rows that contradict each other are a broken invariant; the store has checked them.
+#pragma once
+
+#include "master/core/cluster.h"
+#include "master/core/transitions.h"
+
+namespace muster::core {
+
+class Recovery {
+ public:
+  Recovery(Cluster* cluster, Transitions* transitions) : cluster_(*cluster), transitions_(*transitions) {}
+
+  // Everything that `state` says, as of now.
+  void Restore(const Moment& turn, const RecoveredState& state);
+
+ private:
+  void RestoreSettings(const RecoveredState& state);
+  void RestoreTask(const Moment& turn, const RecoveredTask& recovered, const TaskGroupPtr& group);
+  StateData StateFrom(const Moment& turn, Task& task, const RecoveredTask& recovered);
+  StateData PlacedFrom(const Moment& turn, const RecoveredTask& recovered, const AttemptRow& current);
+  StateData WaitingFrom(const Moment& turn, Task& task, const RecoveredTask& recovered);
+
+  Cluster& cluster_;
+  Transitions& transitions_;
+};
+
+}  // namespace muster::core

@@ -1,0 +1,47 @@
+#include "master/core/retry_policy.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace muster::core {
+
+bool MayRetry(const RetryPolicy& policy, const AttemptEnd& end, uint32_t failures) {
+  if (failures >= policy.max_attempts) return false;
+  if (policy.on_exit_codes.empty()) return true;
+  // Asking for codes means the command's own ones: a program that is missing does not appear by trying again.
+  if (end.reason != EndReason::kExited) return false;
+  return std::find(policy.on_exit_codes.begin(), policy.on_exit_codes.end(), end.exit_code) !=
+         policy.on_exit_codes.end();
+}
+
+absl::Duration RetryDelay(const RetryPolicy& policy, uint32_t failures, Random* random) {
+  constexpr uint32_t kMaxDoublings = 40;
+  const uint32_t doublings = std::min(failures > 0 ? failures - 1 : 0, kMaxDoublings);
+  const absl::Duration most = std::min(policy.max_delay, policy.base_delay * std::ldexp(1.0, static_cast<int>(doublings)));
+  return std::max(absl::ZeroDuration(), most * random->Fraction());
+}
+
+void RetryBudget::Start(absl::Time now) { refilled_ = now; }
+
+void RetryBudget::OnFirstAttempt() { tokens_ = std::min(kBurst, tokens_ + kShareOfFirstAttempts); }
+
+void RetryBudget::Refill(absl::Time now) {
+  if (now <= refilled_) return;
+  tokens_ = std::min(kBurst, tokens_ + absl::ToDoubleSeconds(now - refilled_) * kPerSecond);
+  refilled_ = now;
+}
+
+bool RetryBudget::Take(absl::Time now) {
+  Refill(now);
+  if (tokens_ < 1) return false;
+  tokens_ -= 1;
+  return true;
+}
+
+absl::Time RetryBudget::NextAt() const {
+  if (tokens_ >= 1) return refilled_;
+  // A millisecond more, so that rounding never makes the loop come back a moment too early again and again.
+  return refilled_ + absl::Seconds((1 - tokens_) / kPerSecond) + absl::Milliseconds(1);
+}
+
+}  // namespace muster::core

@@ -1,0 +1,126 @@
+#include "master/core/views.h"
+
+#include <algorithm>
+#include <map>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace muster::core {
+namespace {
+
+std::string Words(absl::Duration duration) {
+  return absl::FormatDuration(absl::Trunc(std::max(absl::ZeroDuration(), duration), absl::Milliseconds(100)));
+}
+
+std::string PendingReasonOf(const Task& task, const Pending& pending, absl::Time now) {
+  switch (pending.reason) {
+    case PendingReason::kStartTime: return absl::StrCat("starts in ", Words(pending.until - now));
+    case PendingReason::kDependencies: return "waits for its dependencies";
+    case PendingReason::kWorkerLost:
+      return absl::StrCat("its worker was lost; runs again in ", Words(pending.until - now));
+    case PendingReason::kRetry: break;
+  }
+  const std::string retry = absl::StrCat("retry ", task.failures, " of ", task.spec().retry.max_attempts - 1);
+  const std::string after = task.last_failure ? absl::StrCat(" after it ", *task.last_failure) : std::string();
+  if (pending.until == absl::InfiniteFuture()) {
+    return absl::StrCat(retry, " waits for the cluster's retry budget", after);
+  }
+  return absl::StrCat(retry, " in ", Words(pending.until - now), after);
+}
+
+std::string QueuedReasonOf(const Cluster& cluster, const Task& task, absl::Time now) {
+  if (const auto pause = cluster.paused.find(task.id); pause != cluster.paused.end()) {
+    return absl::StrCat(task.losses >= 2 ? "keeps apart from other tasks that workers died of"
+                                         : "was refused; is looked at again",
+                        " in ", Words(pause->second - now));
+  }
+  const auto why = cluster.balancer.WhyInfeasible(task.spec().requirements);
+  if (!why.empty()) return absl::StrJoin(why, "; ");
+  uint64_t slots = 0;
+  uint64_t used = 0;
+  std::string other;
+  for (const auto& no : cluster.balancer.Explain(task.spec().requirements, task.avoid, cluster.config.max_workers)) {
+    if (no.rejection.filter == "room") {
+      const WorkerFacts& facts = cluster.workers.facts(no.worker);
+      slots += facts.offer.capacity.slots;
+      used += std::min(facts.used.slots, facts.offer.capacity.slots);
+    } else if (other.empty() && (no.rejection.filter == "state" || no.rejection.filter == "avoid")) {
+      other = absl::StrCat("worker ", no.name, " ", no.rejection.why);
+    }
+  }
+  if (slots == 0) return other.empty() ? "waits for its turn" : absl::StrCat("waits: ", other);
+  if (used == slots) return absl::StrCat("waits for a free slot: ", used, " of ", slots, " busy");
+  return absl::StrCat("waits for room: ", used, " of ", slots, " slots busy");
+}
+
+}  // namespace
+
+std::string ReasonOf(const Cluster& cluster, const Task& task, absl::Time now) {
+  switch (task.state_now()) {
+    case TaskState::kPending: return PendingReasonOf(task, std::get<Pending>(task.state), now);
+    case TaskState::kQueued: return QueuedReasonOf(cluster, task, now);
+    case TaskState::kDispatched:
+      return std::get<Dispatched>(task.state).prefetched ? "sent ahead, waits on the worker for a slot" : "";
+    case TaskState::kUnknown:
+      return absl::StrCat("its worker is lost and it must not run twice; gives up in ",
+                          Words(std::get<Unknown>(task.state).give_up - now));
+    default: return task.cancel ? "cancel requested" : "";
+  }
+}
+
+OpenTaskView ViewOf(const Cluster& cluster, const Task& task, absl::Time now) {
+  const SpecificationRow& row = task.group->row;
+  OpenTaskView view;
+  view.id = task.id;
+  view.state = task.state;
+  view.reason = ReasonOf(cluster, task, now);
+  view.spec = row.spec;
+  view.batch = row.batch;
+  view.batch_index = task.batch_index();
+  if (row.rows) view.arguments = &(*row.rows)[task.row_index()];
+  view.retry_of = row.retry_of;
+  view.created = row.created;
+  view.cancel_requested = task.cancel != nullptr;
+  if (task.cancel) view.cancel_reason = task.cancel->reason;
+  const AttemptPlace place = PlaceOf(task.state);
+  view.worker = cluster.NameOf(place.worker);
+  if (place.attempt) view.dispatched = task.dispatched;
+  if (const auto* running = std::get_if<Running>(&task.state)) view.started = running->since;
+  return view;
+}
+
+std::vector<WorkerView> ViewOfWorkers(const Cluster& cluster) {
+  std::vector<WorkerView> views;
+  for (const WorkerId worker : cluster.workers.Ids()) views.push_back(cluster.workers.View(worker));
+  std::sort(views.begin(), views.end(), [](const WorkerView& a, const WorkerView& b) { return a.name < b.name; });
+  return views;
+}
+
+std::optional<WorkerView> ViewOfWorker(const Cluster& cluster, WorkerId worker) {
+  if (!worker || !cluster.workers.Contains(worker)) return std::nullopt;
+  return cluster.workers.View(worker);
+}
+
+std::vector<QueueView> ViewOfQueues(const Cluster& cluster, absl::Time now) {
+  std::map<std::string, QueueView> views;
+  for (const scheduler::QueueStatus& status : cluster.queues.Queues()) {
+    const absl::Duration wait =
+        status.oldest_since < now ? now - status.oldest_since : absl::ZeroDuration();
+    views[status.name] = {status.name, status.queued, 0, wait};
+  }
+  for (const auto& worker : cluster.tasks.by_worker()) {
+    for (const TaskId id : worker.second) {
+      const std::string& name = cluster.tasks.Find(id)->spec().queue;
+      QueueView& view = views[name];
+      view.name = name;
+      ++view.running;
+    }
+  }
+  std::vector<QueueView> all;
+  for (auto& view : views) all.push_back(std::move(view.second));
+  return all;
+}
+
+}  // namespace muster::core

@@ -1,0 +1,22 @@
+// What readers see of the tables, in words where words help.
+//
+// Thread rule: one thread, between turns.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "master/core/cluster.h"
+
+namespace muster::core {
+
+OpenTaskView ViewOf(const Cluster& cluster, const Task& task, absl::Time now);
+// "waits for a free slot: 3 of 3 busy", "retry 2 of 3 in 1.2 s after it exited with 7".
+std::string ReasonOf(const Cluster& cluster, const Task& task, absl::Time now);
+std::vector<WorkerView> ViewOfWorkers(const Cluster& cluster);
+std::optional<WorkerView> ViewOfWorker(const Cluster& cluster, WorkerId worker);
+std::vector<QueueView> ViewOfQueues(const Cluster& cluster, absl::Time now);
+
+}  // namespace muster::core

@@ -1,0 +1,118 @@
+#include "tests/support/memory_store.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace muster::testing {
+namespace {
+
+std::string About(TaskId task, const char* what) { return absl::StrCat("task ", task.value(), ": ", what); }
+
+}  // namespace
+
+std::string MemoryStore::Commit(const core::Transaction& transaction) {
+  ++commits_;
+  std::string wrong;
+  const auto note = [&wrong](std::string what) {
+    if (wrong.empty()) wrong = std::move(what);
+  };
+  for (const auto& row : transaction.specifications) note(AddSpecification(row));
+  for (const auto& row : transaction.attempts) note(AddAttempt(row));
+  for (const auto& row : transaction.attempt_ends) note(AddAttemptEnd(row));
+  for (const auto& row : transaction.unknowns) {
+    if (tasks_.count(row.key.task) == 0) note(About(row.key.task, "unknown without a specification"));
+    tasks_[row.key.task].unknown = row;
+  }
+  for (const auto& row : transaction.cancels) {
+    if (row.tasks.first.value() + row.tasks.count > next_id_.value()) note("a cancel reaches past given ids");
+    for (auto at = tasks_.lower_bound(row.tasks.first);
+         at != tasks_.end() && at->first.value() < row.tasks.first.value() + row.tasks.count; ++at) {
+      if (!at->second.outcome && !at->second.cancel) at->second.cancel = row;
+    }
+  }
+  for (const auto& row : transaction.outcomes) note(AddOutcome(row));
+  for (const auto& row : transaction.notes) {
+    if (const auto found = tasks_.find(row.key.task); found != tasks_.end()) found->second.notes.push_back(row);
+  }
+  for (const auto& row : transaction.worker_settings) worker_settings_[row.name] = row;
+  requests_.insert(requests_.end(), transaction.requests.begin(), transaction.requests.end());
+  activity_.insert(activity_.end(), transaction.activity.begin(), transaction.activity.end());
+  clean_end_ = transaction.clean_end;
+  return wrong;
+}
+
+std::string MemoryStore::AddSpecification(const core::SpecificationRow& row) {
+  if (row.first < next_id_) return About(row.first, "its id was given out before");
+  if (row.rows && row.rows->size() != row.count) return About(row.first, "not as many rows as tasks");
+  specifications_[row.first] = row;
+  for (uint64_t index = 0; index < row.count; ++index) {
+    tasks_[TaskId(row.first.value() + index)].first_of_specification = row.first;
+  }
+  next_id_ = TaskId(row.first.value() + row.count);
+  return "";
+}
+
+std::string MemoryStore::AddAttempt(const core::AttemptRow& row) {
+  const auto found = tasks_.find(row.key.task);
+  if (found == tasks_.end()) return About(row.key.task, "an attempt without a specification");
+  StoredTask& task = found->second;
+  if (task.outcome) return About(row.key.task, "an attempt after its outcome");
+  if (!task.attempts.empty() && task.attempts.back().key.number >= row.key.number) {
+    return About(row.key.task, "attempt numbers do not rise");
+  }
+  task.attempts.push_back(row);
+  return "";
+}
+
+std::string MemoryStore::AddAttemptEnd(const core::AttemptEndRow& row) {
+  const auto found = tasks_.find(row.key.task);
+  if (found == tasks_.end()) return About(row.key.task, "an attempt's end without a specification");
+  StoredTask& task = found->second;
+  if (task.outcome) return About(row.key.task, "an attempt's end after its outcome");
+  const bool known = std::any_of(task.attempts.begin(), task.attempts.end(),
+                                 [&row](const core::AttemptRow& attempt) { return attempt.key == row.key; });
+  if (!known) return About(row.key.task, "the end of an attempt that never was");
+  if (!task.attempt_ends.empty() && task.attempt_ends.back().key.number >= row.key.number) {
+    return About(row.key.task, "an attempt ended twice, or out of order");
+  }
+  task.attempt_ends.push_back(row);
+  return "";
+}
+
+std::string MemoryStore::AddOutcome(const core::OutcomeRow& row) {
+  const auto found = tasks_.find(row.task);
+  if (found == tasks_.end()) return About(row.task, "an outcome without a specification");
+  if (found->second.outcome) return About(row.task, "a second outcome");
+  if (!IsTerminal(row.state)) return About(row.task, "an outcome that is no end");
+  found->second.outcome = row;
+  return "";
+}
+
+const MemoryStore::StoredTask* MemoryStore::Find(TaskId id) const {
+  const auto found = tasks_.find(id);
+  return found == tasks_.end() ? nullptr : &found->second;
+}
+
+core::RecoveredState MemoryStore::LoadOpen() {
+  core::RecoveredState state;
+  state.cluster_id = "memory";
+  state.epoch = Epoch(++epoch_);
+  state.last_commit = CommitNumber(commits_);
+  state.next_id = next_id_;
+  state.last_end_clean = clean_end_;
+  clean_end_ = false;
+  TaskId last_specification;
+  for (const auto& [id, task] : tasks_) {
+    if (task.outcome) continue;
+    if (task.first_of_specification != last_specification) {
+      last_specification = task.first_of_specification;
+      state.specifications.push_back(specifications_.at(last_specification));
+    }
+    state.tasks.push_back({id, task.attempts, task.attempt_ends, task.unknown, task.cancel});
+  }
+  for (const auto& entry : worker_settings_) state.worker_settings.push_back(entry.second);
+  return state;
+}
+
+}  // namespace muster::testing

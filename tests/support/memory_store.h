@@ -1,0 +1,59 @@
+// A store in memory: folds transactions and answers what LoadOpen would. It is transaction.h's meaning in code, so the
+// core can be restarted in tests without a file, and the real store can be compared with it.
+//
+// It also checks what the core promises of its rows: one outcome per task, attempt numbers that rise, one end per
+// attempt, nothing about tasks that do not exist.
+// Thread rule: one thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/domain/ids.h"
+#include "master/core/transaction.h"
+
+namespace muster::testing {
+
+class MemoryStore {
+ public:
+  struct StoredTask {
+    TaskId first_of_specification;
+    std::vector<core::AttemptRow> attempts;
+    std::vector<core::AttemptEndRow> attempt_ends;
+    std::optional<core::UnknownRow> unknown;
+    std::optional<core::CancelRow> cancel;
+    std::optional<core::OutcomeRow> outcome;
+    std::vector<core::NoteRow> notes;
+  };
+
+  // Empty when the rows are as promised; else what is wrong.
+  std::string Commit(const core::Transaction& transaction);
+  core::RecoveredState LoadOpen();
+
+  const std::map<TaskId, StoredTask>& tasks() const { return tasks_; }
+  const StoredTask* Find(TaskId id) const;
+  const std::vector<activity::Record>& activity() const { return activity_; }
+  const std::vector<core::RequestRow>& requests() const { return requests_; }
+  bool last_end_clean() const { return clean_end_; }
+
+ private:
+  std::string AddAttempt(const core::AttemptRow& row);
+  std::string AddAttemptEnd(const core::AttemptEndRow& row);
+  std::string AddOutcome(const core::OutcomeRow& row);
+  std::string AddSpecification(const core::SpecificationRow& row);
+
+  std::map<TaskId, core::SpecificationRow> specifications_;  // by first id
+  std::map<TaskId, StoredTask> tasks_;
+  std::map<std::string, core::WorkerSettingRow> worker_settings_;
+  std::vector<core::RequestRow> requests_;
+  std::vector<activity::Record> activity_;
+  TaskId next_id_{1};
+  int64_t commits_ = 0;
+  int64_t epoch_ = 0;
+  bool clean_end_ = true;
+};
+
+}  // namespace muster::testing
