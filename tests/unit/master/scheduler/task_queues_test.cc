@@ -1,0 +1,254 @@
+#include "master/scheduler/task_queues.h"
+
+#include <map>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace muster::scheduler {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const absl::Time kStart = absl::FromUnixSeconds(1'000'000);
+
+absl::Time At(double seconds) { return kStart + absl::Seconds(seconds); }
+
+ClassKey Needing(const std::string& label = "", WorkerId avoid = WorkerId()) {
+  ClassKey key;
+  key.requirements.executor = "command";
+  key.requirements.resources.slots = 1;
+  if (!label.empty()) key.requirements.needs = {Need{.name = label}};
+  key.avoid = avoid;
+  return key;
+}
+
+class TaskQueuesTest : public ::testing::Test {
+ protected:
+  void Add(uint64_t task, int32_t priority = 0, double since = 0, const std::string& queue = "default",
+           const ClassKey& key = Needing()) {
+    queues_.Add(TaskId(task), queue, priority, key, At(since));
+  }
+
+  std::vector<uint64_t> TakeAll(size_t limit = 1000) {
+    std::vector<uint64_t> order;
+    while (order.size() < limit) {
+      auto next = queues_.Peek();
+      if (!next.has_value()) break;
+      order.push_back(next->task.value());
+      queues_.Pop();
+    }
+    return order;
+  }
+
+  ClassId ClassOf(uint64_t task) { return *queues_.ClassOf(TaskId(task)); }
+
+  void TearDown() override { queues_.CheckInvariants(); }
+
+  TaskQueues queues_{absl::Seconds(60)};
+};
+
+TEST_F(TaskQueuesTest, NothingQueuedNothingNext) {
+  EXPECT_FALSE(queues_.Peek().has_value());
+  EXPECT_FALSE(queues_.Remove(TaskId(1)));
+  EXPECT_THAT(queues_.Queues(), IsEmpty());
+}
+
+TEST_F(TaskQueuesTest, HigherPriorityFirstThenAgeThenArrival) {
+  Add(1, 0, 0);
+  Add(2, 5, 0);
+  Add(3, -5, 0);
+  Add(5, 5, 0);
+  Add(4, 5, 0);
+  Add(6, 0, -1);
+  EXPECT_THAT(TakeAll(), ElementsAre(2, 4, 5, 6, 1, 3));
+}
+
+TEST_F(TaskQueuesTest, AnIntervalOfWaitingIsWorthOneStepOfPriority) {
+  Add(1, 0, 0);
+  Add(2, 1, 59);
+  EXPECT_THAT(TakeAll(), ElementsAre(2, 1));
+  Add(3, 0, 0);
+  Add(4, 1, 61);
+  EXPECT_THAT(TakeAll(), ElementsAre(3, 4));
+}
+
+TEST_F(TaskQueuesTest, TheLowestPriorityIsServedInTheEndThoughHigherOnesKeepComing) {
+  Add(1, -100, 0);
+  uint64_t next_id = 2;
+  int served_before = 0;
+  for (double now = 0; now < 60 * 250; now += 60) {
+    Add(next_id++, 100, now);
+    ASSERT_TRUE(queues_.Peek().has_value());
+    uint64_t served = queues_.Peek()->task.value();
+    queues_.Pop();
+    if (served == 1) break;
+    ++served_before;
+  }
+  EXPECT_EQ(served_before, 200);  // steps between -100 and 100; then it is as far up, and older
+}
+
+TEST_F(TaskQueuesTest, ATaskThatComesBackKeepsItsPlaceByItsFirstTime) {
+  Add(1, 0, 0);
+  Add(2, 0, 1);
+  EXPECT_THAT(TakeAll(1), ElementsAre(1));
+  Add(1, 0, 0);
+  EXPECT_THAT(TakeAll(), ElementsAre(1, 2));
+}
+
+TEST_F(TaskQueuesTest, ExtremeTimesAndIntervalsKeepTheOrder) {
+  TaskQueues queues(absl::InfiniteDuration());
+  queues.Add(TaskId(1), "q", 0, Needing(), absl::InfinitePast());
+  queues.Add(TaskId(2), "q", 100, Needing(), At(0));
+  queues.Add(TaskId(3), "q", -100, Needing(), At(0));
+  queues.Add(TaskId(4), "q", 99, Needing(), At(-1000));
+  queues.CheckInvariants();
+  std::vector<uint64_t> order;
+  for (; queues.Peek().has_value(); queues.Pop()) order.push_back(queues.Peek()->task.value());
+  EXPECT_THAT(order, ElementsAre(1, 2, 4, 3));
+}
+
+TEST_F(TaskQueuesTest, ACancelledTaskIsNotServed) {
+  for (uint64_t task : {1, 2, 3}) Add(task);
+  EXPECT_TRUE(queues_.Remove(TaskId(1)));
+  EXPECT_TRUE(queues_.Remove(TaskId(3)));
+  EXPECT_FALSE(queues_.Remove(TaskId(3)));
+  EXPECT_FALSE(queues_.Contains(TaskId(3)));
+  EXPECT_THAT(TakeAll(), ElementsAre(2));
+}
+
+TEST_F(TaskQueuesTest, AParkedClassLetsTheOthersPass) {
+  Add(1, 9, 0, "default", Needing("gpu"));
+  Add(2, 8, 0, "default", Needing("gpu"));
+  Add(3);
+  queues_.Park(queues_.Peek()->cls);
+  EXPECT_THAT(TakeAll(), ElementsAre(3));
+  EXPECT_EQ(queues_.size(), 2u);
+  queues_.Wake(ClassOf(1));
+  EXPECT_THAT(TakeAll(), ElementsAre(1, 2));
+}
+
+TEST_F(TaskQueuesTest, ANewTaskOfAParkedClassIsParkedWithIt) {
+  Add(1, 0, 0, "a", Needing("gpu"));
+  ClassId gpu = ClassOf(1);
+  queues_.Park(gpu);
+  Add(2, 100, 0, "b", Needing("gpu"));
+  EXPECT_EQ(ClassOf(2), gpu);
+  EXPECT_FALSE(queues_.Peek().has_value());
+  EXPECT_THAT(queues_.parked(), ElementsAre(gpu));
+  queues_.WakeAll();
+  EXPECT_THAT(queues_.parked(), IsEmpty());
+  EXPECT_EQ(TakeAll().size(), 2u);
+}
+
+TEST_F(TaskQueuesTest, AParkedClassIsForgottenWithItsLastTaskAndStartsAnew) {
+  Add(1, 0, 0, "default", Needing("gpu"));
+  ClassId gone = ClassOf(1);
+  queues_.Park(gone);
+  queues_.Remove(TaskId(1));
+  EXPECT_THAT(queues_.parked(), IsEmpty());
+  queues_.Wake(gone);
+  queues_.Park(gone);
+  Add(2, 0, 0, "default", Needing("gpu"));
+  EXPECT_NE(ClassOf(2), gone);
+  EXPECT_THAT(TakeAll(), ElementsAre(2));
+}
+
+TEST_F(TaskQueuesTest, TheWorkerToAvoidMakesAClassOfItsOwn) {
+  Add(1);
+  Add(2, 0, 0, "default", Needing("", WorkerId(7)));
+  EXPECT_NE(ClassOf(1), ClassOf(2));
+  EXPECT_EQ(queues_.key(ClassOf(2)).avoid, WorkerId(7));
+  queues_.Park(ClassOf(2));
+  EXPECT_THAT(TakeAll(), ElementsAre(1));
+}
+
+TEST_F(TaskQueuesTest, QueuesShareByWeightExactly) {
+  queues_.SetWeight("b", 2);
+  queues_.SetWeight("c", 3);
+  uint64_t id = 1;
+  for (int i = 0; i < 6000; ++i) {
+    for (const char* queue : {"a", "b", "c"}) Add(id++, 0, 0, queue);
+  }
+  TakeAll(6000);
+  std::map<std::string, uint64_t> served;
+  for (const QueueStatus& queue : queues_.Queues()) served[queue.name] = queue.served;
+  EXPECT_EQ(served["a"], 1000u);
+  EXPECT_EQ(served["b"], 2000u);
+  EXPECT_EQ(served["c"], 3000u);
+}
+
+TEST_F(TaskQueuesTest, PriorityActsWithinAQueueAndNotAcross) {
+  for (uint64_t id = 1; id <= 4; ++id) Add(id, 100, 0, "loud");
+  for (uint64_t id = 11; id <= 14; ++id) Add(id, 0, 0, "quiet");
+  EXPECT_THAT(TakeAll(), ElementsAre(1, 11, 2, 12, 3, 13, 4, 14));
+}
+
+TEST_F(TaskQueuesTest, AQueueThatWasEmptyIsNotOwedForThatTime) {
+  for (uint64_t id = 1; id <= 1000; ++id) Add(id, 0, 0, "busy");
+  TakeAll(500);
+  for (uint64_t id = 2001; id <= 2100; ++id) Add(id, 0, 0, "late");
+  uint64_t late = 0;
+  for (uint64_t id : TakeAll(20)) late += id > 2000 ? 1 : 0;
+  EXPECT_EQ(late, 10u);
+}
+
+TEST_F(TaskQueuesTest, SharesHoldWhenEveryTaskHasToWaitForItsSlot) {
+  // Saturation: the one class is parked after each placement and woken for the next free slot.
+  queues_.SetWeight("b", 3);
+  for (uint64_t id = 1; id <= 1000; ++id) Add(id, 0, 0, "a");
+  for (uint64_t id = 1001; id <= 2000; ++id) Add(id, 0, 0, "b");
+  uint64_t from_a = 0;
+  for (int slot = 0; slot < 400; ++slot) {
+    NextTask next = *queues_.Peek();
+    from_a += next.task.value() <= 1000 ? 1 : 0;
+    queues_.Pop();
+    queues_.Park(next.cls);
+    queues_.Wake(next.cls);
+  }
+  EXPECT_EQ(from_a, 100u);
+}
+
+TEST_F(TaskQueuesTest, ReportsWhatWaitsAndSinceWhen) {
+  Add(1, 0, 5, "a");
+  Add(2, 50, 9, "a");
+  Add(3, 0, 3, "b", Needing("gpu"));
+  queues_.Park(ClassOf(3));
+  std::vector<QueueStatus> all = queues_.Queues();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].name, "a");
+  EXPECT_EQ(all[0].queued, 2u);
+  EXPECT_EQ(all[0].oldest_since, At(5));
+  EXPECT_EQ(all[1].oldest_since, At(3));
+  EXPECT_EQ(queues_.QueuedIn("a"), 2u);
+  EXPECT_EQ(queues_.QueuedIn("nowhere"), 0u);
+}
+
+TEST_F(TaskQueuesTest, CountsWhoIsBeforeATaskUpToALimit) {
+  for (uint64_t id = 1; id <= 10; ++id) Add(id, 0, static_cast<double>(id));
+  Add(20, 1, 0, "default", Needing("gpu"));
+  Add(30, 9, 0, "elsewhere");
+  EXPECT_EQ(queues_.AheadOf(TaskId(20), 100), 0u);
+  EXPECT_EQ(queues_.AheadOf(TaskId(4), 100), 4u);
+  EXPECT_EQ(queues_.AheadOf(TaskId(10), 5), 5u);
+  EXPECT_FALSE(queues_.AheadOf(TaskId(99), 5).has_value());
+}
+
+TEST_F(TaskQueuesTest, MadeUpQueueNamesDoNotPileUp) {
+  for (uint64_t id = 1; id <= 20'000; ++id) {
+    Add(id, 0, 0, "queue-" + std::to_string(id));
+    queues_.Pop();
+  }
+  EXPECT_THAT(queues_.Queues(), IsEmpty());
+  queues_.SetWeight("kept", 5);
+  for (uint64_t id = 30'001; id <= 35'000; ++id) {
+    Add(id, 0, 0, "more-" + std::to_string(id));
+    queues_.Pop();
+  }
+  ASSERT_EQ(queues_.Queues().size(), 1u);
+  EXPECT_EQ(queues_.Queues()[0].weight, 5u);
+}
+
+}  // namespace
+}  // namespace muster::scheduler
