@@ -2,7 +2,8 @@
 //
 // A lease is lost after silence. When the loop itself stood still (a sync of ten seconds, a stopped process), silence
 // proves nothing, so such a stretch counts for `tolerated` only. The difference is paid back by letting time go a
-// tenth faster afterwards, so that it meets the clock again without ever jumping.
+// tenth faster afterwards (half again as fast while it is more than 30 s behind), so that it meets the clock again
+// without ever jumping.
 // Thread rule: the loop's thread.
 #pragma once
 
@@ -24,7 +25,7 @@ class LoopTime {
       if (stalled > absl::ZeroDuration()) {
         behind_ += stalled;
       } else {
-        behind_ -= std::min(behind_, passed / 10);
+        behind_ -= std::min(behind_, passed / (behind_ > absl::Seconds(30) ? 2 : 10));
       }
     }
     last_clock_ = std::max(clock_now, last_clock_);

@@ -28,12 +28,14 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/runtime/clock.h"
 #include "common/runtime/mailbox.h"
 #include "common/telemetry/metrics.h"
+#include "master/app/loop_metrics.h"
 #include "master/app/loop_time.h"
 #include "master/core/cluster_core.h"
 #include "master/core/ports.h"
@@ -50,16 +52,10 @@ struct LoopOptions {
   absl::Duration longest_sleep = absl::Seconds(1);
   absl::Duration full_disk_retry = absl::Milliseconds(200);
   absl::Duration stuck_after = absl::Seconds(15);  // /healthz then says no
+  // After the core has said Stopped, heartbeats are still answered for this long, so that every worker that runs
+  // something hears how long its lease now holds.
+  absl::Duration linger = absl::Seconds(2.5);
   std::function<void(const absl::Status&)> on_fatal;
-};
-
-// For metrics and the summary; a copy of what the last turn left.
-struct LoopFigures {
-  core::CoreCounters core;
-  uint64_t turns = 0;
-  uint64_t commits = 0;
-  CommitNumber last_commit;
-  size_t worker_count[8] = {};  // by WorkerState
 };
 
 class MasterLoop final : public core::EventSink, public core::Inspector {
@@ -71,7 +67,8 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
   // Before Start. Each turn's effects go to all listeners, in the order of registration.
   void AddListener(core::EffectListener* listener) { listeners_.push_back(listener); }
 
-  // Runs core.Start, and then turns until the core has said Stopped, Abort, or a fatal commit.
+  // Runs core.Start, and then turns until the core has said Stopped, Abort, or a fatal commit. Listeners are called
+  // for every turn with effects or a commit.
   void Start();
   // Ends without another commit; for tests and for a failed start.
   void Abort();
@@ -94,22 +91,29 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
  private:
   using Look = std::function<void(const core::ClusterCore&, absl::Time)>;
   struct Item {
-    std::variant<core::Event, Look> what;
+    std::variant<std::monostate, core::Event, Look> what;  // monostate: applied already
     int64_t bytes = 0;
   };
 
+  bool Enqueue(Item item, bool always);
   void Run();
-  bool Turn();                    // false: the loop ends
+  bool Turn();              // false: the loop ends
+  bool FinishTurn();        // commit, release, look; false: the loop ends
   void TakeMail();
-  void ApplyLeasesFirst();        // what keeps workers alive must not wait behind a flood
+  void ApplyLeasesFirst();  // what keeps workers alive must not wait behind a flood
   void ApplyMail();
+  void Apply(Item* item);
   bool CommitTurn();
   bool CommitWithRetry();
-  bool Release();                 // false: the core said Stopped
+  void NoteStoreTrouble(std::string trouble) ABSL_LOCKS_EXCLUDED(state_mutex_);
+  bool Release();           // false: the core said Stopped
   void RunLooks();
+  void Linger();
+  void LingerOn(Item* item, absl::flat_hash_set<std::string>* unanswered);
+  void End();
   absl::Duration SleepTime() const;
   void Publish();
-  void RegisterMetrics(telemetry::Metrics* metrics);
+  void Beat();
 
   // Never change after construction.
   core::ClusterCore* const core_;
@@ -117,34 +121,35 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
   const runtime::Clock* const clock_;
   const LoopOptions options_;
   std::vector<core::EffectListener*> listeners_;  // fixed by Start
-  telemetry::Histogram* turn_seconds_ = nullptr;
-  telemetry::Histogram* commit_seconds_ = nullptr;
-  telemetry::Histogram* batch_events_ = nullptr;
-  telemetry::Counter* refused_posts_ = nullptr;
+  LoopMetrics metrics_;
 
   // Lock themselves.
   runtime::Mailbox<Item> mailbox_;
-  std::atomic<int64_t> mailbox_bytes_{0};
-  std::atomic<int64_t> last_beat_ns_{0};  // of the clock, when a turn last began
-  std::atomic<bool> disk_full_{false};
-  std::atomic<bool> aborted_{false};
+  std::atomic<int64_t> waiting_events_{0};  // in the mailbox, or taken and not applied
+  std::atomic<int64_t> waiting_bytes_{0};
+  std::atomic<int64_t> last_beat_ns_{0};    // of the clock, when the loop was last seen alive
+  std::atomic<bool> disk_full_{false};     // or otherwise broken: nothing can be committed now
 
   // The loop thread's own.
   LoopTime time_;
   absl::Time now_;
+  absl::Duration planned_sleep_;
   std::vector<Item> mail_;      // taken, not yet applied: from next_mail_ on
   size_t next_mail_ = 0;
+  size_t leases_seen_ = 0;      // mail before this has been searched for heartbeats
   std::vector<Look> looks_;
   core::Effects effects_;       // activity that waits for a commit stays in its transaction
   absl::Time activity_since_ = absl::InfiniteFuture();
+  bool committed_ = false;      // in this turn
   CommitNumber last_commit_;
-  uint64_t turns_ = 0;
-  uint64_t commits_ = 0;
+  LoopFigures own_figures_;
+  absl::Time workers_counted_ = absl::InfinitePast();
 
   mutable absl::Mutex state_mutex_;
   LoopFigures figures_ ABSL_GUARDED_BY(state_mutex_);
   std::string store_trouble_ ABSL_GUARDED_BY(state_mutex_);
-  bool started_ ABSL_GUARDED_BY(state_mutex_) = false;
+  bool abort_ ABSL_GUARDED_BY(state_mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(state_mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(state_mutex_) = false;
 
   std::thread thread_;

@@ -1,0 +1,90 @@
+#include "master/app/loop_metrics.h"
+
+#include <string>
+#include <utility>
+
+#include "common/domain/task_state.h"
+#include "common/domain/worker.h"
+
+namespace muster::master {
+namespace {
+
+constexpr int kTaskStates = 13;
+constexpr int kWorkerStates = 6;
+
+using Read = std::function<LoopFigures()>;
+
+void AddTaskStates(telemetry::Metrics* metrics, const Read& read) {
+  for (int i = 1; i < kTaskStates; ++i) {
+    const auto state = static_cast<TaskState>(i);
+    const telemetry::MetricLabels labels = {{"state", std::string(TaskStateName(state))}};
+    if (IsTerminal(state)) {
+      metrics->AddCounterCallback("muster_tasks_ended_total", "Tasks that reached their end since the start.", labels,
+                                  [read, i] { return static_cast<double>(read().core.ended_by_state[i]); });
+    } else {
+      metrics->AddGaugeCallback("muster_tasks", "Open tasks.", labels,
+                                [read, i] { return static_cast<double>(read().core.open_by_state[i]); });
+    }
+  }
+}
+
+void AddWorkerStates(telemetry::Metrics* metrics, const Read& read) {
+  for (int i = 1; i < kWorkerStates; ++i) {
+    metrics->AddGaugeCallback("muster_workers", "Workers that the master knows.",
+                              {{"state", std::string(WorkerStateName(static_cast<WorkerState>(i)))}},
+                              [read, i] { return static_cast<double>(read().worker_count[i]); });
+  }
+}
+
+void AddCounts(telemetry::Metrics* metrics, const Read& read) {
+  struct Series {
+    const char* name;
+    const char* help;
+    uint64_t core::CoreCounters::*member;
+  };
+  static constexpr Series kSeries[] = {
+      {"muster_tasks_accepted_total", "Tasks accepted.", &core::CoreCounters::accepted},
+      {"muster_attempts_dispatched_total", "Attempts sent to workers.", &core::CoreCounters::dispatched},
+      {"muster_retries_total", "Further attempts after a failure.", &core::CoreCounters::retries},
+      {"muster_worker_losses_total", "Attempts lost with their worker.", &core::CoreCounters::worker_losses},
+      {"muster_stale_reports_total", "Reports about superseded attempts.", &core::CoreCounters::stale_reports},
+      {"muster_refused_submits_total", "Submits that the core refused.", &core::CoreCounters::refused_submits},
+      {"muster_prefetched_total", "Attempts sent ahead of a free slot.", &core::CoreCounters::prefetched},
+      {"muster_recalled_total", "Attempts asked back before they started.", &core::CoreCounters::recalled},
+  };
+  for (const Series& series : kSeries) {
+    const auto member = series.member;
+    metrics->AddCounterCallback(series.name, series.help, {},
+                                [read, member] { return static_cast<double>(read().core.*member); });
+  }
+}
+
+}  // namespace
+
+LoopMetrics AddLoopMetrics(telemetry::Metrics* metrics) {
+  const std::vector<double> sizes = {1, 4, 16, 64, 256, 1024, 4096, 16384};
+  return {
+      .turn_seconds = &metrics->AddHistogram("muster_loop_turn_seconds", "One turn of the loop, commit included."),
+      .commit_seconds = &metrics->AddHistogram("muster_commit_seconds", "One durable commit."),
+      .turn_events = &metrics->AddHistogram("muster_loop_turn_events", "Events applied in one turn.", {}, sizes),
+      .refused_posts = &metrics->AddCounter("muster_mailbox_refused_total", "Events refused: the mailbox was full."),
+      .disk_full_waits =
+          &metrics->AddCounter("muster_disk_full_waits_total", "Commits that found the disk full and waited."),
+  };
+}
+
+void AddFigureMetrics(telemetry::Metrics* metrics, std::function<LoopFigures()> read) {
+  AddTaskStates(metrics, read);
+  AddWorkerStates(metrics, read);
+  AddCounts(metrics, read);
+  metrics->AddGaugeCallback("muster_queued_bytes", "Bytes of what is open.", {},
+                            [read] { return static_cast<double>(read().core.queued_bytes); });
+  metrics->AddCounterCallback("muster_loop_turns_total", "Turns of the loop.", {},
+                              [read] { return static_cast<double>(read().turns); });
+  metrics->AddCounterCallback("muster_commits_total", "Durable commits since the start.", {},
+                              [read] { return static_cast<double>(read().commits); });
+  metrics->AddGaugeCallback("muster_last_commit", "Number of the newest durable commit.", {},
+                            [read] { return static_cast<double>(read().last_commit.value()); });
+}
+
+}  // namespace muster::master

@@ -1,0 +1,138 @@
+#include "master/app/master_config.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace muster::master {
+namespace {
+
+constexpr double kLeaseSlack = 1.05;
+
+std::string Show(absl::Duration duration) { return absl::FormatDuration(duration); }
+
+void DeclareServers(MasterConfig* config, config::Schema* schema) {
+  schema->Text("grpc.listen", &config->grpc_listen, "127.0.0.1:7070",
+               "Where clients and workers connect. Port 0 takes a free one; any address but loopback needs TLS.");
+  schema->Text("grpc.tls.certificate", &config->tls.certificate, "", "PEM file: the certificate of this master.");
+  schema->Text("grpc.tls.key", &config->tls.key, "", "PEM file: its private key.");
+  schema->Text("grpc.tls.ca", &config->tls.ca, "",
+               "PEM file: whom to believe. With it every client and worker needs a certificate.");
+  schema->Text("http.listen", &config->http_listen, "127.0.0.1:7080",
+               "Metrics and health over plain HTTP; loopback only.");
+  schema->Text("health.listen", &config->health_listen, "",
+               "/metrics, /healthz and /readyz, read-only, on any address. Empty: nowhere.");
+  schema->Size("message.max", &config->message_bytes, int64_t{4} << 20, "The largest message that is taken or sent.",
+               {.least = 65536, .most = 64 << 20});
+}
+
+void DeclareCluster(MasterConfig* config, config::Schema* schema) {
+  core::CoreConfig& core = config->core;
+  schema->Text("store.path", &config->store_path, "",
+               "The directory of the database. Empty: $XDG_STATE_HOME/muster/master, or ~/.local/state/muster/master.");
+  schema->Choice("scheduler.balancer", &config->balancer, "least_loaded", {"round_robin", "weighted", "least_loaded"},
+                 "How a worker is chosen.");
+  schema->Time("scheduler.aging_interval", &core.aging_interval, absl::Seconds(60),
+               "A waiting task gains one step of priority in this time.", {.least = 0.001});
+  schema->Time("workers.heartbeat", &core.heartbeat, absl::Seconds(2), "Between a worker's heartbeats.",
+               {.least = 0.05, .most = 3600});
+  schema->Time("workers.lost_after", &core.lost_after, absl::Seconds(30), "A worker silent for this long is LOST.",
+               {.least = 0.2, .most = 86400});
+  schema->Time("workers.self_fence", &core.self_fence, absl::ZeroDuration(),
+               "A worker that got no answer for this long stops its fenced attempts. 0: two thirds of "
+               "workers.lost_after.");
+  schema->Time("workers.kill_grace", &core.kill_grace, absl::ZeroDuration(),
+               "From asking a command to end to killing it. 0: a sixth of workers.lost_after.");
+  schema->Time("workers.fence_margin", &core.fence_margin, absl::ZeroDuration(),
+               "Spare time for clocks and scheduling. 0: a tenth of workers.lost_after.");
+  schema->Number("queue.max_queued", &config->max_queued, 1'000'000, "Open tasks; more are refused.", {.least = 1});
+  schema->Size("queue.max_queued_bytes", &core.max_queued_bytes, int64_t{2} << 30,
+               "Bytes of the specifications of open tasks; more are refused.", {.least = 1 << 20});
+  schema->List("executors.known", &config->known_executors,
+               "Executors that tasks may name before any worker has offered them, besides command and noop.");
+}
+
+void DeclareLog(telemetry::LogConfig* log, config::Schema* schema) {
+  schema->Choice("log.level", &log->level, "info", {"trace", "debug", "info", "warning", "error"},
+                 "Lines below this level are not written. Lines about single tasks are debug.");
+  schema->Choice("log.format", &log->format, "text", {"text", "json"}, "How lines look.");
+  schema->Text("log.file", &log->file, "", "A file that rotates. Empty: stderr alone.");
+  schema->Flag("log.stderr", &log->stderr_too, true, "Write to stderr too when there is a file.");
+  schema->Size("log.file_size", &log->file_size_bytes, int64_t{64} << 20, "A file of this size is put aside.",
+               {.least = 4096});
+  schema->Number("log.file_count", &log->file_count, 5, "Files that are kept.", {.least = 1, .most = 1000});
+  schema->Number("log.queue", &log->queue_lines, 8192, "Lines that wait to be written; more are dropped and counted.",
+                 {.least = 64, .most = 1 << 20});
+}
+
+void Derive(core::CoreConfig* core) {
+  if (core->self_fence <= absl::ZeroDuration()) core->self_fence = core->lost_after * 2 / 3;
+  if (core->kill_grace <= absl::ZeroDuration()) core->kill_grace = core->lost_after / 6;
+  if (core->fence_margin <= absl::ZeroDuration()) core->fence_margin = core->lost_after / 10;
+}
+
+absl::Status CheckTimes(const core::CoreConfig& core) {
+  const absl::Duration needed = (core.self_fence + core.kill_grace + core.fence_margin) * kLeaseSlack;
+  if (core.lost_after < needed) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "workers.lost_after is ", Show(core.lost_after), ", but it must be at least ", Show(needed),
+        ": 1.05 times workers.self_fence (", Show(core.self_fence), ") + workers.kill_grace (", Show(core.kill_grace),
+        ") + workers.fence_margin (", Show(core.fence_margin), ")"));
+  }
+  if (core.lost_after < 3 * core.heartbeat) {
+    return absl::InvalidArgumentError(absl::StrCat("workers.lost_after is ", Show(core.lost_after),
+                                                   ", but it must be at least three times workers.heartbeat (",
+                                                   Show(core.heartbeat), ")"));
+  }
+  return absl::OkStatus();
+}
+
+core::BalancerKind KindOf(const std::string& balancer) {
+  if (balancer == "round_robin") return core::BalancerKind::kRoundRobin;
+  if (balancer == "weighted") return core::BalancerKind::kWeighted;
+  return core::BalancerKind::kLeastLoaded;
+}
+
+}  // namespace
+
+void Declare(MasterConfig* config, config::Schema* schema) {
+  DeclareServers(config, schema);
+  DeclareCluster(config, schema);
+  DeclareLog(&config->log, schema);
+  schema->Check([config] { return Finish(config); });
+}
+
+absl::Status Finish(MasterConfig* config) {
+  if (!rpc::IsLoopback(config->http_listen)) {
+    return absl::InvalidArgumentError(absl::StrCat("http.listen is ", config->http_listen,
+                                                   ", but it serves loopback only; health.listen may be any address"));
+  }
+  if (!rpc::IsLoopback(config->grpc_listen) && (config->tls.Empty() || config->tls.ca.empty())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("grpc.listen is ", config->grpc_listen,
+                     ", which is not loopback: that needs TLS (grpc.tls.certificate, grpc.tls.key, grpc.tls.ca)"));
+  }
+  if (config->store_path.empty()) config->store_path = DefaultStorePath();
+  core::CoreConfig& core = config->core;
+  Derive(&core);
+  core.balancer = KindOf(config->balancer);
+  core.max_queued = static_cast<uint64_t>(config->max_queued);
+  core.known_executors = {"command", "noop"};
+  core.known_executors.insert(core.known_executors.end(), config->known_executors.begin(),
+                              config->known_executors.end());
+  return CheckTimes(core);
+}
+
+std::string DefaultStorePath() {
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && state[0] == '/') {
+    return absl::StrCat(state, "/muster/master");
+  }
+  if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/') {
+    return absl::StrCat(home, "/.local/state/muster/master");
+  }
+  return "muster-data";
+}
+
+}  // namespace muster::master

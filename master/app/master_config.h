@@ -1,0 +1,42 @@
+// Everything that muster-master can be told, declared once (common/config): YAML, flags and environment.
+//
+// Thread rule: a value, filled at start. Errors: one line that names the key.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/config/config.h"
+#include "common/rpc/credentials.h"
+#include "common/telemetry/log.h"
+#include "master/core/cluster_core.h"
+
+namespace muster::master {
+
+struct MasterConfig {
+  std::string grpc_listen;
+  rpc::TlsFiles tls;
+  std::string http_listen;
+  std::string health_listen;  // empty: none
+  std::string store_path;
+  int64_t message_bytes = 0;
+  std::string balancer;
+  int64_t max_queued = 0;
+  std::vector<std::string> known_executors;  // besides those that are shipped
+  telemetry::LogConfig log;
+  core::CoreConfig core;  // Finish fills it
+};
+
+// Declares every key, and the checks over several of them.
+void Declare(MasterConfig* config, config::Schema* schema);
+
+// The times that follow from others, and what the core needs; part of the schema's checks.
+absl::Status Finish(MasterConfig* config);
+
+// $XDG_STATE_HOME/muster/master, else ~/.local/state/muster/master, else ./muster-data.
+std::string DefaultStorePath();
+
+}  // namespace muster::master
