@@ -1,14 +1,23 @@
 // What a worker decides, without a socket, a thread, a file or a clock: accepts, refuses, cancels, drains, fences,
 // and remembers every result until the master has made it durable.
 //
-// Events come from the session, the execution host and the lease; effects go to them. A session is obeyed only while
-// it is the newest (cluster, epoch, number); what an older one says is dropped.
-// Thread rule: one thread, the worker's loop. Deterministic.
+// Events come from the session, the execution host and the lease; effects go to them, in order. What it promises:
+//   - A session is obeyed only while it is the newest (cluster, epoch, number); what an older one says is dropped.
+//   - An accepted attempt ends in exactly one of: a result, or given back (it never started). A refused one was never
+//     accepted. An assignment that repeats what is held is no new one: the worker says again what it knows.
+//   - A result is kept, and repeated at each session, until it is acknowledged.
+//   - Never more slots in use than there are; what waits starts in the order of its arrival.
+//   - Without a lease nothing runs that must not run twice (RERUN_AFTER_FENCE).
+//   - A master of another cluster: what the old one's attempts do is stopped, and their ends are told as Orphaned.
+// Thread rule: one thread, the worker's loop. Deterministic. `now` never goes back. Ownership: `work` is opaque, held
+// until the attempt has started or is gone.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -65,10 +74,15 @@ struct ExecutionEnded {
 struct LeaseExtended {
   absl::Time until;
 };
+// Nothing new; what waits is given back, what runs may finish until the deadline and is then stopped as PREEMPTED.
 struct DrainRequested {
-  absl::Time deadline;  // then what is left is stopped as PREEMPTED
+  StreamId stream;      // 0: this process itself
+  absl::Time deadline;
+  bool leaving = false;  // the process ends afterwards: DrainFinished follows, and nothing resumes it
 };
-struct ResumeRequested {};
+struct ResumeRequested {
+  StreamId stream;
+};
 // Something makes it refuse new work (disk low), or no longer (empty).
 struct RefusalChanged {
   std::string reason;
@@ -89,8 +103,9 @@ using WorkerEvent = std::variant<SessionOpening, SessionEnded, Assigned, StopReq
 enum class HeldPhase : uint8_t { kAccepted = 1, kRunning = 2, kFinished = 3 };
 struct SendHello {
   StreamId stream;
-  std::vector<std::pair<AttemptKey, HeldPhase>> held;
+  std::vector<std::pair<AttemptKey, HeldPhase>> held;  // in the order of their acceptance
 };
+// Not obeyed, or no longer: a newer one took over.
 struct RejectSession {
   StreamId stream;
   std::string reason;
@@ -127,29 +142,49 @@ struct StartDirect {
   uint64_t direct = 0;
   std::shared_ptr<const void> work;
 };
+struct StopDirect {
+  uint64_t direct = 0;
+};
 struct RefuseDirect {
   uint64_t direct = 0;
   std::string reason;
 };
-// Everything has ended and every result is acknowledged, or the deadline has passed.
-struct DrainFinished {
-  uint32_t unacknowledged = 0;
+// Another cluster's master took over: so many attempts and results of the old one are let go.
+struct ClusterChanged {
+  std::string from;
+  std::string to;
+  uint32_t stopped = 0;
+  uint32_t dropped_results = 0;
 };
-using WorkerEffect = std::variant<SendHello, RejectSession, StartExecution, StopExecution, SendStarted, SendResult,
-                                  SendGivenBack, SendRefusal, StartDirect, RefuseDirect, DrainFinished>;
+// An attempt of a former cluster ended; nobody is there to hear of it.
+struct Orphaned {
+  AttemptReportPtr report;
+};
+// Leaving: everything has ended and every result is acknowledged, or there is no more time. Once.
+struct DrainFinished {
+  uint32_t unacknowledged = 0;  // results, and attempts that still run
+};
+using WorkerEffect =
+    std::variant<SendHello, RejectSession, StartExecution, StopExecution, SendStarted, SendResult, SendGivenBack,
+                 SendRefusal, StartDirect, StopDirect, RefuseDirect, ClusterChanged, Orphaned, DrainFinished>;
 
 struct WorkerCoreConfig {
   uint32_t slots = 1;
   uint32_t max_held = 4096;  // attempts accepted and results kept; beyond it, refused
+  // After a drain's deadline: from the polite stop to the one by force, and to giving up on acknowledgements.
+  absl::Duration drain_force_after = absl::Seconds(3);
+  absl::Duration drain_give_up_after = absl::Seconds(5);
 };
 
 struct WorkerCoreView {
-  uint32_t running = 0;
+  uint32_t running = 0;         // attempts, direct ones and orphans included
+  uint32_t fenced_running = 0;  // of them RERUN_AFTER_FENCE: they must not outlive the lease
   uint32_t waiting = 0;
   uint32_t used_slots = 0;
-  uint32_t unacknowledged = 0;
+  uint32_t unacknowledged = 0;  // results kept
+  bool session_open = false;
   bool draining = false;
-  std::string refuses_because;
+  std::string refuses_because;  // in words, draining included
 };
 
 class WorkerCore {
@@ -160,9 +195,11 @@ class WorkerCore {
   void Apply(WorkerEvent event, absl::Time now, std::vector<WorkerEffect>* effects);
   // What has come due: the lease, the drain deadline.
   void Tick(absl::Time now, std::vector<WorkerEffect>* effects);
-  absl::Time NextDue() const;
+  absl::Time NextDue() const;  // InfiniteFuture: nothing will come due by itself
 
   WorkerCoreView View() const;
+  bool IsCurrent(StreamId stream) const;
+  std::optional<HeldPhase> PhaseOf(AttemptKey key) const;
   void CheckInvariants() const;
 
  private:

@@ -1,0 +1,33 @@
+#include "worker/core/session_order.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace muster::worker {
+
+SessionOrder::Verdict SessionOrder::Offer(const std::string& cluster_id, Epoch epoch, SessionNumber session) {
+  if (cluster_id.empty()) return {.refused_because = "the session names no cluster"};
+  const auto known = std::find_if(seen_.begin(), seen_.end(),
+                                  [&cluster_id](const Seen& seen) { return seen.cluster_id == cluster_id; });
+  if (known != seen_.end()) {
+    if (epoch < known->epoch) {
+      return {.refused_because = absl::StrCat("a master of epoch ", known->epoch.value(),
+                                              " was obeyed already; this one has epoch ", epoch.value())};
+    }
+    if (epoch == known->epoch && session <= known->session) {
+      return {.refused_because = absl::StrCat("session ", known->session.value(),
+                                              " was opened already; this one is ", session.value())};
+    }
+    seen_.erase(known);
+  } else if (seen_.size() >= kMostClusters) {
+    seen_.erase(seen_.begin());
+  }
+  seen_.push_back({cluster_id, epoch, session});
+  Verdict verdict;
+  if (!current_.empty() && current_ != cluster_id) verdict.left_cluster = current_;
+  current_ = cluster_id;
+  return verdict;
+}
+
+}  // namespace muster::worker
