@@ -40,6 +40,7 @@ class TestCluster {
   const std::vector<core::Effect>& Turn();
   void Advance(absl::Duration by);              // one turn at the end of it
   void AdvanceBeating(absl::Duration by, const std::vector<std::string>& workers);  // they heartbeat meanwhile
+  void SetClock(absl::Time now) { now_ = now; }  // before a restart: `now` never goes back within a run
   // The master is killed and started again on what is stored.
   void Restart(core::CoreConfig config = {});
 

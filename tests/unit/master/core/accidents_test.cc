@@ -1,0 +1,445 @@
+// What goes wrong in a cluster, one accident a test.
+#include <gtest/gtest.h>
+
+#include "common/base/refusal.h"
+#include "tests/support/test_cluster.h"
+
+namespace muster::core {
+namespace {
+
+using testing::Offer;
+using testing::Report;
+using testing::Spec;
+using testing::TestCluster;
+using Phase = HeldAttempt::Phase;
+
+TaskSpecPtr Mode(OnWorkerLoss mode) {
+  return Spec([mode](TaskSpec& spec) { spec.on_worker_loss = mode; });
+}
+
+// --- Results that come late, twice, or for something else
+
+TEST(Accidents, AResultThatComesTwiceIsAcknowledgedTwiceAndChangesNothing) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Spec());
+  const AttemptKey key = cluster.KeyOf(task);
+  cluster.Exit(task, 0);
+  cluster.ReportAs("a", Report(key, EndReason::kExited, 1));
+  EXPECT_EQ(cluster.Seen<Acknowledge>().size(), 1u);
+  EXPECT_TRUE(cluster.transaction().outcomes.empty());
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kSucceeded);
+}
+
+TEST(Accidents, AResultOfASupersededAttemptIsKeptAsANote) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  cluster.Join("b", 1);
+  const TaskId task = cluster.Submit(Spec());
+  cluster.Started(task);
+  const AttemptKey old = cluster.KeyOf(task);
+  const std::string gone = cluster.WorkerOf(task);
+  const std::string other = gone == "a" ? "b" : "a";
+  cluster.AdvanceBeating(absl::Seconds(31), {other});
+  ASSERT_EQ(cluster.WorkerOf(task), other);
+  cluster.Heartbeat(gone);  // the network has healed
+  cluster.Hello(gone, {{old, Phase::kRunning}});
+  ASSERT_EQ(cluster.Seen<Stop>().size(), 1u);
+  EXPECT_EQ(cluster.Seen<Stop>()[0].reason, EndReason::kLost);
+  cluster.ReportAs(gone, Report(old, EndReason::kExited, 0));
+  EXPECT_EQ(cluster.Seen<Acknowledge>().size(), 1u);
+  EXPECT_FALSE(cluster.Stored(task).notes.empty());
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kDispatched);
+  EXPECT_GE(cluster.core().counters().stale_reports, 1u);
+}
+
+TEST(Accidents, AnAttemptThatTheStoreNeverGaveOutIsStoppedAndLoggedAsAnOrphan) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const AttemptKey orphan{TaskId(900), AttemptNumber(3)};
+  cluster.CloseSession("a");
+  cluster.Advance(absl::Seconds(1));
+  cluster.Hello("a", {{orphan, Phase::kRunning}});
+  ASSERT_EQ(cluster.Seen<Stop>().size(), 1u);
+  EXPECT_TRUE(cluster.transaction().notes.empty()) << "there is no task to note it on";
+  cluster.ReportAs("a", Report(orphan, EndReason::kLost));
+  EXPECT_EQ(cluster.Seen<Acknowledge>().size(), 1u);
+}
+
+TEST(Accidents, ReportsOfAnOlderSessionAreDropped) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Spec());
+  const AttemptKey key = cluster.KeyOf(task);
+  const SessionNumber old = cluster.worker("a").session;
+  cluster.CloseSession("a");
+  cluster.Advance(absl::Seconds(1));
+  cluster.Hello("a", {{key, Phase::kAccepted}});
+  WorkerReports late{cluster.worker("a").id, old};
+  late.given_back.push_back(key);
+  cluster.Apply(std::move(late));
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kDispatched);
+  EXPECT_EQ(cluster.KeyOf(task), key);
+}
+
+// --- Cancels
+
+TEST(Accidents, AResultThatComesBeforeTheCancelIsConfirmedWins) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Spec());
+  cluster.Started(task);
+  cluster.Cancel(task);
+  cluster.Exit(task, 0);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kSucceeded);
+}
+
+TEST(Accidents, AFailureAfterACancelIsNotRetried) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Spec([](TaskSpec& spec) { spec.retry.max_attempts = 5; }));
+  cluster.Started(task);
+  cluster.Cancel(task);
+  cluster.Exit(task, 7);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kFailed);
+}
+
+TEST(Accidents, ACancelIsRepeatedAtTheNextSessionAndAfterARestart) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Spec());
+  cluster.Started(task);
+  const AttemptKey key = cluster.KeyOf(task);
+  cluster.CloseSession("a");
+  cluster.Cancel(task);
+  EXPECT_TRUE(cluster.Seen<Stop>().empty()) << "there is no session to say it on";
+  cluster.Restart();
+  cluster.Join("a", 1, {{key, Phase::kRunning}});
+  ASSERT_EQ(cluster.Seen<Stop>().size(), 1u);
+  EXPECT_EQ(cluster.Seen<Stop>()[0].key, key);
+}
+
+TEST(Accidents, ACancelOfAHundredThousandTasksCountsWhatIsOpenAndWhatEnded) {
+  TestCluster cluster;
+  SubmitTasks event;
+  event.batch_spec = Spec();
+  event.batch_rows = std::make_shared<const ArgumentRows>(100'000, std::vector<std::string>{"x"});
+  const SubmitAnswer answer = cluster.SubmitAll(std::move(event));
+  cluster.Cancel(answer.tasks[0].first);
+  CancelTasks cancel;
+  cancel.call = CallId(1);
+  cancel.tasks = {answer.tasks[0], {TaskId(5'000'000), 7}};
+  cluster.Apply(std::move(cancel));
+  const CancelAnswer cancelled = cluster.Seen<CancelAnswer>()[0];
+  EXPECT_EQ(cancelled.requested, 99'999);
+  EXPECT_EQ(cancelled.already_ended, 1);
+  EXPECT_EQ(cluster.core().OpenTasks(TaskId(), 10).size(), 0u);
+}
+
+// --- The master ends and comes back
+
+TEST(Accidents, AKilledMasterTakesRunningCommandsUpAgainAsTheSameAttempt) {
+  TestCluster cluster;
+  cluster.Join("a", 2);
+  const TaskId task = cluster.Submit(Spec());
+  cluster.Started(task);
+  const AttemptKey key = cluster.KeyOf(task);
+  cluster.Restart();
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kDispatched);
+  cluster.Join("a", 2, {{key, Phase::kRunning}});
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kRunning);
+  EXPECT_EQ(cluster.KeyOf(task), key);
+  EXPECT_EQ(cluster.core().FindWorker("a")->used_slots, 1u);
+  cluster.Exit(task, 0);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kSucceeded);
+}
+
+TEST(Accidents, AWorkerThatDoesNotComeBackAfterTheMasterDidIsLost) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId rerun = cluster.Submit(Spec());
+  cluster.Restart();
+  cluster.Advance(absl::Seconds(29));
+  EXPECT_EQ(cluster.StateOf(rerun), TaskState::kDispatched);
+  cluster.Advance(absl::Seconds(1));
+  EXPECT_EQ(cluster.StateOf(rerun), TaskState::kQueued);
+}
+
+TEST(Accidents, AWorkerThatComesBackAsANewIncarnationAfterTheMasterDidHasDied) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Spec());
+  cluster.Started(task);
+  cluster.Restart();
+  cluster.Reincarnate("a");
+  EXPECT_EQ(cluster.KeyOf(task).number, AttemptNumber(2));
+  EXPECT_FALSE(cluster.Stored(task).attempt_ends[0].used_worker_loss) << "nobody knows any more that it had started";
+}
+
+TEST(Accidents, ARetryDelayDoesNotBeginAnewWithEachRestart) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Spec([](TaskSpec& spec) {
+    spec.retry.max_attempts = 2;
+    spec.retry.base_delay = absl::Hours(1);
+    spec.retry.max_delay = absl::Hours(1);
+  }));
+  cluster.Exit(task, 1);
+  const absl::Time due = cluster.Stored(task).attempt_ends[0].retry_at;
+  cluster.Advance((due - cluster.now()) / 2);
+  cluster.Restart();
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kPending);
+  cluster.Advance(due - cluster.now());
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kQueued);
+}
+
+TEST(Accidents, AClockThatWasSetBackDoesNotKeepATaskQueuedForEver) {
+  TestCluster cluster;
+  const TaskId task = cluster.Submit(Spec([](TaskSpec& spec) { spec.queue_timeout = absl::Seconds(10); }));
+  cluster.SetClock(cluster.now() - absl::Hours(48));
+  cluster.Restart();
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kQueued);
+  cluster.Advance(absl::Seconds(10));
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kTimedOut);
+}
+
+TEST(Accidents, ACancelThatWasDurableHoldsAfterARestart) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Spec());
+  cluster.Cancel(task);
+  cluster.Restart();
+  cluster.Join("a", 1, {});  // it never got there
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kCancelled);
+  EXPECT_EQ(cluster.Stored(task).attempts.size(), 1u);
+}
+
+TEST(Accidents, IdsGoOnAfterARestartAlsoForBatches) {
+  TestCluster cluster;
+  SubmitTasks event;
+  event.batch_spec = Spec();
+  event.batch_rows = std::make_shared<const ArgumentRows>(3, std::vector<std::string>{"x"});
+  const SubmitAnswer batch = cluster.SubmitAll(event);
+  EXPECT_EQ(batch.batch, TaskId(1));
+  EXPECT_EQ(batch.tasks[0], (TaskRange{TaskId(2), 3}));
+  cluster.Restart();
+  EXPECT_EQ(cluster.Submit(Spec()), TaskId(5));
+  EXPECT_EQ(cluster.core().FindTask(TaskId(3))->batch_index, 2u);
+  SubmitTasks more;
+  more.batch_spec = event.batch_spec;
+  more.batch_rows = event.batch_rows;
+  more.extend_batch = batch.batch;
+  more.extend_from = 3;
+  const SubmitAnswer extended = cluster.SubmitAll(more);
+  EXPECT_EQ(extended.batch, batch.batch);
+  EXPECT_EQ(extended.batch_size, 6u);
+  EXPECT_EQ(extended.tasks[0], (TaskRange{TaskId(6), 3}));
+  EXPECT_EQ(cluster.core().FindTask(TaskId(6))->batch_index, 4u);
+}
+
+// --- Workers
+
+TEST(Accidents, AFencedTaskRunsAgainOnlyWhenItsFirstCopyIsSurelyDead) {
+  CoreConfig config;
+  config.lost_after = absl::Seconds(10);
+  config.self_fence = absl::Seconds(20);  // longer than lost_after, to see the wait
+  TestCluster cluster(config);
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Mode(OnWorkerLoss::kRerunAfterFence));
+  cluster.Started(task);
+  cluster.Join("b", 1);
+  cluster.AdvanceBeating(absl::Seconds(11), {"b"});
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kPending);
+  cluster.AdvanceBeating(absl::Seconds(16), {"b"});
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kPending);
+  cluster.AdvanceBeating(absl::Seconds(2), {"b"});
+  EXPECT_EQ(cluster.WorkerOf(task), "b");
+}
+
+TEST(Accidents, APartitionDoesNotCountAgainstTheTask) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Spec([](TaskSpec& spec) { spec.max_worker_losses = 1; }));
+  cluster.Started(task);
+  cluster.Advance(absl::Seconds(31));
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kQueued);
+}
+
+TEST(Accidents, AWorkerUnderALiveOnesNameIsRefused) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  WorkerJoin second;
+  second.name = "a";
+  second.incarnation = Incarnation(4711);
+  second.address = "elsewhere:7071";
+  cluster.Apply(second);
+  const JoinAnswer answer = cluster.Seen<JoinAnswer>()[0];
+  EXPECT_EQ(answer.status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_NE(answer.status.message().find("a:7071"), absl::string_view::npos);
+  EXPECT_NE(answer.status.message().find("elsewhere:7071"), absl::string_view::npos);
+}
+
+TEST(Accidents, AWorkerThatRefusesForEverDoesNotSpinTheLoop) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Spec());
+  int refusals = 0;
+  const absl::Time end = cluster.now() + absl::Seconds(10);
+  while (cluster.now() < end) {
+    if (cluster.StateOf(task) == TaskState::kDispatched) {
+      cluster.Refuse(task, "no");
+      ++refusals;
+    }
+    cluster.AdvanceBeating(absl::Milliseconds(50), {"a"});
+  }
+  EXPECT_LE(refusals, 8);
+  EXPECT_EQ(cluster.core().FindTask(task).has_value(), true);
+}
+
+TEST(Accidents, ASessionThatDoesNotOpenIsAskedForAgainMoreAndMoreSlowly) {
+  TestCluster cluster;
+  cluster.JoinOnly("a", Offer(1), Incarnation(7));
+  std::vector<absl::Duration> waits;
+  for (int i = 0; i < 6; ++i) {
+    cluster.CloseSession("a");
+    const absl::Time due = cluster.core().NextDue();
+    waits.push_back(due - cluster.now());
+    cluster.Advance(due - cluster.now());
+    cluster.Heartbeat("a");
+  }
+  EXPECT_EQ(waits[0], absl::Milliseconds(200));
+  EXPECT_EQ(waits[1], absl::Milliseconds(400));
+  EXPECT_EQ(waits[5], absl::Milliseconds(3200));
+}
+
+TEST(Accidents, ATaskThatNoWorkerCanRunIsAcceptedWithAWarningAndWaits) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  SubmitTasks event;
+  event.tasks.push_back({Spec([](TaskSpec& spec) { spec.requirements.needs = {{"gpu", "a100", true}}; }), TaskId()});
+  const SubmitAnswer answer = cluster.SubmitAll(std::move(event));
+  ASSERT_TRUE(answer.status.ok());
+  ASSERT_EQ(answer.warnings.size(), 1u);
+  EXPECT_NE(answer.warnings[0].find("gpu=a100"), std::string::npos) << answer.warnings[0];
+  const TaskId task = answer.tasks[0].first;
+  EXPECT_NE(cluster.ReasonOf(task).find("gpu=a100"), std::string::npos) << cluster.ReasonOf(task);
+  cluster.JoinOnly("b", Offer(1, {{"gpu", "a100"}}), Incarnation(99));
+  cluster.Hello("b");
+  EXPECT_EQ(cluster.WorkerOf(task), "b");
+}
+
+TEST(Accidents, ATaskThatWaitsForASlotSaysSo) {
+  TestCluster cluster;
+  cluster.Join("a", 2);
+  for (int i = 0; i < 2; ++i) cluster.Submit(Spec());
+  EXPECT_EQ(cluster.ReasonOf(cluster.Submit(Spec())), "waits for a free slot: 2 of 2 busy");
+}
+
+// --- Submitting
+
+TEST(Accidents, AnAnswerThatWasLostIsGivenAgainForTheSameRequestId) {
+  TestCluster cluster;
+  SubmitTasks event;
+  event.request = {"user@host", "request-1", Digest{1}};
+  event.tasks.push_back({Spec(), TaskId()});
+  const SubmitAnswer first = cluster.SubmitAll(event);
+  const SubmitAnswer again = cluster.SubmitAll(event);
+  EXPECT_TRUE(again.repeated);
+  EXPECT_EQ(again.tasks, first.tasks);
+  EXPECT_TRUE(cluster.transaction().Empty());
+  event.request.digest = Digest{2};
+  const SubmitAnswer other = cluster.SubmitAll(event);
+  EXPECT_EQ(other.status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(muster::ReasonOf(other.status), "REQUEST_ID_REUSED");
+}
+
+TEST(Accidents, AnExecutorThatNobodyEverOfferedIsRefusedNamingThoseThereAre) {
+  TestCluster cluster;
+  SubmitTasks event;
+  event.tasks.push_back({Spec([](TaskSpec& spec) { spec.requirements.executor = "sql"; }), TaskId()});
+  const SubmitAnswer answer = cluster.SubmitAll(event);
+  EXPECT_EQ(muster::ReasonOf(answer.status), "UNKNOWN_EXECUTOR");
+  const auto violations = ViolationsOf(answer.status);
+  ASSERT_EQ(violations.size(), 1u);
+  EXPECT_EQ(violations[0].field, "task.executor");
+  EXPECT_NE(violations[0].description.find("command, noop"), std::string::npos);
+  WorkerOffer offer = Offer(1);
+  offer.executors.push_back({"sql", "1"});
+  cluster.JoinOnly("a", offer, Incarnation(3));
+  EXPECT_TRUE(cluster.SubmitAll(event).status.ok());
+}
+
+TEST(Accidents, AFullQueueRefusesWithADelayAndGoesOnWithWhatItHas) {
+  CoreConfig config;
+  config.max_queued = 2;
+  TestCluster cluster(config);
+  const TaskId first = cluster.Submit(Spec());
+  cluster.Submit(Spec());
+  SubmitTasks event;
+  event.tasks.push_back({Spec(), TaskId()});
+  const SubmitAnswer answer = cluster.SubmitAll(event);
+  EXPECT_EQ(answer.status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(muster::ReasonOf(answer.status), "QUEUE_FULL");
+  EXPECT_TRUE(RetryAfterOf(answer.status).has_value());
+  cluster.Join("a", 1);
+  EXPECT_EQ(cluster.StateOf(first), TaskState::kDispatched);
+  EXPECT_TRUE(cluster.SubmitAll(event).status.ok()) << "a dispatch made room";
+}
+
+TEST(Accidents, AMasterThatStopsRefusesSubmitsExtendsLeasesAndLeavesAMark) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  cluster.Apply(StopAdmission{"shutting down"});
+  SubmitTasks event;
+  event.tasks.push_back({Spec(), TaskId()});
+  const SubmitAnswer answer = cluster.SubmitAll(event);
+  EXPECT_EQ(answer.status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(muster::ReasonOf(answer.status), "SHUTTING_DOWN");
+  cluster.Apply(StopMaster{"SIGTERM"});
+  EXPECT_EQ(cluster.Seen<Stopped>().size(), 1u);
+  EXPECT_TRUE(cluster.store().last_end_clean());
+  cluster.Heartbeat("a");
+  EXPECT_EQ(cluster.Seen<HeartbeatAnswer>()[0].lease, absl::Seconds(120));
+}
+
+// --- Retries
+
+TEST(Accidents, ARetryStormIsHeldBackByTheClustersBudget) {
+  TestCluster cluster;
+  cluster.Join("a", 1000);
+  SubmitTasks event;
+  event.batch_spec = Spec([](TaskSpec& spec) {
+    spec.retry.max_attempts = 2;
+    spec.retry.base_delay = absl::Milliseconds(1);
+  });
+  event.batch_rows = std::make_shared<const ArgumentRows>(1000, std::vector<std::string>{"x"});
+  const TaskRange range = cluster.SubmitAll(event).tasks[0];
+  WorkerReports reports{cluster.worker("a").id, cluster.worker("a").session};
+  for (uint64_t i = 0; i < range.count; ++i) {
+    reports.results.push_back(Report({TaskId(range.first.value() + i), AttemptNumber(1)}, EndReason::kExited, 1));
+  }
+  cluster.Apply(std::move(reports));
+  const uint64_t before = cluster.core().counters().dispatched;
+  cluster.AdvanceBeating(absl::Seconds(10), {"a"});
+  const uint64_t retried = cluster.core().counters().dispatched - before;
+  EXPECT_LE(retried, 1000 * 0.2 + 10 * 10 + 100);
+  EXPECT_GE(retried, 100u);
+  EXPECT_LT(cluster.core().NextDue(), cluster.now() + absl::Seconds(1));
+}
+
+TEST(Accidents, AnExitCodeThatIsNotToBeRetriedEndsTheTask) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Spec([](TaskSpec& spec) {
+    spec.retry.max_attempts = 3;
+    spec.retry.on_exit_codes = {75};
+  }));
+  cluster.Exit(task, 75);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kPending);
+  cluster.Advance(absl::Seconds(1));
+  cluster.Exit(task, 1);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kFailed);
+}
+
+}  // namespace
+}  // namespace muster::core
