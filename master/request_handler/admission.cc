@@ -1,0 +1,61 @@
+#include "master/request_handler/admission.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/refusal.h"
+
+namespace muster::handler {
+namespace {
+
+core::SubmitAnswer AnswerAgain(const core::RequestRow& row) {
+  core::SubmitAnswer answer;
+  answer.tasks = row.tasks;
+  answer.batch = row.batch;
+  for (const TaskRange& range : row.tasks) answer.batch_size += range.count;
+  answer.repeated = true;
+  return answer;
+}
+
+}  // namespace
+
+void Admission::Admit(std::shared_ptr<core::SubmitTasks> event, Admitted done) {
+  if (event->request.id.empty()) {
+    Post(std::move(*event), std::move(done));
+    return;
+  }
+  std::string key = absl::StrCat("request/", event->request.owner, "/", event->request.id);
+  AdmitOnce(std::move(event), std::move(key), std::move(done));
+}
+
+void Admission::AdmitOnce(std::shared_ptr<core::SubmitTasks> event, std::string key, Admitted done) {
+  if (!context_->gate.Enter(key, [this, event, key, done] { AdmitOnce(event, key, done); })) return;
+  auto leave = [this, key, done = std::move(done)](absl::StatusOr<core::SubmitAnswer> answer) {
+    done(std::move(answer));
+    context_->gate.Leave(key);
+  };
+  auto known = context_->deps.store->FindRequest(event->request.owner, event->request.id);
+  if (!known.ok()) {
+    leave(std::move(known).status());
+  } else if (!known->has_value()) {
+    Post(*event, std::move(leave));
+  } else if ((*known)->digest == event->request.digest) {
+    leave(AnswerAgain(**known));
+  } else {
+    leave(Refuse(absl::StatusCode::kAlreadyExists, "REQUEST_ID_REUSED",
+                 absl::StrCat("the request id '", event->request.id, "' was used for something else; make a fresh one")));
+  }
+}
+
+void Admission::Post(core::SubmitTasks event, Admitted done) {
+  // The loop only hands the answer over: messages are written by the feed's thread.
+  event.call = context_->deps.calls->Expect<core::SubmitAnswer>(
+      [feed = &context_->feed, done](absl::StatusOr<core::SubmitAnswer> answer) {
+        feed->Run([done, answer = std::move(answer)] { done(answer); });
+      });
+  const CallId call = event.call;
+  if (context_->deps.events->Post(std::move(event))) return;
+  if (context_->deps.calls->Abandon(call)) done(context_->deps.events->Refusal());
+}
+
+}  // namespace muster::handler

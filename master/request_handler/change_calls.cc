@@ -1,0 +1,157 @@
+#include "master/request_handler/change_calls.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/id_text.h"
+#include "common/base/refusal.h"
+#include "common/base/status_macros.h"
+#include "common/convert/convert.h"
+#include "master/request_handler/task_note.h"
+#include "master/request_handler/task_view.h"
+#include "master/request_handler/validate.h"
+
+namespace muster::handler {
+namespace {
+
+constexpr size_t kLongestReason = 1024;
+constexpr size_t kReadAtOnce = 1000;
+constexpr int64_t kMostIdsShown = 1000;
+constexpr TaskState kFailedStates[] = {TaskState::kFailed, TaskState::kTimedOut, TaskState::kLost,
+                                       TaskState::kPoisoned};
+
+bool IsFailed(TaskState state) {
+  return std::find(std::begin(kFailedStates), std::end(kFailedStates), state) != std::end(kFailedStates);
+}
+
+// The same work again, as a single task.
+TaskSpecPtr SpecAgain(const store::StoredTask& task) {
+  const TaskSpecPtr& spec = task.specification.spec;
+  const std::vector<std::string>* row = RowOf(task.specification, task.id);
+  if (row == nullptr && spec->start_time == absl::InfinitePast()) return spec;
+  v1::TaskSpec message;
+  message.ParseFromString(spec->payload);
+  message.clear_start_time();
+  if (row != nullptr) FillTemplate(*row, task.batch_index, &message);
+  return AcceptSpec(&message);
+}
+
+}  // namespace
+
+void ChangeCalls::Cancel(const v1::CancelRequest& request, std::string by, v1::CancelResponse* response, Done done) {
+  const TaskLimits& limits = context_->deps.limits;
+  if (request.selectors_size() == 0 || static_cast<size_t>(request.selectors_size()) > limits.selectors) {
+    done(RefuseField("BAD_SELECTOR", "selectors", absl::StrCat("must be 1 to ", limits.selectors, " selectors")));
+    return;
+  }
+  if (request.reason().size() > kLongestReason) {
+    done(RefuseField("BAD_VALUE", "reason", absl::StrCat("has more than ", kLongestReason, " bytes")));
+    return;
+  }
+  absl::StatusOr<std::vector<TaskRange>> ranges = context_->selectors.ResolveAll(request.selectors(), Purpose::kChange);
+  if (!ranges.ok()) {
+    done(ranges.status());
+    return;
+  }
+  core::CancelTasks event{.tasks = *std::move(ranges), .by = std::move(by), .reason = request.reason()};
+  event.call = context_->deps.calls->Expect<core::CancelAnswer>(
+      [feed = &context_->feed, response, done](absl::StatusOr<core::CancelAnswer> answer) {
+        feed->Run([response, done, answer = std::move(answer)] {
+          if (answer.ok()) {
+            response->set_requested_count(answer->requested);
+            response->set_already_ended_count(answer->already_ended);
+          }
+          done(answer.status());
+        });
+      });
+  const CallId call = event.call;
+  if (context_->deps.events->Post(std::move(event))) return;
+  if (context_->deps.calls->Abandon(call)) done(context_->deps.events->Refusal());
+}
+
+absl::StatusOr<std::vector<store::StoredTask>> ChangeCalls::EndedTasks(const v1::RetryRequest& request) {
+  MUSTER_ASSIGN_OR_RETURN(const std::vector<TaskRange> ranges,
+                          context_->selectors.ResolveAll(request.selectors(), Purpose::kRead));
+  store::TaskQuery query;
+  query.ranges = ranges;
+  query.limit = kReadAtOnce;
+  query.include_finished = true;
+  query.include_open = !request.failed();
+  if (request.failed()) query.finished_states.assign(std::begin(kFailedStates), std::end(kFailedStates));
+  std::vector<store::StoredTask> tasks;
+  while (true) {
+    MUSTER_ASSIGN_OR_RETURN(std::vector<store::StoredTask> rows, context_->deps.store->ListTasks(query));
+    const bool last = rows.size() < query.limit;
+    if (!last) query.before = rows.back().id;
+    for (store::StoredTask& row : rows) {
+      if (!row.outcome) {
+        return Refuse(absl::StatusCode::kFailedPrecondition, "NOT_ENDED",
+                      absl::StrCat("task ", IdToText(row.id.value()), " has not ended; cancel it first"));
+      }
+      if (request.failed() && !IsFailed(row.outcome->state)) continue;
+      tasks.push_back(std::move(row));
+    }
+    if (tasks.size() > context_->deps.limits.retried_tasks) {
+      return RefuseForNow("TOO_MANY_TASKS",
+                          absl::StrCat("more than ", context_->deps.limits.retried_tasks, " tasks; name fewer at a time"),
+                          absl::ZeroDuration());
+    }
+    if (last) break;
+  }
+  std::reverse(tasks.begin(), tasks.end());
+  return tasks;
+}
+
+void ChangeCalls::Retry(const v1::RetryRequest& request, std::string by, v1::RetryResponse* response, Done done) {
+  Violations violations;
+  CheckRequestId(request.request_id(), &violations);
+  if (request.selectors_size() == 0 && !request.failed()) {
+    violations.Add("BAD_SELECTOR", "selectors", "is empty; name tasks, or set `failed` for all that failed");
+  }
+  if (static_cast<size_t>(request.selectors_size()) > context_->deps.limits.selectors) {
+    violations.Add("BAD_SELECTOR", "selectors", absl::StrCat("has more than ", context_->deps.limits.selectors));
+  }
+  if (!violations.empty()) {
+    done(violations.ToStatus());
+    return;
+  }
+  absl::StatusOr<std::vector<store::StoredTask>> tasks = EndedTasks(request);
+  if (!tasks.ok()) {
+    done(tasks.status());
+    return;
+  }
+  response->set_count(static_cast<int64_t>(tasks->size()));
+  if (tasks->empty() || request.dry_run()) {
+    done(absl::OkStatus());
+    return;
+  }
+  auto event = std::make_shared<core::SubmitTasks>();
+  uint64_t bytes = 0;
+  for (const store::StoredTask& task : *tasks) {
+    event->tasks.push_back({.spec = SpecAgain(task), .retry_of = task.id});
+    if (event->tasks.back().spec != task.specification.spec) bytes += event->tasks.back().spec->payload.size();
+  }
+  if (bytes > context_->deps.limits.retried_bytes) {
+    done(RefuseForNow("TOO_MANY_TASKS", "their specifications are too large together; name fewer at a time",
+                      absl::ZeroDuration()));
+    return;
+  }
+  if (!request.request_id().empty()) {
+    event->request = {.owner = std::move(by), .id = request.request_id(), .digest = DigestOf(request)};
+  }
+  admission_->Admit(std::move(event), [response, done](absl::StatusOr<core::SubmitAnswer> answer) {
+    if (answer.ok()) {
+      int64_t count = 0;
+      for (const TaskRange& range : answer->tasks) {
+        for (uint64_t i = 0; i < range.count; ++i, ++count) {
+          if (count < kMostIdsShown) response->add_task_ids(IdToText(range.first.value() + i));
+        }
+      }
+      response->set_count(count);
+    }
+    done(answer.status());
+  });
+}
+
+}  // namespace muster::handler

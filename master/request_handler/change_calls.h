@@ -1,0 +1,37 @@
+// Cancel and Retry: resolve the selectors, then one event to the core, answered when it is durable.
+//
+// Cancel posts the wish for the ids; Retry makes a new task of each ended one, with the same content, `retry_of` set,
+// and a batch's arguments put in (a retried task of a batch is a single task). Cancel's identity is the peer's host
+// until there are identities.
+//
+// Thread rule: both functions block (store, loop): on the read pool. `done` runs once, on any thread.
+// Errors: those of selectors; FAILED_PRECONDITION NOT_ENDED for a task that is still open; NOTHING_TO_RETRY;
+// RESOURCE_EXHAUSTED TOO_MANY_TASKS beyond what one call may retry.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "master/request_handler/admission.h"
+#include "master/request_handler/context.h"
+#include "master/request_handler/submit.h"
+#include "muster/v1/task_service.pb.h"
+
+namespace muster::handler {
+
+class ChangeCalls {
+ public:
+  ChangeCalls(Context* context, Admission* admission) : context_(context), admission_(admission) {}
+
+  void Cancel(const v1::CancelRequest& request, std::string by, v1::CancelResponse* response, Done done);
+  void Retry(const v1::RetryRequest& request, std::string by, v1::RetryResponse* response, Done done);
+
+ private:
+  // The tasks to try again, oldest first.
+  absl::StatusOr<std::vector<store::StoredTask>> EndedTasks(const v1::RetryRequest& request);
+
+  Context* const context_;
+  Admission* const admission_;
+};
+
+}  // namespace muster::handler

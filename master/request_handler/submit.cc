@@ -1,0 +1,206 @@
+#include "master/request_handler/submit.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/id_text.h"
+#include "common/base/refusal.h"
+#include "common/convert/convert.h"
+#include "master/request_handler/validate.h"
+
+namespace muster::handler {
+namespace {
+
+std::string ReasonOf(const core::SubmitAnswer& answer) { return absl::StrJoin(answer.warnings, "; "); }
+
+// `tasks` and the rest of the call exclude one another, and so do a template and a batch to add to.
+void CheckForm(const v1::SubmitBatchRequest& request, Violations* violations) {
+  if (request.tasks_size() > 0) {
+    if (request.has_template_() || request.rows_size() > 0 || !request.batch_id().empty()) {
+      violations->Add("BAD_CALL", "tasks", "stand alone: without template, rows and batch_id");
+    }
+  } else if (!request.batch_id().empty()) {
+    if (request.has_template_()) violations->Add("BAD_CALL", "template", "stays unset when rows are added to a batch");
+    if (!TextToId(request.batch_id())) violations->Add("BAD_CALL", "batch_id", "is no id");
+  } else if (!request.has_template_()) {
+    violations->Add("BAD_CALL", "template", "is missing");
+  }
+}
+
+}  // namespace
+
+TaskState SubmitCalls::FirstState(const TaskSpec& spec) const {
+  return spec.start_time > context_->deps.clock->Calendar() ? TaskState::kPending : TaskState::kQueued;
+}
+
+void SubmitCalls::Submit(const v1::SubmitRequest& request, v1::SubmitResponse* response, Done done) {
+  Violations violations;
+  CheckSpec(request.task(), "task", context_->deps.limits, &violations);
+  CheckRequestId(request.request_id(), &violations);
+  if (!violations.empty()) {
+    done(violations.ToStatus());
+    return;
+  }
+  v1::SubmitRequest accepted = request;
+  const TaskSpecPtr spec = AcceptSpec(accepted.mutable_task());
+  auto event = std::make_shared<core::SubmitTasks>();
+  if (!request.request_id().empty()) {
+    event->request = {.owner = spec->owner, .id = request.request_id(), .digest = DigestOf(std::move(accepted))};
+  }
+  event->tasks.push_back({.spec = spec});
+  admission_->Admit(std::move(event), [this, spec, response, done](absl::StatusOr<core::SubmitAnswer> answer) {
+    if (!answer.ok()) {
+      done(answer.status());
+    } else if (answer->tasks.empty()) {
+      done(absl::InternalError("accepted, but without a task"));
+    } else if (answer->repeated) {
+      const TaskId id = answer->tasks.front().first;
+      const auto read = [this, id, response, done] {
+        absl::StatusOr<v1::Task> task = reader_->ReadTask(id);
+        if (task.ok()) *response->mutable_task() = *std::move(task);
+        done(task.status());
+      };
+      if (!context_->pool.Post(read)) done(PoolIsFull());
+    } else {
+      TaskNote note{.id = answer->tasks.front().first, .state = FirstState(*spec), .reason = ReasonOf(*answer), .spec = spec};
+      SpecCache specs;
+      ViewNote(note, Detail::kList, &specs, response->mutable_task());
+      done(absl::OkStatus());
+    }
+  });
+}
+
+void SubmitCalls::SubmitBatch(const v1::SubmitBatchRequest& request, v1::SubmitBatchResponse* response, Done done) {
+  const TaskLimits& limits = context_->deps.limits;
+  Violations violations;
+  CheckForm(request, &violations);
+  CheckRequestId(request.request_id(), &violations);
+  if (request.tasks_size() > 0) {
+    if (static_cast<size_t>(request.tasks_size()) > limits.rows) {
+      violations.Add("BAD_CALL", "tasks", absl::StrCat("has more than ", limits.rows, " entries"));
+    }
+    for (int i = 0; i < request.tasks_size(); ++i) {
+      CheckSpec(request.tasks(i), absl::StrCat("tasks[", i, "]"), limits, &violations);
+    }
+  } else {
+    if (request.has_template_()) CheckSpec(request.template_(), "template", limits, &violations);
+    CheckRows(request, limits, &violations);
+  }
+  if (!violations.empty()) {
+    done(violations.ToStatus());
+  } else if (request.tasks_size() > 0) {
+    SubmitTogether(request, response, std::move(done));
+  } else if (request.batch_id().empty()) {
+    SubmitTemplate(request, response, std::move(done));
+  } else {
+    auto held = std::make_shared<v1::SubmitBatchRequest>(request);
+    if (!context_->pool.Post([this, held, response, done] { ExtendBatch(held, response, done); })) done(PoolIsFull());
+  }
+}
+
+void SubmitCalls::SubmitTogether(v1::SubmitBatchRequest request, v1::SubmitBatchResponse* response, Done done) {
+  auto event = std::make_shared<core::SubmitTasks>();
+  for (v1::TaskSpec& task : *request.mutable_tasks()) event->tasks.push_back({.spec = AcceptSpec(&task)});
+  if (!request.request_id().empty()) {
+    event->request = {.owner = event->tasks.front().spec->owner, .id = request.request_id()};
+    event->request.digest = DigestOf(std::move(request));
+  }
+  admission_->Admit(std::move(event), [response, done](absl::StatusOr<core::SubmitAnswer> answer) {
+    if (answer.ok()) {
+      for (const TaskRange& range : answer->tasks) {
+        for (uint64_t i = 0; i < range.count; ++i) response->add_task_ids(IdToText(range.first.value() + i));
+      }
+    }
+    done(answer.status());
+  });
+}
+
+void SubmitCalls::SubmitTemplate(v1::SubmitBatchRequest request, v1::SubmitBatchResponse* response, Done done) {
+  auto event = std::make_shared<core::SubmitTasks>();
+  const TaskSpecPtr spec = AcceptSpec(request.mutable_template_());
+  if (!request.request_id().empty()) {
+    event->request = {.owner = spec->owner, .id = request.request_id(), .digest = DigestOf(request)};
+  }
+  event->batch_spec = spec;
+  event->batch_rows = MakeRows(&request);
+  admission_->Admit(std::move(event), [this, spec, response, done](absl::StatusOr<core::SubmitAnswer> answer) {
+    if (answer.ok()) {
+      AnswerBatch(*answer, spec, response);
+      if (!answer->repeated) {
+        v1::StateCount* count = response->mutable_batch()->add_counts();
+        count->set_state(convert::ToProto(FirstState(*spec)));
+        count->set_count(response->batch().task_count());
+      }
+    }
+    done(answer.status());
+  });
+}
+
+void SubmitCalls::ExtendBatch(std::shared_ptr<v1::SubmitBatchRequest> request, v1::SubmitBatchResponse* response,
+                              Done done) {
+  // One at a time for each batch: where the new rows begin is read from the store.
+  const std::string key = absl::StrCat("batch/", *TextToId(request->batch_id()));
+  const auto again = [this, request, response, done] {
+    if (!context_->pool.PostAlways([this, request, response, done] { ExtendBatch(request, response, done); })) {
+      done(PoolIsFull());
+    }
+  };
+  if (!context_->gate.Enter(key, again)) return;
+  ExtendNow(request, response, [this, key, done](const absl::Status& status) {
+    done(status);
+    context_->gate.Leave(key);
+  });
+}
+
+void SubmitCalls::ExtendNow(std::shared_ptr<v1::SubmitBatchRequest> request, v1::SubmitBatchResponse* response,
+                            Done done) {
+  const TaskId batch(*TextToId(request->batch_id()));
+  absl::StatusOr<std::vector<TaskRange>> ranges = context_->deps.store->BatchRanges(batch);
+  if (!ranges.ok() || ranges->empty()) {
+    done(ranges.ok() || absl::IsNotFound(ranges.status())
+             ? Refuse(absl::StatusCode::kNotFound, "NO_SUCH_BATCH", absl::StrCat("no batch ", request->batch_id()))
+             : ranges.status());
+    return;
+  }
+  absl::StatusOr<std::optional<store::StoredTask>> first = context_->deps.store->FindTask(ranges->front().first);
+  if (!first.ok() || !first->has_value()) {
+    done(first.ok() ? absl::InternalError("a batch without its first task") : first.status());
+    return;
+  }
+  const TaskSpecPtr spec = (*first)->specification.spec;
+  auto event = std::make_shared<core::SubmitTasks>();
+  if (!request->request_id().empty()) {
+    event->request = {.owner = spec->owner, .id = request->request_id(), .digest = DigestOf(*request)};
+  }
+  event->batch_spec = spec;
+  event->extend_batch = batch;
+  for (const TaskRange& range : *ranges) event->extend_from += range.count;
+  // The template was not in the call: only now can the filled-in commands be measured.
+  Violations violations;
+  request->mutable_template_()->ParseFromString(spec->payload);
+  CheckRows(*request, context_->deps.limits, &violations);
+  if (!violations.empty()) {
+    done(violations.ToStatus());
+    return;
+  }
+  event->batch_rows = MakeRows(request.get());
+  admission_->Admit(std::move(event), [this, spec, response, done](absl::StatusOr<core::SubmitAnswer> answer) {
+    if (answer.ok()) AnswerBatch(*answer, spec, response);
+    done(answer.status());
+  });
+}
+
+void SubmitCalls::AnswerBatch(const core::SubmitAnswer& answer, const TaskSpecPtr& spec,
+                              v1::SubmitBatchResponse* response) const {
+  v1::Batch* batch = response->mutable_batch();
+  batch->set_id(IdToText(answer.batch.value()));
+  batch->set_task_count(static_cast<int64_t>(answer.batch_size));
+  batch->set_owner(spec->owner);
+  v1::TaskSpec* shown = batch->mutable_template_();
+  shown->set_name(spec->name);
+  shown->set_queue(spec->queue);
+  shown->set_priority(spec->priority);
+}
+
+}  // namespace muster::handler

@@ -1,0 +1,328 @@
+#include "master/request_handler/validate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "common/convert/convert.h"
+#include "master/request_handler/names.h"
+
+namespace muster::handler {
+namespace {
+
+constexpr size_t kMostViolations = 32;
+constexpr size_t kLongestName = 128;
+constexpr size_t kLongestLabel = 256;
+constexpr size_t kLongestPath = 4096;
+constexpr size_t kLongestRequestId = 128;
+constexpr int32_t kMostPriority = 100;
+constexpr uint32_t kMostWorkerLosses = 1000;
+constexpr double kMostCores = 1e6;
+constexpr int64_t kMostAmount = int64_t{1} << 60;
+constexpr char kCommandExecutor[] = "command";
+
+bool HasNul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+
+// One specification's checks, each named after the part that it looks at.
+class SpecCheck {
+ public:
+  SpecCheck(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, Violations* violations)
+      : spec_(spec), path_(path), limits_(limits), violations_(violations) {}
+
+  void Run() {
+    Names();
+    Executor();
+    if (spec_.executor().empty() || spec_.executor() == kCommandExecutor) CommandIsThere();
+    Arguments();
+    Environment();
+    Inputs();
+    Requirements();
+    Retry();
+    Times();
+    Labels();
+  }
+
+ private:
+  template <typename... Description>
+  void Add(std::string_view reason, std::string_view field, const Description&... description) {
+    violations_->Add(reason, absl::StrCat(path_, ".", absl::string_view(field.data(), field.size())),
+                     absl::StrCat(description...));
+  }
+
+  void Names() {
+    if (!spec_.name().empty() && !IsName(spec_.name(), kLongestName)) {
+      Add("BAD_NAME", "name", "must be at most ", kLongestName, " characters of [A-Za-z0-9._-]");
+    }
+    if (!spec_.queue().empty() && !IsName(spec_.queue(), kLongestName)) {
+      Add("BAD_NAME", "queue", "must be at most ", kLongestName, " characters of [A-Za-z0-9._-]");
+    }
+    if (!spec_.owner().empty() && !IsOwner(spec_.owner())) {
+      Add("BAD_OWNER", "owner", "must be at most 256 printable characters without spaces, as in user@host");
+    }
+    if (spec_.priority() < -kMostPriority || spec_.priority() > kMostPriority) {
+      Add("BAD_PRIORITY", "priority", "is ", spec_.priority(), "; must be from -100 to 100, higher starts sooner");
+    }
+    if (!v1::OnWorkerLoss_IsValid(spec_.on_worker_loss())) {
+      Add("BAD_VALUE", "on_worker_loss", "is ", static_cast<int>(spec_.on_worker_loss()), ", which this master does not know");
+    }
+  }
+
+  void Executor() {
+    if (!spec_.executor().empty() && !IsName(spec_.executor(), kLongestName)) {
+      Add("BAD_NAME", "executor", "must be at most ", kLongestName, " characters of [A-Za-z0-9._-]");
+    }
+    const bool is_command = spec_.executor().empty() || spec_.executor() == kCommandExecutor;
+    if (is_command && spec_.has_parameters()) {
+      Add("BAD_PARAMETERS", "parameters", "are for other executors; \"command\" takes its `command`");
+    }
+    if (is_command && spec_.arguments_size() > 0) {
+      Add("BAD_PARAMETERS", "arguments", "are for other executors; \"command\" takes command.argv");
+    }
+    if (spec_.has_parameters() && spec_.parameters().ByteSizeLong() > limits_.parameters_bytes) {
+      Add("INPUT_TOO_LONG", "parameters", "have more than ", limits_.parameters_bytes, " bytes");
+    }
+  }
+
+  void CommandIsThere() {
+    const v1::Command& command = spec_.command();
+    if (command.argv_size() == 0 && !command.has_script()) {
+      Add("NO_COMMAND", "command.argv", "is empty; name the program to run");
+    } else if (command.argv_size() > 0 && command.argv(0).empty() && !command.has_script()) {
+      Add("NO_COMMAND", "command.argv[0]", "is empty; name the program to run");
+    }
+    if (command.shell() && command.has_script()) {
+      Add("BAD_VALUE", "command.shell", "cannot be set together with a script, which runs by its shebang");
+    }
+  }
+
+  void CheckArgument(const std::string& field, const std::string& argument) {
+    if (HasNul(argument)) Add("NUL_BYTE", field, "has a NUL byte; arguments cannot carry one");
+    if (argument.size() > limits_.argument_bytes) {
+      Add("ARGUMENT_TOO_LONG", field, "has ", argument.size(), " bytes; the kernel takes ", limits_.argument_bytes,
+          " in one argument (send long input on stdin or as a script)");
+    }
+  }
+
+  void Arguments() {
+    const v1::Command& command = spec_.command();
+    size_t bytes = 0;
+    for (int i = 0; i < command.argv_size(); ++i) {
+      CheckArgument(absl::StrCat("command.argv[", i, "]"), command.argv(i));
+      bytes += command.argv(i).size() + 1;
+    }
+    if (command.shell() && bytes > limits_.argument_bytes) {
+      Add("ARGUMENT_TOO_LONG", "command.argv", "has ", bytes, " bytes; a shell line is one argument of at most ",
+          limits_.argument_bytes);
+    }
+    for (int i = 0; i < spec_.arguments_size(); ++i) {
+      CheckArgument(absl::StrCat("arguments[", i, "]"), spec_.arguments(i));
+      bytes += spec_.arguments(i).size() + 1;
+    }
+    for (const v1::EnvironmentVariable& variable : command.environment()) {
+      bytes += variable.name().size() + variable.value().size() + 2;
+    }
+    if (bytes > limits_.command_bytes) {
+      Add("COMMAND_TOO_LONG", "command", "arguments and environment have ", bytes, " bytes together; at most ",
+          limits_.command_bytes);
+    }
+  }
+
+  void Environment() {
+    const auto& environment = spec_.command().environment();
+    for (int i = 0; i < environment.size(); ++i) {
+      const std::string field = absl::StrCat("command.environment[", i, "]");
+      if (!IsEnvironmentName(environment[i].name())) {
+        Add("BAD_ENVIRONMENT", field + ".name", "must not be empty and must have no '=', space or control character");
+      }
+      if (HasNul(environment[i].value())) Add("NUL_BYTE", field + ".value", "has a NUL byte");
+      if (environment[i].name().size() + environment[i].value().size() + 1 > limits_.argument_bytes) {
+        Add("ARGUMENT_TOO_LONG", field, "has more than ", limits_.argument_bytes, " bytes");
+      }
+    }
+  }
+
+  void Inputs() {
+    const v1::Command& command = spec_.command();
+    if (command.stdin().size() > limits_.stdin_bytes) {
+      Add("INPUT_TOO_LONG", "command.stdin", "has ", command.stdin().size(), " bytes; at most ", limits_.stdin_bytes);
+    }
+    if (command.has_script()) {
+      if (command.script().content().empty()) Add("NO_COMMAND", "command.script.content", "is empty");
+      if (command.script().content().size() > limits_.script_bytes) {
+        Add("INPUT_TOO_LONG", "command.script.content", "has ", command.script().content().size(),
+            " bytes; at most ", limits_.script_bytes);
+      }
+      if (!command.script().name().empty() && !IsFileName(command.script().name())) {
+        Add("BAD_NAME", "command.script.name", "must be a plain file name, without '/'");
+      }
+    }
+    const std::string& directory = command.working_directory();
+    if (!directory.empty() && (directory[0] != '/' || HasNul(directory) || directory.size() > kLongestPath)) {
+      Add("BAD_DIRECTORY", "command.working_directory", "must be an absolute path of at most ", kLongestPath,
+          " bytes without NUL");
+    }
+  }
+
+  void Requirements() {
+    const v1::Requirements& requirements = spec_.requirements();
+    if (static_cast<size_t>(requirements.needs_size()) > limits_.needs) {
+      Add("BAD_NEED", "requirements.needs", "has more than ", limits_.needs, " entries");
+    }
+    for (int i = 0; i < requirements.needs_size(); ++i) {
+      if (!IsNeed(requirements.needs(i))) {
+        Add("BAD_NEED", absl::StrCat("requirements.needs[", i, "]"),
+            "must be NAME or NAME=VALUE, the name of [A-Za-z0-9._/-]");
+      }
+    }
+    if (requirements.slots() > limits_.max_slots) {
+      Add("BAD_RESOURCES", "requirements.slots", "is ", requirements.slots(), "; at most ", limits_.max_slots);
+    }
+    if (!std::isfinite(requirements.cpu()) || requirements.cpu() < 0 || requirements.cpu() > kMostCores) {
+      Add("BAD_RESOURCES", "requirements.cpu", "must be a number of cores, 0 or more");
+    }
+    if (requirements.memory_bytes() < 0 || requirements.memory_bytes() > kMostAmount) {
+      Add("BAD_RESOURCES", "requirements.memory_bytes", "must be 0 or more");
+    }
+    Resources();
+  }
+
+  void Resources() {
+    const auto& resources = spec_.requirements().resources();
+    if (static_cast<size_t>(resources.size()) > limits_.resources) {
+      Add("BAD_RESOURCES", "requirements.resources", "has more than ", limits_.resources, " entries");
+    }
+    for (int i = 0; i < resources.size(); ++i) {
+      const std::string field = absl::StrCat("requirements.resources[", i, "]");
+      if (!IsName(resources[i].name(), kLongestName)) {
+        Add("BAD_RESOURCES", field + ".name", "must be at most ", kLongestName, " characters of [A-Za-z0-9._-]");
+      }
+      if (resources[i].amount() < 0 || resources[i].amount() > kMostAmount) {
+        Add("BAD_RESOURCES", field + ".amount", "must be 0 or more");
+      }
+    }
+  }
+
+  void Retry() {
+    const v1::RetryPolicy& retry = spec_.retry();
+    if (retry.max_attempts() > limits_.max_attempts) {
+      Add("BAD_ATTEMPTS", "retry.max_attempts", "is ", retry.max_attempts(), "; at most ", limits_.max_attempts);
+    }
+    if (retry.has_base_delay()) Duration("retry.base_delay", retry.base_delay(), true);
+    if (retry.has_max_delay()) Duration("retry.max_delay", retry.max_delay(), true);
+    if (retry.on_exit_codes_size() > 256) Add("BAD_ATTEMPTS", "retry.on_exit_codes", "has more than 256 codes");
+    for (int i = 0; i < std::min(retry.on_exit_codes_size(), 256); ++i) {
+      if (retry.on_exit_codes(i) < 0 || retry.on_exit_codes(i) > 255) {
+        Add("BAD_ATTEMPTS", absl::StrCat("retry.on_exit_codes[", i, "]"), "must be from 0 to 255");
+      }
+    }
+    if (spec_.max_worker_losses() > kMostWorkerLosses) {
+      Add("BAD_ATTEMPTS", "max_worker_losses", "is ", spec_.max_worker_losses(), "; at most ", kMostWorkerLosses);
+    }
+  }
+
+  void Times() {
+    if (spec_.has_run_timeout()) Duration("run_timeout", spec_.run_timeout(), false);
+    if (spec_.has_queue_timeout()) Duration("queue_timeout", spec_.queue_timeout(), false);
+    if (spec_.has_kill_grace()) Duration("kill_grace", spec_.kill_grace(), true);
+    if (spec_.has_start_time()) {
+      constexpr int64_t kYear10000 = 253402300800;
+      const auto& time = spec_.start_time();
+      if (time.seconds() < 0 || time.seconds() >= kYear10000 || time.nanos() < 0 || time.nanos() > 999'999'999) {
+        Add("BAD_TIME", "start_time", "must be a time from 1970 to 9999");
+      }
+    }
+  }
+
+  void Duration(std::string_view field, const google::protobuf::Duration& duration, bool zero_is_fine) {
+    constexpr int32_t kMostNanos = 999'999'999;
+    const bool mixed = (duration.seconds() < 0 && duration.nanos() > 0) || (duration.seconds() > 0 && duration.nanos() < 0);
+    if (mixed || duration.nanos() > kMostNanos || duration.nanos() < -kMostNanos) {
+      Add("BAD_DURATION", field, "is not a duration: nanos must be below a second and of the sign of seconds");
+    } else if (duration.seconds() < 0 || duration.nanos() < 0) {
+      Add("BAD_DURATION", field, "is negative");
+    } else if (!zero_is_fine && duration.seconds() == 0 && duration.nanos() == 0) {
+      Add("BAD_DURATION", field, "is zero; leave it out for no limit");
+    } else if (absl::Seconds(duration.seconds()) > limits_.longest_timeout) {
+      Add("BAD_DURATION", field, "is longer than ", absl::FormatDuration(limits_.longest_timeout));
+    }
+  }
+
+  void Labels() {
+    if (static_cast<size_t>(spec_.labels_size()) > limits_.labels) {
+      Add("BAD_LABEL", "labels", "has more than ", limits_.labels, " entries");
+    }
+    for (int i = 0; i < spec_.labels_size(); ++i) {
+      const std::string field = absl::StrCat("labels[", i, "]");
+      if (!IsLabelKey(spec_.labels(i).key())) {
+        Add("BAD_LABEL", field + ".key", "must be at most ", kLongestName, " characters of [A-Za-z0-9._/-]");
+      }
+      if (spec_.labels(i).value().size() > kLongestLabel || HasNul(spec_.labels(i).value())) {
+        Add("BAD_LABEL", field + ".value", "must be at most ", kLongestLabel, " bytes without NUL");
+      }
+    }
+  }
+
+  const v1::TaskSpec& spec_;
+  const std::string& path_;
+  const TaskLimits& limits_;
+  Violations* const violations_;
+};
+
+Digest DeterministicDigest(const google::protobuf::Message& message) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&coded);
+  }
+  return Sha256::Of(bytes);
+}
+
+}  // namespace
+
+void Violations::Add(std::string_view reason, std::string field, std::string description) {
+  if (violations_.empty()) reason_ = std::string(reason);
+  if (violations_.size() < kMostViolations) violations_.push_back({std::move(field), std::move(description)});
+}
+
+absl::Status Violations::ToStatus() const {
+  return violations_.empty() ? absl::OkStatus() : RefuseFields(reason_, violations_);
+}
+
+void CheckSpec(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, Violations* violations) {
+  SpecCheck(spec, path, limits, violations).Run();
+}
+
+void CheckRequestId(std::string_view request_id, Violations* violations) {
+  if (request_id.size() > kLongestRequestId || HasNul(request_id)) {
+    violations->Add("BAD_REQUEST_ID", "request_id", absl::StrCat("must be at most ", kLongestRequestId, " bytes without NUL"));
+  }
+}
+
+TaskSpecPtr AcceptSpec(v1::TaskSpec* spec) {
+  if (spec->owner().empty()) spec->set_owner("unknown");
+  return convert::MakeTaskSpec(*spec, spec->SerializeAsString());
+}
+
+Digest DigestOf(v1::SubmitRequest request) {
+  request.clear_request_id();
+  return DeterministicDigest(request);
+}
+
+Digest DigestOf(v1::SubmitBatchRequest request) {
+  request.clear_request_id();
+  return DeterministicDigest(request);
+}
+
+Digest DigestOf(v1::RetryRequest request) {
+  request.clear_request_id();
+  return DeterministicDigest(request);
+}
+
+}  // namespace muster::handler
