@@ -35,11 +35,15 @@ void Dispatcher::Shutdown(absl::Duration grace) {
   }
   for (const SessionPtr& session : open) session->Close("the master stops", false);
   open.clear();
-  absl::MutexLock lock(&mutex_);
-  mutex_.Await(none_runs);
+  {
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(none_runs);
+  }
+  Bury();
 }
 
 void Dispatcher::OnEffects(const std::vector<core::Effect>& effects, CommitNumber) {
+  Bury();
   absl::flat_hash_map<WorkerId, SessionPtr> touched;
   const auto add = [&](WorkerId worker, SessionNumber number, auto order) {
     const auto [at, is_new] = touched.try_emplace(worker);
@@ -69,7 +73,7 @@ void Dispatcher::OnEffects(const std::vector<core::Effect>& effects, CommitNumbe
 void Dispatcher::Open(const core::OpenSession& order) {
   const SessionPtr session = WorkerSession::Make(
       order, dial_(order.address), &ports_,
-      [this, worker = order.worker, number = order.session] { OnEnded(worker, number); });
+      [this, worker = order.worker](SessionPtr ended) { OnEnded(worker, std::move(ended)); });
   SessionPtr replaced;
   {
     absl::MutexLock lock(&mutex_);
@@ -86,15 +90,18 @@ void Dispatcher::Close(const core::CloseSession& order) {
   if (session != nullptr && session->number() == order.session) session->Close(order.reason, false);
 }
 
-void Dispatcher::OnEnded(WorkerId worker, SessionNumber number) {
-  SessionPtr last;
+void Dispatcher::OnEnded(WorkerId worker, SessionPtr session) {
   absl::MutexLock lock(&mutex_);
   const auto found = sessions_.find(worker);
-  if (found != sessions_.end() && found->second->number() == number) {
-    last = std::move(found->second);
-    sessions_.erase(found);
-  }
+  if (found != sessions_.end() && found->second == session) sessions_.erase(found);
+  ended_.push_back(std::move(session));
   --running_;
+}
+
+void Dispatcher::Bury() {
+  std::vector<SessionPtr> ended;
+  absl::MutexLock lock(&mutex_);
+  ended.swap(ended_);
 }
 
 Dispatcher::SessionPtr Dispatcher::Find(WorkerId worker) const {

@@ -53,7 +53,8 @@ class Dispatcher final : public core::EffectListener, public core::OutputSource 
 
   void Open(const core::OpenSession& order) ABSL_LOCKS_EXCLUDED(mutex_);
   void Close(const core::CloseSession& order) ABSL_LOCKS_EXCLUDED(mutex_);
-  void OnEnded(WorkerId worker, SessionNumber session) ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnEnded(WorkerId worker, SessionPtr session) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Bury() ABSL_LOCKS_EXCLUDED(mutex_);  // not on gRPC's threads
   SessionPtr Find(WorkerId worker) const ABSL_LOCKS_EXCLUDED(mutex_);
   void Control(WorkerId worker, OutputOrder order);
 
@@ -61,6 +62,7 @@ class Dispatcher final : public core::EffectListener, public core::OutputSource 
   const DialWorker dial_;
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<WorkerId, SessionPtr> sessions_ ABSL_GUARDED_BY(mutex_);
+  std::vector<SessionPtr> ended_ ABSL_GUARDED_BY(mutex_);  // until a thread of ours lets go of them
   size_t running_ ABSL_GUARDED_BY(mutex_) = 0;  // sessions before their `done`, replaced ones included
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -25,12 +25,12 @@ std::string WhyEnded(const grpc::Status& status) {
 
 std::shared_ptr<WorkerSession> WorkerSession::Make(const core::OpenSession& order,
                                                    std::shared_ptr<grpc::Channel> channel, const SessionPorts* ports,
-                                                   std::function<void()> done) {
+                                                   Done done) {
   return std::shared_ptr<WorkerSession>(new WorkerSession(order, std::move(channel), ports, std::move(done)));
 }
 
 WorkerSession::WorkerSession(const core::OpenSession& order, std::shared_ptr<grpc::Channel> channel,
-                             const SessionPorts* ports, std::function<void()> done)
+                             const SessionPorts* ports, Done done)
     : order_(order),
       ports_(ports),
       done_(std::move(done)),
@@ -195,9 +195,7 @@ void WorkerSession::OnDone(const grpc::Status& status) {
     ports_->events->PostAlways(
         core::SessionClosed{.worker = order_.worker, .session = order_.session, .reason = std::move(reason)});
   }
-  const std::function<void()> done = done_;
-  const std::shared_ptr<WorkerSession> self = std::move(self_);  // may be the last
-  done();
+  done_(std::move(self_));
 }
 
 // It never reaches the worker: the master speaks for it, and the task fails with a reason that can be acted on.

@@ -47,9 +47,12 @@ struct SessionPorts {
 class WorkerSession final : public grpc::ClientBidiReactor<v1::SessionRequest, v1::SessionResponse>,
                             public std::enable_shared_from_this<WorkerSession> {
  public:
-  // `done` runs once, last, on gRPC's thread: nothing of this session follows.
+  // Runs once, last, on gRPC's thread. It takes over the session's hold on itself, and must let go of it on another
+  // thread: the last channel's end joins gRPC's own threads.
+  using Done = std::function<void(std::shared_ptr<WorkerSession> session)>;
+
   static std::shared_ptr<WorkerSession> Make(const core::OpenSession& order, std::shared_ptr<grpc::Channel> channel,
-                                             const SessionPorts* ports, std::function<void()> done);
+                                             const SessionPorts* ports, Done done);
   // Dials. Once; without it there is no `done`.
   void Begin();
 
@@ -66,7 +69,7 @@ class WorkerSession final : public grpc::ClientBidiReactor<v1::SessionRequest, v
 
  private:
   WorkerSession(const core::OpenSession& order, std::shared_ptr<grpc::Channel> channel, const SessionPorts* ports,
-                std::function<void()> done);
+                Done done);
 
   bool Fill(v1::SessionRequest* message);
   void OnReadDone(bool ok) override;
@@ -83,7 +86,7 @@ class WorkerSession final : public grpc::ClientBidiReactor<v1::SessionRequest, v
 
   const core::OpenSession order_;
   const SessionPorts* const ports_;
-  const std::function<void()> done_;
+  const Done done_;
   const std::shared_ptr<grpc::Channel> channel_;  // of this session alone: closed with it
   const std::unique_ptr<v1::WorkerService::Stub> stub_;
   grpc::ClientContext context_;

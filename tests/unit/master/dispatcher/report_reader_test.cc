@@ -1,0 +1,84 @@
+#include "master/dispatcher/report_reader.h"
+
+#include <gtest/gtest.h>
+
+#include "muster/v1/worker_service.pb.h"
+
+namespace muster::dispatcher {
+namespace {
+
+void SetKey(uint64_t task, uint32_t attempt, v1::AttemptKey* key) {
+  key->set_task(task);
+  key->set_attempt(attempt);
+}
+
+v1::Hello HelloOf(uint64_t incarnation) {
+  v1::Hello hello;
+  hello.set_incarnation(incarnation);
+  return hello;
+}
+
+TEST(ReadHelloTest, HeldAttemptsAreTold) {
+  v1::Hello hello = HelloOf(7);
+  v1::HeldAttempt* held = hello.add_held();
+  SetKey(3, 2, held->mutable_key());
+  held->set_phase(v1::HeldAttempt::PHASE_RUNNING);
+  const auto opened = ReadHello(hello, WorkerId(1), SessionNumber(9));
+  ASSERT_TRUE(opened.ok());
+  EXPECT_EQ(opened->incarnation, Incarnation(7));
+  ASSERT_EQ(opened->held.size(), 1u);
+  EXPECT_EQ(opened->held[0].phase, core::HeldAttempt::Phase::kRunning);
+}
+
+TEST(ReadHelloTest, ARefusalSaysWhy) {
+  v1::Hello hello = HelloOf(7);
+  hello.set_refused_because("a newer session is open");
+  const auto opened = ReadHello(hello, WorkerId(1), SessionNumber(9));
+  EXPECT_NE(opened.status().message().find("a newer session"), absl::string_view::npos);
+}
+
+TEST(ReadHelloTest, AHelloThatCannotBeTrustedProvesNothing) {
+  EXPECT_FALSE(ReadHello(HelloOf(0), WorkerId(1), SessionNumber(9)).ok());
+  v1::Hello impossible = HelloOf(7);
+  impossible.add_held()->set_phase(v1::HeldAttempt::PHASE_RUNNING);
+  EXPECT_FALSE(ReadHello(impossible, WorkerId(1), SessionNumber(9)).ok());
+  v1::Hello phaseless = HelloOf(7);
+  SetKey(1, 1, phaseless.add_held()->mutable_key());
+  EXPECT_FALSE(ReadHello(phaseless, WorkerId(1), SessionNumber(9)).ok());
+}
+
+TEST(ReadReportsTest, WhatNamesNoPossibleAttemptIsDroppedAndCounted) {
+  v1::SessionResponse message;
+  SetKey(0, 1, message.add_started()->mutable_key());
+  SetKey(1, 70'000, message.add_started()->mutable_key());
+  SetKey(1, 1, message.add_results()->mutable_key());  // no reason
+  SetKey(5, 0, message.add_given_back());
+  SetKey(0, 0, message.add_refused()->mutable_key());
+  const Reports reports = ReadReports(&message, WorkerId(1), SessionNumber(2));
+  EXPECT_TRUE(reports.Empty());
+  EXPECT_EQ(reports.malformed, 5u);
+}
+
+TEST(ReadReportsTest, EverythingElseIsTold) {
+  v1::SessionResponse message;
+  SetKey(1, 1, message.add_started()->mutable_key());
+  v1::AttemptResult* result = message.add_results();
+  SetKey(1, 1, result->mutable_key());
+  result->mutable_end()->set_reason(v1::END_REASON_EXITED);
+  result->mutable_end()->set_exit_code(7);
+  result->mutable_stdout()->set_head("out");
+  SetKey(2, 1, message.add_given_back());
+  SetKey(3, 1, message.add_refused()->mutable_key());
+  message.mutable_refused(0)->set_reason(std::string(5000, 'x'));
+  const Reports reports = ReadReports(&message, WorkerId(4), SessionNumber(2));
+  EXPECT_EQ(reports.malformed, 0u);
+  EXPECT_EQ(reports.event.worker, WorkerId(4));
+  ASSERT_EQ(reports.event.results.size(), 1u);
+  EXPECT_EQ(reports.event.results[0]->end.exit_code, 7);
+  EXPECT_EQ(reports.event.results[0]->stdout_output.head, "out");
+  EXPECT_EQ(reports.event.given_back.size(), 1u);
+  EXPECT_LE(reports.event.refused[0].reason.size(), 1024u);
+}
+
+}  // namespace
+}  // namespace muster::dispatcher
