@@ -1,0 +1,286 @@
+#include "master/request_handler/cluster_service.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/refusal.h"
+#include "common/convert/convert.h"
+#include "common/rpc/status.h"
+#include "master/request_handler/activity_stream.h"
+#include "master/request_handler/ask_loop.h"
+#include "master/request_handler/drain_stream.h"
+#include "master/request_handler/shutdown_run.h"
+
+namespace muster::handler {
+namespace {
+
+constexpr uint32_t kMostWeight = 1000;
+constexpr int kStates = 16;
+constexpr size_t kLongestReason = 1024;
+
+absl::Status NoSuchWorker(const std::string& name) {
+  return Refuse(absl::StatusCode::kNotFound, "NO_SUCH_WORKER",
+                absl::StrCat("no worker is named ", name, "; muster workers lists them"));
+}
+
+// What a summary needs of one turn.
+struct Snapshot {
+  std::string cluster_id;
+  Epoch epoch;
+  std::string version;
+  core::CoreCounters counters;
+  std::vector<WorkerView> workers;
+  std::vector<core::QueueView> queues;
+  bool admission_open = true;
+};
+
+Snapshot Take(const core::ClusterCore& core, absl::Time now) {
+  return {core.cluster_id(), core.epoch(), core.config().version, core.counters(), core.Workers(),
+          core.Queues(now), core.admission_open()};
+}
+
+void CountWorkers(const std::vector<WorkerView>& workers, v1::ClusterSummary* summary) {
+  uint32_t active = 0, slots = 0, used = 0;
+  for (const WorkerView& worker : workers) {
+    if (worker.state == WorkerState::kLost) continue;
+    used += worker.used_slots;
+    slots += worker.offer.capacity.slots;
+    if (worker.state == WorkerState::kActive) ++active;
+  }
+  summary->set_worker_count(static_cast<uint32_t>(workers.size()));
+  summary->set_active_worker_count(active);
+  summary->set_slots(slots);
+  summary->set_used_slots(used);
+}
+
+void Fill(const Snapshot& from, absl::Time start_time, v1::ClusterSummary* to) {
+  to->set_cluster_id(from.cluster_id);
+  to->set_epoch(from.epoch.value());
+  to->set_version(from.version);
+  convert::ToProto(start_time, to->mutable_start_time());
+  int64_t ended = 0;
+  for (int i = 1; i < kStates; ++i) {
+    ended += static_cast<int64_t>(from.counters.ended_by_state[i]);
+    if (from.counters.open_by_state[i] == 0) continue;
+    v1::StateCount* count = to->add_open_tasks();
+    count->set_state(static_cast<v1::TaskState>(i));
+    count->set_count(static_cast<int64_t>(from.counters.open_by_state[i]));
+  }
+  to->set_accepted_count(static_cast<int64_t>(from.counters.accepted));
+  to->set_ended_count(ended);
+  CountWorkers(from.workers, to);
+  for (const core::QueueView& queue : from.queues) {
+    v1::QueueSummary* out = to->add_queues();
+    out->set_name(queue.name);
+    out->set_queued_count(static_cast<int64_t>(queue.queued));
+    out->set_running_count(static_cast<int64_t>(queue.running));
+    convert::ToProto(queue.oldest_wait, out->mutable_oldest_wait());
+  }
+  to->set_draining(!from.admission_open);
+}
+
+}  // namespace
+
+ClusterService::ClusterService(ClusterDeps deps)
+    : deps_(std::move(deps)), pool_(deps_.read_threads, deps_.read_queue), commit_(deps_.store->last_commit()) {}
+
+ClusterService::~ClusterService() { Stop(absl::UnavailableError("the master has stopped")); }
+
+void ClusterService::Stop(const absl::Status& status) {
+  std::vector<std::weak_ptr<StreamEnd>> streams;
+  std::shared_ptr<ShutdownRun> shutdown;
+  {
+    absl::MutexLock lock(&mutex_);
+    stopped_ = status;
+    streams.swap(streams_);
+    shutdown = shutdown_;
+  }
+  for (const auto& weak : streams) {
+    if (const std::shared_ptr<StreamEnd> stream = weak.lock()) stream->End(status);
+  }
+  if (shutdown != nullptr) shutdown->Cut(status);
+}
+
+void ClusterService::OnEffects(const std::vector<core::Effect>& effects, CommitNumber commit) {
+  const bool stopped = std::any_of(effects.begin(), effects.end(), [](const core::Effect& effect) {
+    return std::holds_alternative<core::Stopped>(effect);
+  });
+  std::vector<std::shared_ptr<ActivityStream>> followers;
+  std::shared_ptr<ShutdownRun> shutdown;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stopped) shutdown = shutdown_;
+    if (commit > commit_) {
+      commit_ = commit;
+      followers_.erase(std::remove_if(followers_.begin(), followers_.end(),
+                                      [&](const std::weak_ptr<ActivityStream>& weak) {
+                                        std::shared_ptr<ActivityStream> follower = weak.lock();
+                                        if (follower == nullptr || follower->over()) return true;
+                                        followers.push_back(std::move(follower));
+                                        return false;
+                                      }),
+                       followers_.end());
+    }
+  }
+  for (const auto& follower : followers) follower->NoteCommit(commit);
+  if (shutdown != nullptr) shutdown->OnStopped();
+}
+
+// --- Reads.
+
+grpc::ServerUnaryReactor* ClusterService::Read(Context* context, std::function<absl::Status()> work) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const bool taken = pool_.Post([reactor, work = std::move(work)] { reactor->Finish(rpc::ToGrpc(work())); });
+  if (!taken) reactor->Finish(rpc::ToGrpc(deps_.events->Refusal()));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ClusterService::GetSummary(Context* context, const v1::GetSummaryRequest*,
+                                                     v1::GetSummaryResponse* response) {
+  return Read(context, [this, response]() -> absl::Status {
+    const absl::StatusOr<Snapshot> snapshot = AskLoop<Snapshot>(
+        deps_.inspector, deps_.inspect_wait, [](const core::ClusterCore& core) { return Take(core, absl::Now()); });
+    if (snapshot.ok()) Fill(*snapshot, deps_.start_time, response->mutable_summary());
+    return snapshot.status();
+  });
+}
+
+grpc::ServerUnaryReactor* ClusterService::ListWorkers(Context* context, const v1::ListWorkersRequest*,
+                                                      v1::ListWorkersResponse* response) {
+  return Read(context, [this, response] {
+    const auto workers = AskLoop<std::vector<WorkerView>>(
+        deps_.inspector, deps_.inspect_wait, [](const core::ClusterCore& core) { return core.Workers(); });
+    if (!workers.ok()) return workers.status();
+    for (const WorkerView& worker : *workers) convert::ToProto(worker, response->add_workers());
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* ClusterService::GetWorker(Context* context, const v1::GetWorkerRequest* request,
+                                                    v1::GetWorkerResponse* response) {
+  return Read(context, [this, request, response] {
+    const auto worker = AskLoop<std::optional<WorkerView>>(
+        deps_.inspector, deps_.inspect_wait,
+        [name = request->name()](const core::ClusterCore& core) { return core.FindWorker(name); });
+    if (!worker.ok()) return worker.status();
+    if (!worker->has_value()) return NoSuchWorker(request->name());
+    convert::ToProto(**worker, response->mutable_worker());
+    return absl::OkStatus();
+  });
+}
+
+// --- Changes.
+
+template <typename Event>
+grpc::ServerUnaryReactor* ClusterService::Change(Context* context, Event event,
+                                                 std::function<void(const WorkerView&)> fill) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  event.call = deps_.calls->Expect<core::WorkerAnswer>(
+      [reactor, fill = std::move(fill)](const absl::StatusOr<core::WorkerAnswer>& answer) {
+        if (answer.ok()) fill(answer->worker);
+        reactor->Finish(rpc::ToGrpc(answer.status()));
+      });
+  const CallId call = event.call;
+  if (!deps_.events->Post(std::move(event)) && deps_.calls->Abandon(call)) {
+    reactor->Finish(rpc::ToGrpc(deps_.events->Refusal()));
+  }
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ClusterService::UpdateWorker(Context* context, const v1::UpdateWorkerRequest* request,
+                                                       v1::UpdateWorkerResponse* response) {
+  core::UpdateWorker update{.name = request->name()};
+  if (request->has_weight()) update.weight = request->weight();
+  if (update.weight.value_or(0) > kMostWeight) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(rpc::ToGrpc(RefuseField("BAD_WEIGHT", "weight", "must be 1 to 1000, or 0 for the default")));
+    return reactor;
+  }
+  return Change(context, std::move(update),
+                [response](const WorkerView& worker) { convert::ToProto(worker, response->mutable_worker()); });
+}
+
+grpc::ServerUnaryReactor* ClusterService::ResumeWorker(Context* context, const v1::ResumeWorkerRequest* request,
+                                                       v1::ResumeWorkerResponse* response) {
+  return Change(context, core::ResumeWorker{.name = request->name()},
+                [response](const WorkerView& worker) { convert::ToProto(worker, response->mutable_worker()); });
+}
+
+// --- Streams.
+
+grpc::ServerWriteReactor<v1::DrainWorkerResponse>* ClusterService::DrainWorker(Context*,
+                                                                               const v1::DrainWorkerRequest* request) {
+  const auto stream = std::make_shared<DrainStream>(
+      DrainStream::Ports{deps_.events, deps_.inspector, deps_.calls, &timers_, deps_.poll}, request->name());
+  stream->Keep();
+  const absl::Duration deadline =
+      request->has_deadline() ? convert::FromProto(request->deadline()) : absl::InfiniteDuration();
+  if (deadline < absl::ZeroDuration()) {
+    stream->End(RefuseField("BAD_DURATION", "deadline", "must not be negative"));
+  } else {
+    Track(stream);
+    stream->Begin(deadline, request->reason().substr(0, kLongestReason));
+  }
+  return stream.get();
+}
+
+grpc::ServerWriteReactor<v1::ReadActivityResponse>* ClusterService::ReadActivity(
+    Context*, const v1::ReadActivityRequest* request) {
+  const auto stream = std::make_shared<ActivityStream>(
+      ActivityStream::Ports{deps_.store, deps_.inspector, &pool_, deps_.inspect_wait}, *request);
+  stream->Keep();
+  Track(stream);
+  CommitNumber durable;
+  bool full = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    durable = commit_;
+    full = followers_.size() >= deps_.most_followers;
+    if (request->follow() && !full) followers_.push_back(stream);
+  }
+  if (full) {
+    stream->End(RefuseForNow("TOO_MANY_READERS", "too many clients follow the activity log", absl::Seconds(5)));
+  } else {
+    stream->Begin(durable);
+  }
+  return stream.get();
+}
+
+grpc::ServerWriteReactor<v1::ShutdownResponse>* ClusterService::Shutdown(Context*,
+                                                                         const v1::ShutdownRequest* request) {
+  const auto stream = std::make_shared<ShutdownStream>();
+  stream->Keep();
+  std::shared_ptr<ShutdownRun> run;
+  bool is_new = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    is_new = shutdown_ == nullptr;
+    if (is_new) {
+      const absl::Duration deadline =
+          request->has_deadline() ? convert::FromProto(request->deadline()) : absl::InfiniteDuration();
+      shutdown_ = std::make_shared<ShutdownRun>(
+          ShutdownRun::Ports{deps_.events, deps_.inspector, &timers_, deps_.poll, deps_.request_stop},
+          request->drain(), deadline);
+    }
+    run = shutdown_;
+  }
+  run->Join(stream);
+  if (is_new) run->Begin();
+  return stream.get();
+}
+
+void ClusterService::Track(const std::shared_ptr<StreamEnd>& stream) {
+  absl::Status stopped;
+  {
+    absl::MutexLock lock(&mutex_);
+    stopped = stopped_;
+    streams_.erase(std::remove_if(streams_.begin(), streams_.end(), [](const auto& weak) { return weak.expired(); }),
+                   streams_.end());
+    streams_.push_back(stream);
+  }
+  if (!stopped.ok()) stream->End(stopped);
+}
+
+}  // namespace muster::handler
