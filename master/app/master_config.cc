@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kLeaseSlack = 1.05;
 
-std::string Show(absl::Duration duration) { return absl::FormatDuration(duration); }
+std::string Show(absl::Duration duration) { return absl::FormatDuration(absl::Ceil(duration, absl::Milliseconds(1))); }
 
 void DeclareServers(MasterConfig* config, config::Schema* schema) {
   schema->Text("grpc.listen", &config->grpc_listen, "127.0.0.1:7070",

@@ -1,5 +1,7 @@
 #include "master/app/master_loop.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -8,6 +10,7 @@
 #include "common/base/refusal.h"
 #include "common/telemetry/log.h"
 #include "master/app/event_weight.h"
+#include "master/app/threads.h"
 
 namespace muster::master {
 namespace {
@@ -137,6 +140,7 @@ LoopFigures MasterLoop::Figures() const {
 // --- The loop's thread.
 
 void MasterLoop::Run() {
+  pthread_setname_np(pthread_self(), kLoopThreadName);
   now_ = time_.Advance(clock_->Now(), absl::ZeroDuration());
   core_->Start(now_, &effects_);
   bool go_on = FinishTurn();

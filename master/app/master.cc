@@ -1,0 +1,202 @@
+#include "master/app/master.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/refusal.h"
+#include "common/base/status_macros.h"
+#include "common/telemetry/log.h"
+#include "master/store/sqlite_store.h"
+
+namespace muster::master {
+namespace {
+
+// Together below the 5 s that a shut-down may take.
+constexpr absl::Duration kStopLoop = absl::Milliseconds(3500);
+constexpr absl::Duration kStopServer = absl::Milliseconds(500);
+constexpr absl::Duration kLongestLinger = absl::Milliseconds(2500);
+constexpr absl::Duration kHealthInterval = absl::Seconds(1);
+
+absl::Status Stopping() {
+  return Refuse(absl::StatusCode::kUnavailable, "MASTER_STOPPING", "the master is stopping");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Master>> Master::Start(const MasterConfig& config, const std::string& version,
+                                                      MasterHooks hooks) {
+  std::unique_ptr<Master> master(new Master(config, std::move(hooks)));
+  MUSTER_RETURN_IF_ERROR(master->StartHttp());
+  master->AddProcessMetrics(version);
+  MUSTER_RETURN_IF_ERROR(master->OpenStore(version));
+  master->MakeParts();
+  const absl::Status listening = master->Listen();
+  master->loop_started_ = true;
+  master->loop_->Start();  // also when it cannot listen: what is in the store gets its clean end
+  if (!listening.ok()) {
+    (void)master->Stop("could not listen");
+    return listening;
+  }
+  {
+    absl::MutexLock lock(&master->mutex_);
+    master->stage_.clear();
+  }
+  master->RefreshHealth();
+  return master;
+}
+
+Master::Master(const MasterConfig& config, MasterHooks hooks) : config_(config), hooks_(std::move(hooks)) {}
+
+Master::~Master() {
+  if (loop_started_) (void)Stop("the master is destroyed");
+}
+
+absl::Status Master::StartHttp() {
+  telemetry::HttpConfig http;
+  http.listen = config_.http_listen;
+  http.metrics = &metrics_;
+  http.unready = [this] { return Unready(); };
+  http.unhealthy = [this] {
+    absl::MutexLock lock(&mutex_);
+    return stage_.empty() ? loop_->Unhealthy() : "";
+  };
+  MUSTER_ASSIGN_OR_RETURN(http_, telemetry::HttpServer::Start(http));
+  if (config_.health_listen.empty()) return absl::OkStatus();
+  http.listen = config_.health_listen;
+  MUSTER_ASSIGN_OR_RETURN(health_, telemetry::HttpServer::Start(http));
+  return absl::OkStatus();
+}
+
+absl::Status Master::OpenStore(const std::string& version) {
+  {
+    absl::MutexLock lock(&mutex_);
+    stage_ = "recovering";
+  }
+  MUSTER_ASSIGN_OR_RETURN(store_, store::OpenSqliteStore({.directory = config_.store_path, .version = version}));
+  MUSTER_ASSIGN_OR_RETURN(core::RecoveredState recovered, store_->LoadOpen(clock_.Calendar()));
+  MUSTER_LOG(kInfo, "store open",
+             {{"path", config_.store_path}, {"cluster", recovered.cluster_id}, {"epoch", recovered.epoch.value()},
+              {"open_tasks", recovered.tasks.size()}, {"last_end_clean", recovered.last_end_clean ? 1 : 0}});
+  core::CoreConfig core = config_.core;
+  core.version = version;
+  core.seed = static_cast<uint64_t>(absl::ToUnixNanos(clock_.Now()));
+  core_ = std::make_unique<core::ClusterCore>(std::move(core), std::move(recovered));
+  return absl::OkStatus();
+}
+
+void Master::MakeParts() {
+  dispatcher_metrics_ = std::make_unique<dispatcher::DispatcherMetrics>(&metrics_);
+  LoopOptions options;
+  options.linger = std::min(config_.core.heartbeat * 1.25, kLongestLinger);
+  options.on_fatal = hooks_.on_fatal;
+  loop_ = std::make_unique<MasterLoop>(core_.get(), store_.get(), &clock_, &metrics_, std::move(options));
+  tasks_ = std::make_unique<handler::TaskService>(handler::TaskServiceDeps{.events = loop_.get(),
+                                                                           .inspector = loop_.get(),
+                                                                           .store = store_.get(),
+                                                                           .calls = &calls_,
+                                                                           .clock = &clock_,
+                                                                           .metrics = &metrics_});
+  dispatcher::SessionPorts ports;
+  ports.cluster_id = core_->cluster_id();
+  ports.epoch = core_->epoch();
+  ports.events = loop_.get();
+  ports.output = tasks_.get();
+  ports.congested = [loop = loop_.get()] { return loop->congested(); };
+  ports.metrics = dispatcher_metrics_.get();
+  ports.bounds.most_bytes = config_.message_bytes - 4096;
+  dispatcher_ = std::make_unique<dispatcher::Dispatcher>(
+      std::move(ports), [tls = config_.tls, most = config_.message_bytes](const std::string& address) {
+        auto credentials = rpc::ChannelCredentials(tls);
+        if (!credentials.ok()) {
+          MUSTER_LOG(kError, "cannot dial", {{"address", address}, {"error", credentials.status().ToString()}});
+        }
+        return rpc::MakeChannel(address, credentials.value_or(nullptr), static_cast<int>(most));
+      });
+  tasks_->SetOutputSource(dispatcher_.get());
+  cluster_ = std::make_unique<handler::ClusterService>(
+      handler::ClusterDeps{.events = loop_.get(),
+                           .inspector = loop_.get(),
+                           .store = store_.get(),
+                           .calls = &calls_,
+                           .start_time = clock_.Now(),
+                           .request_stop = [this](const std::string& reason) { RequestStop(reason); }});
+  registry_ = std::make_unique<handler::RegistryService>(handler::RegistryDeps{.events = loop_.get(),
+                                                                               .calls = &calls_,
+                                                                               .cluster_id = core_->cluster_id(),
+                                                                               .epoch = core_->epoch(),
+                                                                               .heartbeat = config_.core.heartbeat,
+                                                                               .self_fence = config_.core.self_fence,
+                                                                               .kill_grace = config_.core.kill_grace});
+  // Work leaves first, watchers hear next, and the caller last.
+  loop_->AddListener(dispatcher_.get());
+  loop_->AddListener(tasks_.get());
+  loop_->AddListener(cluster_.get());
+  loop_->AddListener(&calls_);
+}
+
+absl::Status Master::Listen() {
+  const rpc::ServerConfig config{
+      .listen = config_.grpc_listen, .tls = config_.tls, .max_message_bytes = static_cast<int>(config_.message_bytes)};
+  MUSTER_ASSIGN_OR_RETURN(server_,
+                          rpc::Server::Start(config, {tasks_->service(), cluster_.get(), registry_.get()}));
+  timers_ = std::make_unique<handler::Timers>();
+  return absl::OkStatus();
+}
+
+// Once a second, so that grpc.health.v1 tells what /readyz tells.
+void Master::RefreshHealth() {
+  server_->SetServing("", Unready().empty());
+  timers_->After(kHealthInterval, [this] { RefreshHealth(); });
+}
+
+std::string Master::Unready() const {
+  absl::MutexLock lock(&mutex_);
+  return stage_.empty() ? loop_->Unready() : stage_;
+}
+
+void Master::RequestStop(const std::string& reason) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stop_reason_.empty()) stop_reason_ = reason;
+  }
+  if (hooks_.on_stop_request) hooks_.on_stop_request();
+}
+
+std::string Master::stop_reason() const {
+  absl::MutexLock lock(&mutex_);
+  return stop_reason_;
+}
+
+absl::Status Master::Stop(const std::string& reason) {
+  if (!std::exchange(loop_started_, false)) return absl::OkStatus();
+  MUSTER_LOG(kInfo, "stopping", {{"reason", reason}});
+  {
+    absl::MutexLock lock(&mutex_);
+    stage_ = "the master is stopping";
+  }
+  timers_.reset();
+  if (server_ != nullptr) server_->SetServing("", false);
+  loop_->PostAlways(core::StopMaster{.reason = reason});
+  const bool clean = loop_->WaitStopped(kStopLoop);
+  if (!clean) loop_->Abort();
+  calls_.FailAll(Stopping());
+  tasks_->Stop(Stopping());
+  cluster_->Stop(Stopping());
+  dispatcher_->Shutdown();
+  if (server_ != nullptr) server_->Stop(kStopServer);
+  loop_->Join();
+  MUSTER_LOG(kInfo, "stopped", {{"clean", clean ? 1 : 0}});
+  return clean ? absl::OkStatus() : absl::DeadlineExceededError("the clean end could not be written in time");
+}
+
+void Master::AddProcessMetrics(const std::string& version) {
+  metrics_.AddGauge("muster_build_info", "Always 1; the version is a label.", {{"version", version}}).Set(1);
+  metrics_.AddGaugeCallback("muster_start_time_seconds", "When the master started.", {},
+                            [start = absl::ToDoubleSeconds(clock_.Now() - absl::UnixEpoch())] { return start; });
+  metrics_.AddCounterCallback("muster_log_lines_dropped_total", "Log lines that found the queue full.", {},
+                              [] { return static_cast<double>(telemetry::DroppedLogLines()); });
+}
+
+}  // namespace muster::master
