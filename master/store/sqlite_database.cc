@@ -16,10 +16,10 @@ constexpr int kOperationsPerDeadlineCheck = 4096;
 
 absl::string_view View(std::string_view text) { return absl::string_view(text.data(), text.size()); }
 
+// SQLite says FULL for a write, but not for the index of the write-ahead file, nor when a quota is used up.
 bool MeansNoRoom(int code, int system_errno) {
-  if ((code & 0xff) == SQLITE_FULL) return true;
-  if ((code & 0xff) != SQLITE_IOERR || code == SQLITE_IOERR_FSYNC) return false;
-  return system_errno == ENOSPC || system_errno == EDQUOT || system_errno == EFBIG;
+  if ((code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE) return true;
+  return code == SQLITE_IOERR_WRITE && (system_errno == ENOSPC || system_errno == EDQUOT);
 }
 
 absl::StatusCode CodeFor(int code, int system_errno) {
@@ -76,13 +76,15 @@ absl::StatusOr<sqlite3_stmt*> Database::Prepare(const char* sql) {
 
 absl::Status Database::Error(int code, std::string_view what) const {
   const int system_errno = handle_ == nullptr ? 0 : sqlite3_system_errno(handle_);
-  std::string text = absl::StrCat("store ", path_, " ", View(what), ": ", sqlite3_errstr(code));
+  const absl::StatusCode status_code = CodeFor(code, system_errno);
+  const absl::string_view saying = status_code == absl::StatusCode::kDataLoss ? "is damaged" : View(what);
+  std::string text = absl::StrCat("store ", path_, " ", saying, ": ", sqlite3_errstr(code));
   const char* detail = handle_ == nullptr ? nullptr : sqlite3_errmsg(handle_);
   if (detail != nullptr && std::strcmp(detail, sqlite3_errstr(code)) != 0) absl::StrAppend(&text, " (", detail, ")");
-  if ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN) {
+  if (system_errno != 0 && ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN)) {
     absl::StrAppend(&text, " [", std::strerror(system_errno), "]");
   }
-  return absl::Status(CodeFor(code, system_errno), text);
+  return absl::Status(status_code, text);
 }
 
 int Database::CheckDeadline(void* database) {
@@ -123,8 +125,10 @@ bool Query::Next() {
     return status_.ok();
   }
   if (code != SQLITE_DONE) {
-    status_ = database_->Error(code, table_ == nullptr ? "cannot be read"
-                                                       : absl::StrCat("cannot be read in table ", table_));
+    status_ = database_->Error(code, "cannot be used");
+    if (table_ != nullptr) {
+      status_ = absl::Status(status_.code(), absl::StrCat(status_.message(), ", in table ", table_));
+    }
   }
   return false;
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <vector>
@@ -70,6 +71,7 @@ absl::StatusOr<WalFindings> CheckWal(const std::string& path) {
 
   std::vector<uint8_t> frame(kFrameHeaderBytes + page_bytes);
   uint64_t number = 0;
+  uint64_t newest = 0;
   uint64_t first_bad = 0;
   uint64_t commits_behind = 0;
   while (file.Read(frame.data(), frame.size())) {
@@ -86,7 +88,7 @@ absl::StatusOr<WalFindings> CheckWal(const std::string& path) {
     } else if (first_bad != 0 && good && ends_transaction) {
       ++commits_behind;
     }
-    if (first_bad != 0 && current) ++findings.torn_frames;
+    if (current) newest = number;
     sum = Stored(frame.data() + 16);  // each frame goes on from what the one before says
   }
   // One end may be the torn transaction's own: its pages reach the disk in any order.
@@ -95,6 +97,7 @@ absl::StatusOr<WalFindings> CheckWal(const std::string& path) {
     return absl::DataLossError(absl::StrCat("store ", path, " is damaged: bad frame ", first_bad, " at offset ",
                                             offset, ", before ", commits_behind, " later commits that are whole"));
   }
+  findings.torn_frames = newest > findings.frames ? newest - findings.frames : 0;
   return findings;
 }
 

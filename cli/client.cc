@@ -1,0 +1,336 @@
+#include "cli/client.h"
+
+#include <sys/random.h>
+
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "cli/backoff.h"
+#include "cli/errors.h"
+#include "cli/interrupts.h"
+#include "common/base/refusal.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/credentials.h"
+#include "common/rpc/server.h"
+#include "common/rpc/status.h"
+#include "muster/v1/cluster_service.grpc.pb.h"
+#include "muster/v1/task_service.grpc.pb.h"
+
+namespace muster::cli {
+namespace {
+
+constexpr size_t kMessagesAhead = 4;
+// The server holds its answers to `message.max`; a page of tasks with long specifications may pass it.
+constexpr int kMaxMessageBytes = 64 << 20;
+
+uint64_t RandomSeed() {
+  uint64_t seed = 0;
+  [[maybe_unused]] ssize_t got = getrandom(&seed, sizeof(seed), 0);
+  return seed;
+}
+
+// Reads on a thread of its own and hands over, never more than kMessagesAhead: then the thread waits, and with it,
+// through gRPC's flow control, the server.
+template <typename Message, typename Base>
+class ThreadedStream : public Base {
+ public:
+  explicit ThreadedStream(Wakeup* wakeup, Interrupts* interrupts) : wakeup_(wakeup), interrupts_(interrupts) {}
+  ~ThreadedStream() override { Stop(); }
+
+  StreamNews Next(Message* message, absl::Time deadline) override {
+    while (true) {
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        if (!messages_.empty()) {
+          message->Swap(&messages_.front());
+          messages_.pop_front();
+          changed_.notify_all();
+          return StreamNews::kMessage;
+        }
+        if (ended_) return StreamNews::kEnd;
+      }
+      if (woken_) {
+        woken_ = false;
+        return StreamNews::kNothing;
+      }
+      switch (wakeup_->Wait(deadline, interrupts_)) {
+        case Wakeup::Cause::kInterrupt:
+          return StreamNews::kInterrupt;
+        case Wakeup::Cause::kDeadline:
+          return StreamNews::kNothing;
+        case Wakeup::Cause::kRung:
+          woken_ = true;  // by this stream, or by someone else: the caller looks once more
+          break;
+      }
+    }
+  }
+
+  absl::Status status() const override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return status_;
+  }
+
+ protected:
+  grpc::ClientContext context_;
+
+  template <typename Stream>
+  void Start(Stream* stream) {
+    thread_ = std::thread([this, stream] {
+      Message message;
+      while (stream->Read(&message)) {
+        std::unique_lock<std::mutex> lock(mutex_);
+        changed_.wait(lock, [this] { return messages_.size() < kMessagesAhead || stopping_; });
+        if (stopping_) break;
+        messages_.emplace_back().Swap(&message);
+        lock.unlock();
+        wakeup_->Ring();
+      }
+      const absl::Status status = rpc::FromGrpc(stream->Finish());
+      std::lock_guard<std::mutex> lock(mutex_);
+      ended_ = true;
+      status_ = status;
+      wakeup_->Ring();
+    });
+  }
+
+  void Stop() {
+    if (!thread_.joinable()) return;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      stopping_ = true;
+      changed_.notify_all();
+    }
+    context_.TryCancel();
+    thread_.join();
+  }
+
+ private:
+  Wakeup* const wakeup_;
+  Interrupts* const interrupts_;
+  bool woken_ = false;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Message> messages_;  // guarded by mutex_, with the rest
+  bool ended_ = false;
+  bool stopping_ = false;
+  absl::Status status_;
+  std::thread thread_;
+};
+
+template <typename Message>
+class ReaderStream final : public ThreadedStream<Message, IncomingStream<Message>> {
+ public:
+  using Base = ThreadedStream<Message, IncomingStream<Message>>;
+  template <typename Open>
+  ReaderStream(Wakeup* wakeup, Interrupts* interrupts, Open open) : Base(wakeup, interrupts) {
+    reader_ = open(&this->context_);
+    this->Start(reader_.get());
+  }
+  ~ReaderStream() override { this->Stop(); }
+
+ private:
+  std::unique_ptr<grpc::ClientReader<Message>> reader_;
+};
+
+class AttachStreamImpl final : public ThreadedStream<v1::AttachResponse, AttachStream> {
+ public:
+  AttachStreamImpl(Wakeup* wakeup, Interrupts* interrupts, v1::TaskService::Stub* stub)
+      : ThreadedStream(wakeup, interrupts), stream_(stub->Attach(&context_)) {
+    Start(stream_.get());
+  }
+  ~AttachStreamImpl() override { Stop(); }
+  bool Send(const v1::AttachRequest& request) override { return stream_->Write(request); }
+
+ private:
+  std::unique_ptr<grpc::ClientReaderWriter<v1::AttachRequest, v1::AttachResponse>> stream_;
+};
+
+class ClientImpl final : public Client {
+ public:
+  ClientImpl(ClientOptions options, std::shared_ptr<grpc::Channel> channel, Interrupts* interrupts)
+      : options_(std::move(options)),
+        channel_(std::move(channel)),
+        interrupts_(interrupts),
+        tasks_(v1::TaskService::NewStub(channel_)),
+        cluster_(v1::ClusterService::NewStub(channel_)) {}
+
+  std::unique_ptr<Client> Background() override {
+    auto other = std::make_unique<ClientImpl>(options_, channel_, nullptr);
+    other->answered_ = answered_;
+    return other;
+  }
+
+  absl::StatusOr<v1::SubmitResponse> Submit(const v1::SubmitRequest& request) override {
+    return Call<v1::SubmitResponse>(request, tasks_->async(), &v1::TaskService::Stub::async::Submit);
+  }
+  absl::StatusOr<v1::SubmitBatchResponse> SubmitBatch(const v1::SubmitBatchRequest& request) override {
+    return Call<v1::SubmitBatchResponse>(request, tasks_->async(), &v1::TaskService::Stub::async::SubmitBatch);
+  }
+  absl::StatusOr<v1::GetResponse> Get(const v1::GetRequest& request) override {
+    return Call<v1::GetResponse>(request, tasks_->async(), &v1::TaskService::Stub::async::Get);
+  }
+  absl::StatusOr<v1::ListResponse> List(const v1::ListRequest& request) override {
+    return Call<v1::ListResponse>(request, tasks_->async(), &v1::TaskService::Stub::async::List);
+  }
+  absl::StatusOr<v1::CancelResponse> Cancel(const v1::CancelRequest& request) override {
+    return Call<v1::CancelResponse>(request, tasks_->async(), &v1::TaskService::Stub::async::Cancel);
+  }
+  absl::StatusOr<v1::RetryResponse> Retry(const v1::RetryRequest& request) override {
+    return Call<v1::RetryResponse>(request, tasks_->async(), &v1::TaskService::Stub::async::Retry);
+  }
+  std::unique_ptr<IncomingStream<v1::WatchResponse>> Watch(const v1::WatchRequest& request) override {
+    return Open<v1::WatchResponse>([&](grpc::ClientContext* context) { return tasks_->Watch(context, request); });
+  }
+  std::unique_ptr<IncomingStream<v1::LogsResponse>> Logs(const v1::LogsRequest& request) override {
+    return Open<v1::LogsResponse>([&](grpc::ClientContext* context) { return tasks_->Logs(context, request); });
+  }
+  std::unique_ptr<AttachStream> Attach() override {
+    return std::make_unique<AttachStreamImpl>(&wakeup_, interrupts_, tasks_.get());
+  }
+
+  absl::StatusOr<v1::GetSummaryResponse> GetSummary(const v1::GetSummaryRequest& request) override {
+    return Call<v1::GetSummaryResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::GetSummary);
+  }
+  absl::StatusOr<v1::ListWorkersResponse> ListWorkers(const v1::ListWorkersRequest& request) override {
+    return Call<v1::ListWorkersResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::ListWorkers);
+  }
+  absl::StatusOr<v1::GetWorkerResponse> GetWorker(const v1::GetWorkerRequest& request) override {
+    return Call<v1::GetWorkerResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::GetWorker);
+  }
+  absl::StatusOr<v1::UpdateWorkerResponse> UpdateWorker(const v1::UpdateWorkerRequest& request) override {
+    return Call<v1::UpdateWorkerResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::UpdateWorker);
+  }
+  absl::StatusOr<v1::ResumeWorkerResponse> ResumeWorker(const v1::ResumeWorkerRequest& request) override {
+    return Call<v1::ResumeWorkerResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::ResumeWorker);
+  }
+  std::unique_ptr<IncomingStream<v1::DrainWorkerResponse>> DrainWorker(const v1::DrainWorkerRequest& request) override {
+    return Open<v1::DrainWorkerResponse>(
+        [&](grpc::ClientContext* context) { return cluster_->DrainWorker(context, request); });
+  }
+  std::unique_ptr<IncomingStream<v1::ReadActivityResponse>> ReadActivity(
+      const v1::ReadActivityRequest& request) override {
+    return Open<v1::ReadActivityResponse>(
+        [&](grpc::ClientContext* context) { return cluster_->ReadActivity(context, request); });
+  }
+  std::unique_ptr<IncomingStream<v1::ShutdownResponse>> Shutdown(const v1::ShutdownRequest& request) override {
+    return Open<v1::ShutdownResponse>([&](grpc::ClientContext* context) { return cluster_->Shutdown(context, request); });
+  }
+
+  absl::Status Pause(absl::Duration duration) override {
+    const absl::Time until = absl::Now() + duration;
+    while (true) {
+      switch (wakeup_.Wait(until, interrupts_)) {
+        case Wakeup::Cause::kInterrupt:
+          return Interrupted(interrupts_->Take());
+        case Wakeup::Cause::kDeadline:
+          return absl::OkStatus();
+        case Wakeup::Cause::kRung:
+          break;
+      }
+    }
+  }
+  Wakeup& wakeup() override { return wakeup_; }
+  Interrupts* interrupts() override { return interrupts_; }
+  const std::string& master() const override { return options_.master; }
+
+ private:
+  template <typename Message, typename OpenFn>
+  std::unique_ptr<IncomingStream<Message>> Open(OpenFn open) {
+    return std::make_unique<ReaderStream<Message>>(&wakeup_, interrupts_, open);
+  }
+
+  template <typename Response, typename Request, typename Async>
+  absl::StatusOr<Response> Call(const Request& request, Async* stub,
+                                void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                                      std::function<void(grpc::Status)>)) {
+    const absl::Time begin = absl::Now();
+    Backoff backoff(absl::Milliseconds(50), absl::Seconds(1), RandomSeed());
+    bool told = false;
+    while (true) {
+      Response response;
+      absl::Status status = Once(request, &response, stub, method);
+      if (status.ok()) {
+        answered_ = true;
+        return response;
+      }
+      if (IsInterrupted(status) || !IsPassing(status)) return status;
+      const bool refused = status.code() == absl::StatusCode::kResourceExhausted;
+      const absl::Duration patience = answered_ || refused ? options_.patience : options_.first_patience;
+      const absl::Duration delay = backoff.Next(status);
+      const absl::Duration spent = absl::Now() - begin;
+      if (spent + delay > patience) return status;
+      if (!told && patience > absl::Seconds(3) && spent + delay > absl::Seconds(1) && options_.narrate) {
+        options_.narrate(ErrorLine(status, options_.master));
+        told = true;
+      }
+      MUSTER_RETURN_IF_ERROR(Pause(delay));
+    }
+  }
+
+  template <typename Request, typename Response, typename Async>
+  absl::Status Once(const Request& request, Response* response, Async* stub,
+                    void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                          std::function<void(grpc::Status)>)) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + options_.call_timeout));
+    std::mutex mutex;
+    std::condition_variable done;
+    std::optional<grpc::Status> result;
+    (stub->*method)(&context, &request, response, [&](grpc::Status status) {
+      std::lock_guard<std::mutex> lock(mutex);
+      result = std::move(status);
+      wakeup_.Ring();
+      done.notify_all();
+    });
+    absl::Status interrupted;
+    while (interrupted.ok()) {
+      if (wakeup_.Wait(absl::InfiniteFuture(), interrupts_) == Wakeup::Cause::kInterrupt) {
+        interrupted = Interrupted(interrupts_->Take());
+        context.TryCancel();
+      }
+      std::lock_guard<std::mutex> lock(mutex);
+      if (result) break;
+    }
+    std::unique_lock<std::mutex> lock(mutex);
+    done.wait(lock, [&] { return result.has_value(); });
+    return interrupted.ok() ? rpc::FromGrpc(*result) : interrupted;
+  }
+
+  const ClientOptions options_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  Interrupts* const interrupts_;
+  const std::unique_ptr<v1::TaskService::Stub> tasks_;
+  const std::unique_ptr<v1::ClusterService::Stub> cluster_;
+  Wakeup wakeup_;
+  bool answered_ = false;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& options, Interrupts* interrupts) {
+  MUSTER_ASSIGN_OR_RETURN(
+      std::shared_ptr<grpc::ChannelCredentials> credentials,
+      rpc::ChannelCredentials({.certificate = options.tls_certificate, .key = options.tls_key, .ca = options.tls_ca}));
+  return std::make_unique<ClientImpl>(options, rpc::MakeChannel(options.master, credentials, kMaxMessageBytes),
+                                      interrupts);
+}
+
+std::string MakeRequestId() {
+  uint8_t random[10] = {};
+  [[maybe_unused]] ssize_t got = getrandom(random, sizeof(random), 0);
+  std::string id = absl::StrFormat("%012x", absl::ToUnixMillis(absl::Now()));
+  for (const uint8_t byte : random) id += absl::StrFormat("%02x", byte);
+  return id;
+}
+
+}  // namespace muster::cli

@@ -1,0 +1,116 @@
+#include "cli/output.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
+#include "cli/text.h"
+#include "cli/yaml.h"
+#include "google/protobuf/util/json_util.h"
+
+namespace muster::cli {
+
+std::optional<Format> ParseFormat(std::string_view text) {
+  if (text == "table" || text.empty()) return Format::kTable;
+  if (text == "wide") return Format::kWide;
+  if (text == "json") return Format::kJson;
+  if (text == "jsonl") return Format::kJsonl;
+  if (text == "yaml") return Format::kYaml;
+  if (text == "name") return Format::kName;
+  return std::nullopt;
+}
+
+bool IsData(Format format) { return format == Format::kJson || format == Format::kJsonl || format == Format::kYaml; }
+
+std::string ToJson(const google::protobuf::Message& message, bool pretty) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = true;
+  options.add_whitespace = pretty;
+  std::string json;
+  const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
+  return status.ok() ? json : "{}";
+}
+
+std::string ToYaml(const google::protobuf::Message& message) { return JsonToYaml(ToJson(message, false)); }
+
+void Print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void PrintMessage(Format format, const google::protobuf::Message& message) {
+  if (format == Format::kYaml) {
+    Print(ToYaml(message));
+  } else {
+    const std::string json = ToJson(message, format == Format::kJson);
+    Print(json);
+    if (json.empty() || json.back() != '\n') Print("\n");
+  }
+}
+
+void ListWriter::Add(const google::protobuf::Message& message) {
+  switch (format_) {
+    case Format::kJsonl:
+      PrintMessage(format_, message);
+      break;
+    case Format::kYaml: {
+      if (!begun_) Print(absl::StrCat(list_name_, ":\n"));
+      const std::string yaml = ToYaml(message);
+      Print(absl::StrCat("- ", absl::StrReplaceAll(absl::string_view(yaml).substr(0, yaml.size() - 1), {{"\n", "\n  "}}), "\n"));
+      break;
+    }
+    default:
+      Print(begun_ ? ",\n" : absl::StrCat("{\"", list_name_, "\":[\n"));
+      Print(ToJson(message, false));
+      break;
+  }
+  begun_ = true;
+}
+
+void ListWriter::Finish() {
+  if (format_ == Format::kYaml && !begun_) Print(absl::StrCat(list_name_, ": []\n"));
+  if (format_ == Format::kJson) Print(begun_ ? "\n]}\n" : absl::StrCat("{\"", list_name_, "\":[]}\n"));
+}
+
+size_t DisplayWidth(std::string_view text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+void Table::Add(std::vector<std::string> cells, Colour colour, size_t coloured_column) {
+  cells.resize(header_.size());
+  rows_.push_back({std::move(cells), colour, coloured_column});
+}
+
+std::string Table::Render(const Terminal* terminal) {
+  widths_.resize(header_.size(), 0);
+  if (!header_printed_) rows_.insert(rows_.begin(), {header_, Colour::kBold, header_.size()});
+  for (const Row& row : rows_) {
+    for (size_t i = 0; i < row.cells.size(); ++i) widths_[i] = std::max(widths_[i], DisplayWidth(row.cells[i]));
+  }
+  const size_t screen = terminal != nullptr ? static_cast<size_t>(terminal->Width()) : 0;
+  std::string text;
+  for (const Row& row : rows_) {
+    std::string line;
+    size_t column = 0;
+    for (size_t i = 0; i < row.cells.size(); ++i) {
+      const bool last = i + 1 == row.cells.size();
+      std::string cell = row.cells[i];
+      if (last && screen > 0) cell = OneLine(cell, screen > column + 10 ? screen - column : 10);
+      const size_t width = DisplayWidth(cell);
+      const bool painted = terminal != nullptr && (row.coloured_column == i || row.coloured_column == header_.size());
+      line += painted ? terminal->Paint(row.colour, cell) : cell;
+      if (!last) line.append(widths_[i] - width + 2, ' ');
+      column += widths_[i] + 2;
+    }
+    while (!line.empty() && line.back() == ' ') line.pop_back();
+    text += line + "\n";
+  }
+  header_printed_ = true;
+  rows_.clear();
+  return text;
+}
+
+void Table::Print(const Terminal& terminal) { cli::Print(Render(&terminal)); }
+std::string Table::Text() { return Render(nullptr); }
+
+}  // namespace muster::cli

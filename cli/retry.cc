@@ -1,0 +1,68 @@
+// muster retry: new tasks from finished ones.
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "cli/errors.h"
+#include "cli/output.h"
+#include "cli/selectors.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+#include "common/base/status_macros.h"
+
+namespace muster::cli {
+namespace {
+
+struct RetryFlags {
+  std::vector<std::string> selectors;
+  std::string request_id;
+  bool failed = false, yes = false, dry_run = false;
+};
+
+absl::StatusOr<int> Retry(Session& session, const RetryFlags& flags) {
+  if (flags.selectors.empty() && !flags.failed) return UsageError("which tasks? give selectors, or --failed for all that failed");
+  MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
+  RecentTasks recent = RecentTasks::Of(session.master());
+  v1::RetryRequest request;
+  MUSTER_ASSIGN_OR_RETURN(const std::vector<std::string> selectors, recent.Resolve(flags.selectors));
+  request.mutable_selectors()->Assign(selectors.begin(), selectors.end());
+  request.set_failed(flags.failed);
+  Terminal& terminal = session.terminal();
+  if (flags.dry_run || (!flags.yes && terminal.in_is_terminal() && terminal.err_is_terminal())) {
+    v1::RetryRequest rehearsal = request;
+    rehearsal.set_dry_run(true);
+    MUSTER_ASSIGN_OR_RETURN(const v1::RetryResponse response, client->Retry(rehearsal));
+    if (flags.dry_run) {
+      Print(absl::StrCat(response.count(), "\n"));
+      return 0;
+    }
+    if (response.count() > 1 && !terminal.Confirm(absl::StrCat("retry ", response.count(), " tasks?"))) {
+      terminal.Say("nothing was retried");
+      return kExitFailed;
+    }
+  }
+  request.set_request_id(flags.request_id.empty() ? MakeRequestId() : flags.request_id);
+  MUSTER_ASSIGN_OR_RETURN(const v1::RetryResponse response, client->Retry(request));
+  for (const std::string& id : response.task_ids()) Print(absl::StrCat(id, "\n"));
+  recent.Remember({response.task_ids().begin(), response.task_ids().end()});
+  if (response.count() == 0) terminal.Say("nothing to retry");
+  if (response.count() > response.task_ids_size()) {
+    terminal.Say(absl::StrCat(response.count(), " new tasks, the first ", response.task_ids_size(), " are listed"));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Action SetUpRetry(Flags& flags) {
+  auto values = std::make_shared<RetryFlags>();
+  flags.Usage("retry [flags] SELECTOR...|--failed");
+  flags.Positionals("SELECTOR", &values->selectors, "Ids, batches, names, last, last-N.", 0);
+  flags.Switch("--failed", &values->failed, "Only what FAILED, TIMED_OUT, was LOST or POISONED; of all tasks when none are named.");
+  flags.Switch("--dry-run", &values->dry_run, "Print how many it would be.");
+  flags.Text("--request-id", &values->request_id, "ID", "The same id makes the same tasks.");
+  flags.Switch("-y,--yes", &values->yes, "Do not ask.");
+  flags.Examples("  muster retry last\n  muster retry --failed 40      the failed tasks of batch 40");
+  return [values](Session& session) { return Retry(session, *values); };
+}
+
+}  // namespace muster::cli

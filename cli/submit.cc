@@ -1,0 +1,127 @@
+// muster submit: one task from the command line, or a stream of them from a file or a pipe.
+//
+// A stream is sent in calls of up to kTasksPerCall tasks, each accepted whole, one call at a time: what the master
+// does not take yet stays in the pipe. A call leaves early when the input pauses.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "cli/errors.h"
+#include "cli/output.h"
+#include "cli/selectors.h"
+#include "cli/session.h"
+#include "cli/task_flags.h"
+#include "cli/task_input.h"
+#include "cli/verbs.h"
+#include "common/base/status_macros.h"
+
+namespace muster::cli {
+namespace {
+
+constexpr int kTasksPerCall = 256;
+constexpr size_t kBytesPerCall = 1 << 20;
+
+struct SubmitFlags {
+  TaskFlags task;
+  std::vector<std::string> argv;
+  std::string format;
+  bool quiet = false;
+};
+
+absl::StatusOr<int> SubmitOne(Session& session, const SubmitFlags& flags) {
+  v1::SubmitRequest request;
+  MUSTER_ASSIGN_OR_RETURN(*request.mutable_task(), flags.task.BuildWhole(flags.argv, absl::Now()));
+  request.set_request_id(flags.task.request_id.empty() ? MakeRequestId() : flags.task.request_id);
+  MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
+  MUSTER_ASSIGN_OR_RETURN(const v1::SubmitResponse response, client->Submit(request));
+  RecentTasks::Of(session.master()).Remember({response.task().id()});
+  const Format format = *ParseFormat(flags.format);
+  if (IsData(format)) {
+    PrintMessage(format, response.task());
+  } else {
+    Print(absl::StrCat(response.task().id(), "\n"));
+  }
+  return 0;
+}
+
+// Collects tasks until a call is full or nothing more waits to be read. False at the end.
+absl::StatusOr<bool> Collect(TaskReader& reader, const v1::TaskSpec& overrides, const std::string& owner,
+                             v1::SubmitBatchRequest* request) {
+  size_t bytes = 0;
+  while (request->tasks_size() < kTasksPerCall && bytes < kBytesPerCall) {
+    if (request->tasks_size() > 0 && !reader.HasMoreNow()) return true;
+    v1::TaskSpec spec;
+    MUSTER_ASSIGN_OR_RETURN(const bool found, reader.Next(&spec));
+    if (!found) return false;
+    spec.MergeFrom(overrides);
+    if (spec.owner().empty()) spec.set_owner(owner);
+    bytes += spec.ByteSizeLong();
+    request->add_tasks()->Swap(&spec);
+  }
+  return true;
+}
+
+absl::StatusOr<int> SubmitStream(Session& session, const SubmitFlags& flags) {
+  const std::string& file = flags.task.file;
+  const int fd = file == "-" ? STDIN_FILENO : open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return UsageError(absl::StrCat("cannot open ", file, ": ", std::strerror(errno)));
+  MUSTER_ASSIGN_OR_RETURN(const v1::TaskSpec overrides, flags.task.Build({}, absl::Now()));
+  MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
+  RecentTasks recent = RecentTasks::Of(session.master());
+  TaskReader reader(fd, file == "-" ? "stdin" : file);
+  const std::string owner = Owner();
+  int64_t accepted = 0;
+  bool more = true;
+  while (more) {
+    v1::SubmitBatchRequest request;
+    const absl::StatusOr<bool> collected = Collect(reader, overrides, owner, &request);
+    more = collected.ok() && *collected;
+    if (request.tasks_size() > 0) {
+      // A given id stays the same for the same stream, call by call.
+      request.set_request_id(flags.task.request_id.empty() ? MakeRequestId()
+                                                           : absl::StrCat(flags.task.request_id, ".", accepted));
+      const absl::StatusOr<v1::SubmitBatchResponse> response = client->SubmitBatch(request);
+      if (!response.ok()) {
+        if (accepted > 0) session.terminal().Say(absl::StrCat(accepted, " tasks before this were accepted"));
+        return response.status();
+      }
+      for (const std::string& id : response->task_ids()) Print(absl::StrCat(id, "\n"));
+      std::fflush(stdout);
+      recent.Remember({response->task_ids().begin(), response->task_ids().end()});
+      accepted += response->task_ids_size();
+    }
+    if (!collected.ok()) {
+      if (accepted > 0) session.terminal().Say(absl::StrCat(accepted, " tasks before this were accepted"));
+      return collected.status();
+    }
+  }
+  if (accepted == 0) return UsageError(absl::StrCat("no task in ", file == "-" ? "stdin" : file));
+  return 0;
+}
+
+}  // namespace
+
+Action SetUpSubmit(Flags& flags) {
+  auto values = std::make_shared<SubmitFlags>();
+  flags.Usage("submit [flags] -- ARGV...   |   muster submit [flags] -f FILE|-");
+  flags.TakesCommand(&values->argv, /*bare=*/true);
+  values->task.Declare(flags);
+  flags.Choice("-o,--output", &values->format, {"table", "wide", "json", "jsonl", "yaml", "name"}, "What to print of the task.");
+  flags.Switch("-q,--quiet", &values->quiet, "Print ids alone (as without).");
+  flags.Examples(
+      "  id=$(muster submit -- ./nightly.sh)\n"
+      "  muster submit --script train.sh -- --epochs 3\n"
+      "  muster submit -f tasks.yaml\n"
+      "  generate | muster submit -f -     JSON lines, accepted as they come");
+  return [values](Session& session) -> absl::StatusOr<int> {
+    const bool stream = !values->task.file.empty() && values->argv.empty() && values->task.script.empty();
+    return stream ? SubmitStream(session, *values) : SubmitOne(session, *values);
+  };
+}
+
+}  // namespace muster::cli

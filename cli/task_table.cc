@@ -1,0 +1,209 @@
+#include "cli/task_table.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "cli/text.h"
+#include "common/convert/convert.h"
+
+namespace muster::cli {
+namespace {
+
+constexpr size_t kCommandWidth = 60;
+
+const v1::Attempt* Newest(const v1::Task& task) {
+  return task.attempts().empty() ? nullptr : &*task.attempts().rbegin();
+}
+
+absl::Time Earliest(const v1::Attempt& attempt) {
+  if (attempt.has_start_time()) return convert::FromProto(attempt.start_time());
+  if (attempt.has_dispatch_time()) return convert::FromProto(attempt.dispatch_time());
+  return absl::InfiniteFuture();
+}
+
+std::string RunTime(const v1::Attempt* attempt, absl::Time now) {
+  if (attempt == nullptr || !attempt->has_start_time()) return "-";
+  if (attempt->end().usage().has_wall_time()) return DurationText(convert::FromProto(attempt->end().usage().wall_time()));
+  const absl::Time end = attempt->has_end_time() ? convert::FromProto(attempt->end_time()) : now;
+  return DurationText(std::max(absl::ZeroDuration(), end - Earliest(*attempt)));
+}
+
+std::string ExitText(const v1::Task& task) { return IsTerminal(task.state()) ? absl::StrCat(task.exit_code()) : "-"; }
+
+std::string EndText(const v1::AttemptEnd& end) {
+  std::string text = EndReasonName(end.reason());
+  if (end.reason() == v1::END_REASON_EXITED) absl::StrAppend(&text, "(", end.exit_code(), ")");
+  if (end.reason() == v1::END_REASON_SIGNALED) absl::StrAppend(&text, "(", end.signal(), ")");
+  if (!end.message().empty()) absl::StrAppend(&text, ": ", end.message());
+  return text;
+}
+
+std::string OutputText(const v1::OutputSummary& output) {
+  std::string text = SizeText(output.total_bytes());
+  if (output.omitted_bytes() > 0) absl::StrAppend(&text, " (", SizeText(output.omitted_bytes()), " not kept)");
+  return text;
+}
+
+// Lines of "Name:   value".
+class Page {
+ public:
+  void Line(const std::string& name, const std::string& value) {
+    if (!value.empty()) absl::StrAppend(&text_, absl::StrFormat("%-14s %s\n", absl::StrCat(name, ":"), value));
+  }
+  void Raw(const std::string& text) { text_ += text; }
+  std::string Take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+std::string TimeAndAge(absl::Time time, absl::Time now) {
+  const absl::Duration age = now - time;
+  return absl::StrCat(TimeText(time), age >= absl::ZeroDuration() ? absl::StrCat("  (", DurationText(age), " ago)")
+                                                                : absl::StrCat("  (in ", DurationText(-age), ")"));
+}
+
+template <typename Labels>
+std::string LabelsText(const Labels& labels) {
+  std::vector<std::string> parts;
+  for (const auto& label : labels) parts.push_back(label.value().empty() ? label.key() : absl::StrCat(label.key(), "=", label.value()));
+  return absl::StrJoin(parts, " ");
+}
+
+void AddSpec(const v1::TaskSpec& spec, Page* page) {
+  page->Line("Queue", spec.queue().empty() ? "default" : spec.queue());
+  page->Line("Priority", absl::StrCat(spec.priority()));
+  if (!spec.executor().empty() && spec.executor() != "command") page->Line("Executor", spec.executor());
+  page->Line("Directory", spec.command().working_directory());
+  std::vector<std::string> environment;
+  for (const auto& variable : spec.command().environment()) environment.push_back(absl::StrCat(variable.name(), "=", ShellQuote(variable.value())));
+  page->Line("Environment", absl::StrJoin(environment, " "));
+  if (!spec.command().stdin().empty()) page->Line("Stdin", SizeText(static_cast<int64_t>(spec.command().stdin().size())));
+  page->Line("Labels", LabelsText(spec.labels()));
+  const v1::Requirements& needs = spec.requirements();
+  std::vector<std::string> requirements(needs.needs().begin(), needs.needs().end());
+  if (needs.slots() > 1) requirements.push_back(absl::StrCat(needs.slots(), " slots"));
+  if (needs.cpu() > 0) requirements.push_back(absl::StrCat("cpu ", needs.cpu()));
+  if (needs.memory_bytes() > 0) requirements.push_back(absl::StrCat("memory ", SizeText(needs.memory_bytes())));
+  for (const auto& resource : needs.resources()) requirements.push_back(absl::StrCat(resource.name(), "=", resource.amount()));
+  page->Line("Needs", absl::StrJoin(requirements, ", "));
+  if (spec.has_run_timeout()) page->Line("Timeout", DurationText(convert::FromProto(spec.run_timeout())));
+  if (spec.has_queue_timeout()) page->Line("Queue timeout", DurationText(convert::FromProto(spec.queue_timeout())));
+  if (spec.retry().max_attempts() > 1) page->Line("Attempts", absl::StrCat("at most ", spec.retry().max_attempts()));
+  if (spec.on_worker_loss() > v1::ON_WORKER_LOSS_RERUN) {
+    page->Line("Worker loss", spec.on_worker_loss() == v1::ON_WORKER_LOSS_HOLD ? "hold" : "rerun after fence");
+  }
+}
+
+void AddAttempt(const v1::Attempt& attempt, absl::Time created, absl::Time now, Page* page) {
+  page->Raw(absl::StrCat("  attempt ", attempt.number(), " on ", attempt.worker().empty() ? "?" : attempt.worker(), ": ",
+                         attempt.has_end() ? EndText(attempt.end()) : "running", "\n"));
+  std::vector<std::string> stages;
+  const auto stage = [&](const char* name, absl::Time from, absl::Time to) {
+    if (to >= from) stages.push_back(absl::StrCat(name, " ", DurationText(to - from)));
+  };
+  if (attempt.has_dispatch_time()) {
+    const absl::Time dispatched = convert::FromProto(attempt.dispatch_time());
+    if (attempt.number() == 1) stage("waited", created, dispatched);
+    if (attempt.has_start_time()) {
+      const absl::Time started = convert::FromProto(attempt.start_time());
+      stage("sent", dispatched, started);
+      stage(attempt.has_end_time() ? "ran" : "runs for", started, attempt.has_end_time() ? convert::FromProto(attempt.end_time()) : now);
+    }
+  }
+  if (!stages.empty()) page->Raw(absl::StrCat("    times:  ", absl::StrJoin(stages, ", "), "\n"));
+  if (attempt.end().has_usage()) {
+    const v1::ResourceUsage& usage = attempt.end().usage();
+    page->Raw(absl::StrCat("    usage:  cpu ", DurationText(convert::FromProto(usage.user_cpu_time())), " user, ",
+                           DurationText(convert::FromProto(usage.system_cpu_time())), " system; memory peak ",
+                           SizeText(usage.peak_memory_bytes()), "; read ", SizeText(usage.read_bytes()), ", wrote ",
+                           SizeText(usage.written_bytes()), "\n"));
+  }
+  if (attempt.has_end()) {
+    page->Raw(absl::StrCat("    output: stdout ", OutputText(attempt.end().stdout()), ", stderr ", OutputText(attempt.end().stderr()), "\n"));
+  }
+  for (const std::string& note : attempt.notes()) page->Raw(absl::StrCat("    note:   ", note, "\n"));
+}
+
+}  // namespace
+
+std::string TaskLabel(const v1::Task& task) { return task.id(); }
+
+Colour StateColour(v1::TaskState state) {
+  switch (state) {
+    case v1::TASK_STATE_RUNNING:
+    case v1::TASK_STATE_VALIDATING: return Colour::kBlue;
+    case v1::TASK_STATE_SUCCEEDED: return Colour::kGreen;
+    case v1::TASK_STATE_FAILED:
+    case v1::TASK_STATE_TIMED_OUT:
+    case v1::TASK_STATE_LOST:
+    case v1::TASK_STATE_POISONED: return Colour::kRed;
+    case v1::TASK_STATE_UNKNOWN:
+    case v1::TASK_STATE_CANCELLED: return Colour::kYellow;
+    default: return Colour::kPlain;
+  }
+}
+
+std::vector<std::string> TaskHeader(bool wide) {
+  if (wide) return {"ID", "STATE", "EXIT", "ATTEMPT", "WORKER", "QUEUE", "PRIO", "AGE", "TIME", "OWNER", "BATCH", "NAME", "REASON", "COMMAND"};
+  return {"ID", "STATE", "EXIT", "WORKER", "AGE", "TIME", "NAME", "COMMAND"};
+}
+
+std::vector<std::string> TaskRow(const v1::Task& task, bool wide, absl::Time now) {
+  const v1::Attempt* newest = Newest(task);
+  const auto or_dash = [](const std::string& text) { return text.empty() ? std::string("-") : text; };
+  const std::string worker = newest != nullptr ? or_dash(newest->worker()) : "-";
+  const std::string age = task.has_create_time() ? AgeText(now - convert::FromProto(task.create_time())) : "-";
+  const std::string command = TaskCommandText(task);
+  if (wide) {
+    return {task.id(), StateName(task.state()), ExitText(task), newest != nullptr ? absl::StrCat(newest->number()) : "-", worker,
+            task.spec().queue().empty() ? "default" : task.spec().queue(), absl::StrCat(task.spec().priority()), age,
+            RunTime(newest, now), or_dash(task.owner()),
+            task.batch_id().empty() ? "-" : absl::StrCat(task.batch_id(), "/", task.batch_index()), or_dash(task.spec().name()),
+            or_dash(OneLine(task.reason(), 80)), OneLine(command, 500)};
+  }
+  return {task.id(), StateName(task.state()), ExitText(task), worker, age, RunTime(newest, now), or_dash(task.spec().name()),
+          OneLine(command, kCommandWidth)};
+}
+
+std::string TaskPage(const v1::Task& task, absl::Time now) {
+  Page page;
+  page.Line("Task", task.id());
+  page.Line("Name", task.spec().name());
+  std::string state = StateName(task.state());
+  if (IsTerminal(task.state())) absl::StrAppend(&state, ", exit code ", task.exit_code());
+  if (task.cancel_requested() && !IsTerminal(task.state())) absl::StrAppend(&state, ", to be cancelled");
+  page.Line("State", state);
+  page.Line("Reason", task.reason());
+  page.Line("Cancelled for", task.cancel_reason());
+  page.Line("Command", TaskCommandText(task));
+  if (!task.batch_id().empty()) page.Line("Batch", absl::StrCat(task.batch_id(), "/", task.batch_index()));
+  page.Line("Retry of", task.retry_of());
+  page.Line("Owner", task.owner());
+  const absl::Time created = convert::FromProto(task.create_time());
+  page.Line("Submitted", TimeAndAge(created, now));
+  if (task.spec().has_start_time()) page.Line("Not before", TimeAndAge(convert::FromProto(task.spec().start_time()), now));
+  if (task.has_end_time()) page.Line("Ended", TimeAndAge(convert::FromProto(task.end_time()), now));
+  AddSpec(task.spec(), &page);
+  if (!task.attempts().empty()) page.Raw("Attempts:\n");
+  for (const v1::Attempt& attempt : task.attempts()) AddAttempt(attempt, created, now, &page);
+  return page.Take();
+}
+
+std::string BatchPage(const v1::Batch& batch, absl::Time now) {
+  Page page;
+  page.Line("Batch", batch.id());
+  page.Line("Name", batch.template_().name());
+  page.Line("Tasks", absl::StrCat(batch.task_count(), ": ", CountsText({batch.counts().begin(), batch.counts().end()})));
+  page.Line("Exit code", absl::StrCat(batch.exit_code()));
+  page.Line("Command", SpecCommandText(batch.template_()));
+  page.Line("Owner", batch.owner());
+  page.Line("Submitted", TimeAndAge(convert::FromProto(batch.create_time()), now));
+  AddSpec(batch.template_(), &page);
+  page.Raw(absl::StrCat("`muster ps -a ", batch.id(), "` lists its tasks; ", batch.id(), "/1 is the first.\n"));
+  return page.Take();
+}
+
+}  // namespace muster::cli

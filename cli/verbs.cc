@@ -1,0 +1,27 @@
+#include "cli/verbs.h"
+
+#include "cli/command_line.h"
+
+namespace muster::cli {
+
+void AddVerbs(Flags& root, std::function<VerbOutline()> outline) {
+  root.Verb("run", "Run one command, stream its output, exit with its status.", SetUpRun);
+  root.Verb("submit", "Submit a task, or a stream of them, and print the ids.", SetUpSubmit);
+  root.Verb("attach", "Take up the output of a task that was left with Ctrl-C.", SetUpAttach);
+  root.Verb("wait", "Wait until tasks have ended.", SetUpWait);
+  root.Verb("logs", "Show the output of tasks.", SetUpLogs);
+  root.Verb("ps", "List tasks.", SetUpPs);
+  root.Verb("get", "Show one task whole.", SetUpGet);
+  root.Verb("cancel", "Cancel tasks.", SetUpCancel);
+  root.Verb("retry", "Run finished tasks again, as new ones.", SetUpRetry);
+  root.Verb("workers", "List workers.", SetUpWorkers);
+  root.Verb("worker", "Look at one worker, or steer it.", SetUpWorker);
+  root.Verb("log", "Show the activity log.", SetUpLog);
+  root.Verb("shutdown", "Stop the cluster in order.", SetUpShutdown);
+  root.Verb("dev", "A whole cluster on this machine.", SetUpDev);
+  root.Verb("version", "Show the versions of client and master.", SetUpVersion);
+  root.Verb("completion", "Print completion for a shell.",
+            [outline](Flags& flags) { return SetUpCompletion(flags, outline); });
+}
+
+}  // namespace muster::cli

@@ -1,0 +1,115 @@
+#include "cli/worker_table.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "cli/text.h"
+#include "common/convert/convert.h"
+
+namespace muster::cli {
+namespace {
+
+std::string Labels(const v1::Worker& worker) {
+  std::vector<std::string> parts;
+  for (const v1::Label& label : worker.offer().labels()) {
+    parts.push_back(label.value().empty() ? label.key() : absl::StrCat(label.key(), "=", label.value()));
+  }
+  for (const std::string& capability : worker.offer().capabilities()) parts.push_back(capability);
+  return parts.empty() ? "-" : absl::StrJoin(parts, ",");
+}
+
+std::string Executors(const v1::Worker& worker) {
+  std::vector<std::string> parts;
+  for (const v1::ExecutorOffer& executor : worker.offer().executors()) {
+    parts.push_back(executor.healthy() ? executor.name() : absl::StrCat(executor.name(), "(unhealthy)"));
+  }
+  return parts.empty() ? "-" : absl::StrJoin(parts, ",");
+}
+
+// Everything that keeps it from work, in words.
+std::string Reasons(const v1::Worker& worker) {
+  std::vector<std::string> parts;
+  if (!worker.reason().empty()) parts.push_back(worker.reason());
+  if (!worker.load().refuses_because().empty() && worker.load().refuses_because() != worker.reason()) {
+    parts.push_back(worker.load().refuses_because());
+  }
+  for (const v1::ExecutorOffer& executor : worker.offer().executors()) {
+    if (!executor.healthy()) {
+      parts.push_back(absl::StrCat("executor ", executor.name(), ": ", executor.reason().empty() ? "unhealthy" : executor.reason()));
+    }
+  }
+  return absl::StrJoin(parts, "; ");
+}
+
+std::string Since(const google::protobuf::Timestamp& time, absl::Time now) {
+  return time.seconds() == 0 ? "-" : AgeText(now - convert::FromProto(time));
+}
+
+}  // namespace
+
+Colour StateColour(v1::WorkerState state) {
+  switch (state) {
+    case v1::WORKER_STATE_ACTIVE: return Colour::kGreen;
+    case v1::WORKER_STATE_SUSPECT:
+    case v1::WORKER_STATE_DRAINING: return Colour::kYellow;
+    case v1::WORKER_STATE_LOST:
+    case v1::WORKER_STATE_QUARANTINED: return Colour::kRed;
+    default: return Colour::kPlain;
+  }
+}
+
+std::vector<std::string> WorkerHeader(bool wide) {
+  if (wide) {
+    return {"NAME", "STATE", "SLOTS", "AHEAD", "WEIGHT", "LOAD", "FREE-MEM", "FREE-DISK", "ENDED", "FAILED", "HEARTBEAT", "UP",
+            "ADDRESS", "INCARNATION", "VERSION", "EXECUTORS", "LABELS", "KILL", "REASON"};
+  }
+  return {"NAME", "STATE", "SLOTS", "AHEAD", "WEIGHT", "LOAD", "ENDED", "FAILED", "EXECUTORS", "LABELS", "REASON"};
+}
+
+std::vector<std::string> WorkerRow(const v1::Worker& worker, bool wide, absl::Time now) {
+  const std::string slots = absl::StrCat(worker.used_slots(), "/", worker.offer().slots());
+  const std::string load = absl::StrFormat("%.2f", worker.load().load_average());
+  const std::string ended = absl::StrCat(worker.ended_count()), failed = absl::StrCat(worker.failed_count());
+  if (wide) {
+    return {worker.name(), StateName(worker.state()), slots, absl::StrCat(worker.prefetched()), absl::StrCat(worker.weight()), load,
+            SizeText(worker.load().free_memory_bytes()), SizeText(worker.load().free_disk_bytes()), ended, failed,
+            Since(worker.heartbeat_time(), now), Since(worker.join_time(), now), worker.address(), worker.incarnation(),
+            worker.version(), Executors(worker), Labels(worker), worker.load().kill_tier(), Reasons(worker)};
+  }
+  return {worker.name(), StateName(worker.state()), slots, absl::StrCat(worker.prefetched()), absl::StrCat(worker.weight()), load,
+          ended, failed, Executors(worker), Labels(worker), Reasons(worker)};
+}
+
+std::string WorkerPage(const v1::Worker& worker, absl::Time now) {
+  std::string page;
+  const auto line = [&page](const char* name, const std::string& value) {
+    if (!value.empty()) absl::StrAppend(&page, absl::StrFormat("%-14s %s\n", absl::StrCat(name, ":"), value));
+  };
+  line("Worker", worker.name());
+  line("State", StateName(worker.state()));
+  line("Reason", Reasons(worker));
+  line("Address", worker.address());
+  line("Version", worker.version());
+  line("Incarnation", worker.incarnation());
+  line("Joined", worker.has_join_time() ? absl::StrCat(TimeText(convert::FromProto(worker.join_time())), "  (", Since(worker.join_time(), now), " ago)") : "");
+  line("Heartbeat", worker.has_heartbeat_time() ? absl::StrCat(Since(worker.heartbeat_time(), now), " ago") : "");
+  line("Slots", absl::StrCat(worker.used_slots(), " of ", worker.offer().slots(), " in use, ", worker.prefetched(), " attempts sent ahead"));
+  line("Weight", absl::StrCat(worker.weight()));
+  line("Ended", absl::StrCat(worker.ended_count(), ", of them failed ", worker.failed_count()));
+  line("Labels", Labels(worker));
+  std::vector<std::string> resources;
+  for (const v1::Resource& resource : worker.offer().resources()) resources.push_back(absl::StrCat(resource.name(), "=", resource.amount()));
+  line("Offers", absl::StrCat("cpu ", worker.offer().cpu(), ", memory ", SizeText(worker.offer().memory_bytes()),
+                              resources.empty() ? "" : absl::StrCat(", ", absl::StrJoin(resources, ", "))));
+  line("Load", absl::StrFormat("%.2f, %s memory and %s disk free", worker.load().load_average(),
+                               SizeText(worker.load().free_memory_bytes()), SizeText(worker.load().free_disk_bytes())));
+  line("Kills by", worker.load().kill_tier());
+  if (!worker.offer().executors().empty()) absl::StrAppend(&page, "Executors:\n");
+  for (const v1::ExecutorOffer& executor : worker.offer().executors()) {
+    absl::StrAppend(&page, "  ", executor.name(), " ", executor.version(), ": ", executor.healthy() ? "healthy" : absl::StrCat("unhealthy: ", executor.reason()),
+                    executor.capabilities().empty() ? "" : absl::StrCat("; can ", absl::StrJoin(executor.capabilities(), ", ")), "\n");
+  }
+  return page;
+}
+
+}  // namespace muster::cli

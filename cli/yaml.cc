@@ -1,0 +1,153 @@
+#include "cli/yaml.h"
+
+#include <cctype>
+#include <cstdlib>
+
+#include <yaml-cpp/yaml.h>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/base/status_macros.h"
+#include "common/config/config.h"
+
+namespace muster::cli {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+
+constexpr int kMaxDepth = 64;
+
+std::string JsonText(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += absl::StrFormat("\\u%04x", static_cast<unsigned char>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+bool IsNull(const std::string& text) { return text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL"; }
+bool IsNumber(const std::string& text) {
+  double value;
+  return !text.empty() && (std::isdigit(static_cast<unsigned char>(text.back())) != 0 || text.back() == '.') &&
+         absl::SimpleAtod(text, &value) && text.find_first_not_of("0123456789+-.eE") == std::string::npos;
+}
+bool IsTruth(const std::string& text) { return text == "true" || text == "True" || text == "TRUE"; }
+bool IsFalsehood(const std::string& text) { return text == "false" || text == "False" || text == "FALSE"; }
+
+std::string Scalar(const YAML::Node& node, const FieldDescriptor* field) {
+  const std::string& text = node.Scalar();
+  if (node.Tag() == "!") return JsonText(text);  // it was quoted
+  if (field != nullptr && (field->type() == FieldDescriptor::TYPE_STRING || field->type() == FieldDescriptor::TYPE_BYTES)) {
+    return JsonText(text);
+  }
+  if (field != nullptr && field->type() == FieldDescriptor::TYPE_MESSAGE &&
+      field->message_type()->full_name() == "google.protobuf.Duration") {
+    const absl::StatusOr<absl::Duration> duration = config::ParseDuration(text);
+    return JsonText(duration.ok() ? absl::StrFormat("%.9fs", absl::ToDoubleSeconds(*duration)) : text);
+  }
+  if (IsNull(text)) return "null";
+  if (IsTruth(text)) return "true";
+  if (IsFalsehood(text)) return "false";
+  return IsNumber(text) && text[0] != '+' && text[0] != '.' ? text : JsonText(text);
+}
+
+std::string Where(const YAML::Mark& mark) { return absl::StrCat("line ", mark.line + 1, ", column ", mark.column + 1); }
+
+absl::StatusOr<std::string> Convert(const YAML::Node& node, const Descriptor* type, const FieldDescriptor* field, int depth) {
+  if (depth > kMaxDepth) return absl::InvalidArgumentError(absl::StrCat(Where(node.Mark()), ": nested too deeply"));
+  switch (node.Type()) {
+    case YAML::NodeType::Undefined:
+    case YAML::NodeType::Null:
+      return "null";
+    case YAML::NodeType::Scalar:
+      return Scalar(node, field);
+    case YAML::NodeType::Sequence: {
+      std::string out = "[";
+      for (const YAML::Node& item : node) {
+        MUSTER_ASSIGN_OR_RETURN(const std::string json, Convert(item, type, field, depth + 1));
+        absl::StrAppend(&out, out.size() > 1 ? "," : "", json);
+      }
+      return out + "]";
+    }
+    case YAML::NodeType::Map: {
+      std::string out = "{";
+      for (const auto& entry : node) {
+        if (!entry.first.IsScalar()) return absl::InvalidArgumentError(absl::StrCat(Where(entry.first.Mark()), ": a key must be a word"));
+        const std::string& key = entry.first.Scalar();
+        const FieldDescriptor* inner = type != nullptr ? type->FindFieldByName(key) : nullptr;
+        if (inner == nullptr && type != nullptr) inner = type->FindFieldByCamelcaseName(key);
+        const Descriptor* inner_type = inner != nullptr ? inner->message_type() : nullptr;
+        // A wrapping around what it is to become.
+        if (inner == nullptr && (key == "task" || key == "tasks" || key == "spec")) inner_type = type;
+        if (inner_type != nullptr && inner_type->full_name() == "google.protobuf.Struct") inner = nullptr, inner_type = nullptr;
+        MUSTER_ASSIGN_OR_RETURN(const std::string json, Convert(entry.second, inner_type, inner, depth + 1));
+        absl::StrAppend(&out, out.size() > 1 ? "," : "", JsonText(key), ":", json);
+      }
+      return out + "}";
+    }
+  }
+  return "null";
+}
+
+bool NeedsQuotes(const std::string& text) {
+  if (text.empty() || IsNull(text) || IsTruth(text) || IsFalsehood(text) || IsNumber(text)) return true;
+  for (const char* word : {"yes", "no", "on", "off", "Yes", "No", "On", "Off", "y", "n", "Y", "N"}) {
+    if (text == word) return true;
+  }
+  return std::isdigit(static_cast<unsigned char>(text[0])) != 0 && text.find_first_not_of("0123456789abcdefxABCDEFX_:.+-eE") == std::string::npos;
+}
+
+void Emit(const YAML::Node& node, YAML::Emitter* out) {
+  switch (node.Type()) {
+    case YAML::NodeType::Map:
+      if (node.size() == 0) *out << YAML::Flow;
+      *out << YAML::BeginMap;
+      for (const auto& entry : node) {
+        *out << YAML::Key << entry.first.Scalar() << YAML::Value;
+        Emit(entry.second, out);
+      }
+      *out << YAML::EndMap;
+      break;
+    case YAML::NodeType::Sequence:
+      if (node.size() == 0) *out << YAML::Flow;
+      *out << YAML::BeginSeq;
+      for (const YAML::Node& item : node) Emit(item, out);
+      *out << YAML::EndSeq;
+      break;
+    case YAML::NodeType::Scalar:
+      if (node.Tag() == "!" && NeedsQuotes(node.Scalar())) *out << YAML::DoubleQuoted;
+      *out << node.Scalar();
+      break;
+    default:
+      *out << YAML::Null;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> YamlToJson(const std::string& yaml, const Descriptor* type) {
+  try {
+    const YAML::Node node = YAML::Load(yaml);
+    if (!node.IsDefined() || node.IsNull()) return std::string();
+    return Convert(node, type, nullptr, 0);
+  } catch (const YAML::Exception& error) {
+    return absl::InvalidArgumentError(absl::StrCat(Where(error.mark), ": ", error.msg));
+  }
+}
+
+std::string JsonToYaml(const std::string& json) {
+  YAML::Emitter out;
+  Emit(YAML::Load(json), &out);
+  return absl::StrCat(out.c_str(), "\n");
+}
+
+}  // namespace muster::cli
