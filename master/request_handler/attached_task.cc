@@ -20,7 +20,7 @@ void AttachedTask::StartAt(AttemptNumber number) {
   attempt_ = number;
   taken_ = {};
   sent_ = {};
-  fetched_ = dropped_ = false;
+  fetched_ = false;
   report_ = nullptr;
   report_bytes_ = 0;
 }
@@ -47,9 +47,10 @@ void AttachedTask::Change(TaskNote note, AttemptReportPtr report, uint64_t turn)
   const AttemptNumber attempt = note.attempt;
   const bool last = note.terminal();
   if (report != nullptr) {
-    Fetched(report->key.number, std::move(report));
-  } else if (last && attempt == attempt_ && !dropped_) {
-    Fetched(attempt, nullptr);
+    const AttemptNumber reported = report->key.number;
+    Fetched(reported, std::move(report));
+  } else if (last && place_ && place_->key.number == attempt) {
+    Fetched(attempt, nullptr);  // it ran to the end of the task and reported nothing
   }
   Learn(std::move(note));
 }
@@ -84,7 +85,6 @@ void AttachedTask::DropReport() {
   report_ = nullptr;
   report_bytes_ = 0;
   fetched_ = false;
-  dropped_ = true;
 }
 
 void AttachedTask::Learn(TaskNote note) {

@@ -127,7 +127,6 @@ class AttachedTask {
   bool wants_end_ = false;
   bool done_ = false;
   bool fetched_ = false;   // of attempt_, report_ is all that is still to come
-  bool dropped_ = false;   // of attempt_, there was a report
   bool has_snapshot_ = false;
   uint64_t snapshot_turn_ = 0;
   uint64_t change_turn_ = 0;

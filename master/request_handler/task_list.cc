@@ -100,7 +100,8 @@ absl::StatusOr<TaskId> ParsePageToken(const std::string& token, const v1::TaskFi
 }
 
 absl::StatusOr<TaskReader::Page> TaskReader::ReadChunk(const store::TaskQuery& query, const v1::TaskFilter& filter) {
-  MUSTER_ASSIGN_OR_RETURN(const std::vector<store::StoredTask> rows, context_->deps.store->ListTasks(query));
+  MUSTER_ASSIGN_OR_RETURN(const store::TaskScan scan, context_->deps.store->ScanTasks(query));
+  const std::vector<store::StoredTask>& rows = scan.tasks;
   std::vector<TaskId> open_ids;
   for (const store::StoredTask& row : rows) {
     if (!row.outcome) open_ids.push_back(row.id);
@@ -125,7 +126,7 @@ absl::StatusOr<TaskReader::Page> TaskReader::ReadChunk(const store::TaskQuery& q
     }
     if (StateMatches(filter, note.state)) page.notes.push_back(std::move(note));
   }
-  if (rows.size() >= query.limit) page.next = rows.back().id;
+  page.next = scan.resume_before;
   return page;
 }
 

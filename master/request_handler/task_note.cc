@@ -106,7 +106,7 @@ TaskNote NoteOf(const store::StoredTask& task) {
   return note;
 }
 
-int ExitCodeOf(TaskState state, AttemptNumber attempt, EndReason reason, const AttemptEnd* end) {
+int ExitCodeOf(TaskState state, EndReason reason, const AttemptEnd* end) {
   switch (state) {
     case TaskState::kSucceeded: return 0;
     case TaskState::kFailed: {
@@ -115,16 +115,15 @@ int ExitCodeOf(TaskState state, AttemptNumber attempt, EndReason reason, const A
       const int code = ExitCodeFor(end != nullptr ? *end : unreported);
       return code != 0 ? code : 1;
     }
-    case TaskState::kTimedOut: {
-      const bool cut_off = attempt && (end != nullptr ? end->reason : reason) == EndReason::kTimeout;
-      return cut_off ? kTimedOutCode : kMusterCode;
-    }
+    case TaskState::kTimedOut:
+      // A run that was cut off has reported so; a wait in the queue that was too long reports nothing.
+      return end != nullptr && end->reason == EndReason::kTimeout ? kTimedOutCode : kMusterCode;
     default: return kMusterCode;
   }
 }
 
 int ExitCodeOf(const TaskNote& note) {
-  return ExitCodeOf(note.state, note.attempt, note.end_reason, note.end ? &*note.end : nullptr);
+  return ExitCodeOf(note.state, note.end_reason, note.end ? &*note.end : nullptr);
 }
 
 const std::vector<std::string>* RowOf(const core::SpecificationRow& specification, TaskId task) {

@@ -59,7 +59,7 @@ TaskNote NoteOf(const store::StoredTask& task);
 
 // What a client should exit with. CANCELLED, LOST and POISONED are 125; TIMED_OUT is 124 when its run was cut off, and
 // 125 when it never ran (its time in the queue was over: muster could not do it).
-int ExitCodeOf(TaskState state, AttemptNumber attempt, EndReason reason, const AttemptEnd* end);
+int ExitCodeOf(TaskState state, EndReason reason, const AttemptEnd* end);
 int ExitCodeOf(const TaskNote& note);
 
 // The row of a batch's task; null for a single one.
