@@ -22,11 +22,15 @@
 #include "common/domain/worker.h"
 #include "worker/plugin_api/executor.h"
 
+namespace muster::telemetry {
+class Metrics;
+}
+
 namespace muster::execution {
 
 struct ExecutorConfig {
   std::string name;
-  std::string path;  // of the shared object
+  std::string path;  // of the shared object; empty: a shipped one of that name
   std::vector<std::pair<std::string, std::string>> settings;
 };
 
@@ -34,7 +38,9 @@ struct HostConfig {
   std::string worker_name;
   std::string work_dir;
   uint32_t slots = 1;
-  std::vector<ExecutorConfig> executors;
+  std::vector<ExecutorConfig> executors;  // `command` and `noop` are loaded also when they are not named
+  std::string plugin_dir;                 // of the shipped ones; empty: ../lib/muster beside the binary
+  telemetry::Metrics* metrics = nullptr;  // for what plugins count; outlives the host
   absl::Duration kill_grace = absl::Seconds(5);
   absl::Duration health_interval = absl::Seconds(2);
   absl::Duration attach_grace = absl::Seconds(60);
@@ -45,7 +51,8 @@ class Listener {
  public:
   virtual ~Listener() = default;
   virtual void OnStarted(AttemptKey key, absl::Time time) = 0;
-  // For a subscribed stream: bytes from `offset` on; `skipped` bytes before it are gone.
+  // For a subscribed stream: bytes from `offset` on; `skipped` bytes before it are gone. At most 64 KiB, some
+  // milliseconds after they were written. What was not sent when the attempt ends is in its report and comes no more.
   virtual void OnOutput(AttemptKey key, plugin::Stream stream, int64_t offset, std::string bytes,
                         int64_t skipped) = 0;
   // Once, after everything else of the attempt; nothing of it is left running.
@@ -80,7 +87,8 @@ class ExecutionHost {
   // By force, at once: the lease is gone.
   virtual void Kill(AttemptKey key, EndReason reason) = 0;
 
-  // --- Output. Offsets are of the attempt's stream. See muster.v1.OutputControl.
+  // --- Output. Offsets are of the attempt's stream. See muster.v1.OutputControl. While nobody is subscribed to a
+  // lossless stream that is full, attach_grace runs; so Pause what a lost session was subscribed to.
   virtual void Subscribe(AttemptKey key, plugin::Stream stream, int64_t offset, bool lossless) = 0;
   virtual void Acknowledge(AttemptKey key, plugin::Stream stream, int64_t offset) = 0;
   virtual void Pause(AttemptKey key, plugin::Stream stream) = 0;

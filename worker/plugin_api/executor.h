@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <map>
 #include <memory>
 #include <string>
@@ -73,6 +74,7 @@ struct Result {
   int32_t signal = 0;       // kSignaled
   int32_t start_errno = 0;  // kStartFailed
   std::string message;      // in words, when there is something to say
+  bool by_itself = false;   // it had ended before a stop reached it: then this end counts, and not the stop's reason
   Usage usage;
 };
 
@@ -117,6 +119,7 @@ struct Capabilities {
   std::vector<std::string> names;  // what a task's need can name
   std::string parameter_schema;    // JSON Schema; empty: anything
   std::string note;                // shown to people ("kill: cgroup v2")
+  bool wants_task_directory = true;  // false: task_directory stays empty, which is quicker
 };
 
 struct Health {

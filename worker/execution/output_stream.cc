@@ -1,0 +1,62 @@
+#include "worker/execution/output_stream.h"
+
+#include <algorithm>
+
+namespace muster::execution {
+
+size_t OutputStream::Room() const {
+  if (!lossless_) return static_cast<size_t>(RetainedOutput::kTailBytes);
+  const int64_t held = buffer_.total_bytes() - acknowledged_;
+  return static_cast<size_t>(std::max<int64_t>(0, kWindowBytes - held));
+}
+
+size_t OutputStream::Append(std::string_view bytes) {
+  const size_t count = lossless_ ? std::min(bytes.size(), Room()) : bytes.size();
+  buffer_.Append(bytes.substr(0, count));
+  return count;
+}
+
+void OutputStream::Block(absl::Time now) { blocked_since_ = std::min(blocked_since_, now); }
+
+bool OutputStream::Unblock() {
+  if (blocked_since_ == absl::InfiniteFuture() || Room() == 0) return false;
+  blocked_since_ = absl::InfiniteFuture();
+  return true;
+}
+
+void OutputStream::Subscribe(int64_t offset, bool lossless) {
+  subscribed_ = true;
+  sent_ = std::clamp<int64_t>(offset, 0, buffer_.total_bytes());
+  // A stream that was lossy once has lost its promise; it cannot be made again half-way.
+  if (lossless && lossless_) acknowledged_ = std::max(acknowledged_, sent_);
+}
+
+void OutputStream::Acknowledge(int64_t offset) {
+  acknowledged_ = std::max(acknowledged_, std::min(offset, buffer_.total_bytes()));
+}
+
+void OutputStream::Pause(absl::Time now) {
+  subscribed_ = false;
+  if (blocked_since_ != absl::InfiniteFuture()) blocked_since_ = now;
+}
+
+void OutputStream::Detach() {
+  subscribed_ = false;
+  lossless_ = false;
+}
+
+bool OutputStream::GiveUpOnReader(absl::Time now, absl::Duration grace) {
+  if (!lossless_ || subscribed_ || blocked_since_ + grace > now) return false;
+  lossless_ = false;
+  return true;
+}
+
+OutputStream::Chunk OutputStream::NextChunk() {
+  Chunk chunk;
+  chunk.bytes = buffer_.Read(sent_, kChunkBytes, &chunk.offset);
+  chunk.skipped = chunk.offset - sent_;
+  sent_ = chunk.offset + static_cast<int64_t>(chunk.bytes.size());
+  return chunk;
+}
+
+}  // namespace muster::execution

@@ -1,0 +1,294 @@
+#include "worker/execution/running_attempt.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "absl/time/clock.h"
+
+namespace muster::execution {
+namespace {
+
+constexpr uint32_t kMaxLogLines = 1000;
+constexpr size_t kMaxLogMessageBytes = 8 * 1024;
+constexpr size_t kMaxLogFields = 32;
+
+EndReason FromPlugin(plugin::EndReason reason) {
+  switch (reason) {
+    case plugin::EndReason::kExited: return EndReason::kExited;
+    case plugin::EndReason::kSignaled: return EndReason::kSignaled;
+    case plugin::EndReason::kOutOfMemory: return EndReason::kOutOfMemory;
+    case plugin::EndReason::kStartFailed: return EndReason::kStartFailed;
+  }
+  return EndReason::kStartFailed;
+}
+
+}  // namespace
+
+RunningAttempt::RunningAttempt(AttemptHost* host, AttemptRequest request, PluginMetrics* metrics,
+                               WorkDirectories::Lease lease)
+    : host_(host), request_(std::move(request)), metrics_(metrics), lease_(std::move(lease)) {
+  for (OutputStream& one : streams_) one.SetLossless(request_.lossless);
+}
+
+void RunningAttempt::Run(plugin::Executor* executor) {
+  {
+    absl::MutexLock lock(&mutex_);
+    run_thread_ = std::this_thread::get_id();
+  }
+  std::shared_ptr<plugin::Execution> execution;
+  std::string problem = "the executor gave no execution";
+  try {
+    execution = executor->Execute(request_.request, this);
+  } catch (const std::exception& thrown) {
+    problem = std::string("the executor threw: ") + thrown.what();
+  } catch (...) {
+    problem = "the executor threw";
+  }
+  if (execution == nullptr) return Fail(std::move(problem), 0);
+  bool stop, by_force;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (finished_ && finish_thread_ == run_thread_) return;  // `execution` is destroyed here
+    execution_ = execution;
+    stop = stop_reason_ != EndReason::kNone && !finished_;
+    by_force = stop_by_force_;
+  }
+  if (stop && by_force) execution->Kill();
+  if (stop && !by_force) execution->Stop();
+}
+
+void RunningAttempt::Fail(std::string message, int error) {
+  plugin::Result result;
+  result.reason = plugin::EndReason::kStartFailed;
+  result.start_errno = error;
+  result.message = std::move(message);
+  Finish(std::move(result));
+}
+
+bool RunningAttempt::Stop(EndReason reason, bool by_force, bool by_master) {
+  std::shared_ptr<plugin::Execution> execution;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (finished_) return false;
+    if (stop_reason_ == EndReason::kNone) {
+      stop_reason_ = reason;
+      stopped_by_master_ = by_master;
+    }
+    stop_by_force_ |= by_force;
+    execution = execution_;  // none yet: Run looks after it has one
+  }
+  if (execution != nullptr && by_force) execution->Kill();
+  if (execution != nullptr && !by_force) execution->Stop();
+  return true;
+}
+
+void RunningAttempt::Started() {
+  absl::Time now = host_->Now();
+  {
+    absl::MutexLock lock(&mutex_);
+    if (started_ || finished_) return;
+    started_ = true;
+    start_time_ = now;
+  }
+  host_->listener().OnStarted(key(), now);
+}
+
+size_t RunningAttempt::Room(plugin::Stream which) const {
+  bool review = false;
+  size_t room;
+  {
+    absl::MutexLock lock(&mutex_);
+    OutputStream& one = stream(which);
+    room = one.Room();
+    if (room == 0) {
+      one.Block(host_->Now());
+      review = !one.subscribed();
+    }
+  }
+  if (review) host_->ReviewAfterGrace(const_cast<RunningAttempt*>(this)->shared_from_this());
+  return room;
+}
+
+size_t RunningAttempt::Output(plugin::Stream which, std::string_view bytes) {
+  size_t taken;
+  bool flush = false, at_once = false, review = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (finished_) return bytes.size();
+    OutputStream& one = stream(which);
+    taken = one.Append(bytes);
+    if (taken < bytes.size()) {
+      one.Block(host_->Now());
+      review = !one.subscribed();
+    }
+    const int64_t pending = one.PendingBytes();
+    at_once = pending >= static_cast<int64_t>(OutputStream::kChunkBytes);
+    flush = pending > 0 && (!dirty_ || at_once);
+    dirty_ |= flush;
+  }
+  if (flush) host_->NeedsFlush(shared_from_this(), at_once);
+  if (review) host_->ReviewAfterGrace(shared_from_this());
+  return taken;
+}
+
+bool RunningAttempt::Flush(int max_chunks) {
+  for (int i = 0; i < max_chunks; ++i) {
+    OutputStream::Chunk chunk;
+    plugin::Stream which = plugin::Stream::kStdout;
+    {
+      absl::MutexLock lock(&mutex_);
+      dirty_ = false;
+      if (streams_[0].PendingBytes() == 0) which = plugin::Stream::kStderr;
+      // Both in turn, so that a flood on one does not hide the other.
+      if (i % 2 == 1 && streams_[1].PendingBytes() > 0) which = plugin::Stream::kStderr;
+      if (finished_ || stream(which).PendingBytes() == 0) return false;
+      chunk = stream(which).NextChunk();
+      delivering_ = true;
+    }
+    host_->listener().OnOutput(key(), which, chunk.offset, std::move(chunk.bytes), chunk.skipped);
+    absl::MutexLock lock(&mutex_);
+    delivering_ = false;
+  }
+  absl::MutexLock lock(&mutex_);
+  const bool more = !finished_ && (streams_[0].PendingBytes() > 0 || streams_[1].PendingBytes() > 0);
+  dirty_ = more;
+  return more;
+}
+
+void RunningAttempt::Log(plugin::Severity severity, std::string_view message,
+                         const std::vector<std::pair<std::string, std::string>>& fields) {
+  std::string text(message.substr(0, kMaxLogMessageBytes));
+  {
+    absl::MutexLock lock(&mutex_);
+    if (finished_ || log_lines_ > kMaxLogLines) return;
+    if (++log_lines_ > kMaxLogLines) text = "the attempt has logged too much; the rest is dropped";
+  }
+  std::vector<std::pair<std::string, std::string>> kept(
+      fields.begin(), fields.begin() + static_cast<std::ptrdiff_t>(std::min(fields.size(), kMaxLogFields)));
+  host_->listener().OnLog(key(), host_->Now(), severity, std::move(text), std::move(kept));
+}
+
+bool RunningAttempt::Cancelled() const {
+  absl::MutexLock lock(&mutex_);
+  return stop_reason_ != EndReason::kNone;
+}
+
+AttemptEnd RunningAttempt::MakeEnd(plugin::Result result) {
+  AttemptEnd end;
+  end.reason = FromPlugin(result.reason);
+  end.exit_code = result.exit_code;
+  end.signal = result.signal;
+  end.start_errno = result.start_errno;
+  end.message = std::move(result.message);
+  end.usage.user_cpu_time = absl::FromChrono(result.usage.user_cpu);
+  end.usage.system_cpu_time = absl::FromChrono(result.usage.system_cpu);
+  end.usage.peak_memory_bytes = result.usage.peak_memory_bytes;
+  end.usage.read_bytes = result.usage.read_bytes;
+  end.usage.written_bytes = result.usage.written_bytes;
+  const bool own_end = result.by_itself || end.reason == EndReason::kStartFailed ||
+                       end.reason == EndReason::kOutOfMemory;
+  if (stop_reason_ != EndReason::kNone && !own_end) end.reason = stop_reason_;
+  return end;
+}
+
+AttemptReportPtr RunningAttempt::MakeReport(plugin::Result result) {
+  auto report = std::make_shared<AttemptReport>();
+  report->key = request_.key;
+  report->end = MakeEnd(std::move(result));
+  report->stdout_output = streams_[0].Take();
+  report->stderr_output = streams_[1].Take();
+  report->start_time = start_time_;
+  report->end_time = host_->Now();
+  report->started = started_;
+  report->stopped = stopped_by_master_ && report->end.reason == stop_reason_;
+  if (started_) report->end.usage.wall_time = report->end_time - start_time_;
+  return report;
+}
+
+void RunningAttempt::Finish(plugin::Result result) {
+  AttemptReportPtr report;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (finished_) return;
+    finished_ = true;
+    finish_thread_ = std::this_thread::get_id();
+    // The report comes after all output; a chunk may just be on its way.
+    mutex_.Await(absl::Condition(this, &RunningAttempt::NotDelivering));
+    report = MakeReport(std::move(result));
+  }
+  host_->Ended(shared_from_this(), std::move(report));
+}
+
+bool RunningAttempt::MustOutliveFinish() const {
+  absl::MutexLock lock(&mutex_);
+  return finish_thread_ != run_thread_;
+}
+
+void RunningAttempt::DestroyExecution() {
+  std::shared_ptr<plugin::Execution> last;
+  absl::MutexLock lock(&mutex_);
+  last.swap(execution_);
+}
+
+void RunningAttempt::TellRoom(plugin::Stream which) {
+  std::shared_ptr<plugin::Execution> execution;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (finished_ || !stream(which).Unblock()) return;
+    execution = execution_;
+  }
+  if (execution != nullptr) execution->OutputRoom(which);
+}
+
+void RunningAttempt::Subscribe(plugin::Stream which, int64_t offset, bool lossless) {
+  bool flush;
+  {
+    absl::MutexLock lock(&mutex_);
+    stream(which).Subscribe(offset, lossless);
+    flush = stream(which).PendingBytes() > 0;
+  }
+  TellRoom(which);
+  if (flush) host_->NeedsFlush(shared_from_this(), true);
+}
+
+void RunningAttempt::Acknowledge(plugin::Stream which, int64_t offset) {
+  {
+    absl::MutexLock lock(&mutex_);
+    stream(which).Acknowledge(offset);
+  }
+  TellRoom(which);
+}
+
+void RunningAttempt::Pause(plugin::Stream which) {
+  bool review;
+  {
+    absl::MutexLock lock(&mutex_);
+    stream(which).Pause(host_->Now());
+    review = stream(which).blocked_since() != absl::InfiniteFuture();
+  }
+  if (review) host_->ReviewAfterGrace(shared_from_this());
+}
+
+void RunningAttempt::Detach(plugin::Stream which) {
+  {
+    absl::MutexLock lock(&mutex_);
+    stream(which).Detach();
+  }
+  TellRoom(which);
+}
+
+void RunningAttempt::ReviewReaders(absl::Duration attach_grace) {
+  for (const plugin::Stream which : {plugin::Stream::kStdout, plugin::Stream::kStderr}) {
+    bool given_up;
+    {
+      absl::MutexLock lock(&mutex_);
+      given_up = stream(which).GiveUpOnReader(host_->Now(), attach_grace);
+    }
+    if (!given_up) continue;
+    host_->listener().OnLog(key(), host_->Now(), plugin::Severity::kWarning,
+                            "nobody reads the lossless output any more; it goes on without waiting", {});
+    TellRoom(which);
+  }
+}
+
+}  // namespace muster::execution
