@@ -3,7 +3,6 @@
 // Thread rule: the main thread; Say is safe from any.
 #pragma once
 
-#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -36,12 +35,9 @@ class Terminal {
   bool Confirm(std::string_view question);
 
  private:
-  void ClearLocked();
-
   bool out_is_terminal_, err_is_terminal_, in_is_terminal_;
   bool colour_out_, colour_err_;
-  std::mutex mutex_;
-  bool progress_shown_ = false;  // guarded by mutex_
+  bool progress_shown_ = false;
 };
 
 // Everything, or false: the reader has gone (EPIPE) or the disk is full. Waits in poll, so that `stop_fd` (-1: none)

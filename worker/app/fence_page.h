@@ -1,0 +1,18 @@
+// What the server tells its supervisor through shared memory: until when the lease holds, and how many attempts must
+// not outlive it. So they end even when the server is stopped or stuck.
+//
+// Thread rule: any thread, both processes. Units: nanoseconds of CLOCK_BOOTTIME.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace muster::worker {
+
+struct FencePage {
+  std::atomic<int64_t> lease_until_ns{0};
+  std::atomic<uint32_t> fenced_running{0};  // raised before such an attempt starts, lowered after it has ended
+};
+static_assert(std::atomic<int64_t>::is_always_lock_free && std::atomic<uint32_t>::is_always_lock_free);
+
+}  // namespace muster::worker

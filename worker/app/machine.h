@@ -1,0 +1,17 @@
+// What this machine, or the container that the worker lives in, gives it.
+// Thread rule: any thread; reads /proc and /sys.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace muster::worker {
+
+// Cores it may use: affinity and cgroup quota respected; at least 1.
+uint32_t UsableCores();
+// Memory it may use: the smaller of the machine's and the cgroup's.
+int64_t UsableMemoryBytes();
+double LoadAverage();  // one minute
+std::string HostName();
+
+}  // namespace muster::worker

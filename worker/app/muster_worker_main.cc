@@ -1,0 +1,104 @@
+// muster-worker: configuration, then the supervisor, and below it the server.
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "common/config/config.h"
+#include "common/telemetry/log.h"
+#include "worker/app/supervisor.h"
+#include "worker/app/worker_app.h"
+#include "worker/app/worker_config.h"
+
+namespace muster::worker {
+namespace {
+
+int Fail(const std::string& message) {
+  fprintf(stderr, "muster-worker: %s\n", message.c_str());
+  return 1;
+}
+
+// Signals as a descriptor: none of them interrupts anything.
+int SignalDescriptor() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
+  sigaddset(&signals, SIGQUIT);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+// Until the worker has ended. The first signal drains it, a second one hurries.
+void WaitForEnd(WorkerApp* app, int signals, int ended, absl::Duration drain_timeout) {
+  bool draining = false;
+  while (true) {
+    pollfd watched[2] = {{signals, POLLIN, 0}, {ended, POLLIN, 0}};
+    if (poll(watched, 2, -1) < 0 && errno != EINTR) return;
+    if (watched[1].revents != 0) return;
+    signalfd_siginfo info{};
+    while (read(signals, &info, sizeof(info)) == sizeof(info)) {
+      if (info.ssi_signo == SIGHUP) continue;  // nothing is read again
+      app->Drain(std::exchange(draining, true) ? absl::ZeroDuration() : drain_timeout);
+    }
+  }
+}
+
+int Serve(const WorkerConfig& config, FencePage* fence) {
+  const int signals = SignalDescriptor();
+  const int ended = eventfd(0, EFD_CLOEXEC);
+  if (signals < 0 || ended < 0) return Fail("no descriptors for signals");
+  if (const absl::Status logging = telemetry::StartLogging(config.log); !logging.ok()) {
+    return Fail(std::string(logging.message()));
+  }
+  int exit_code = 1;
+  {
+    auto app = WorkerApp::Start({.config = config,
+                                 .version = MUSTER_VERSION,
+                                 .fence = fence,
+                                 .ended = [ended] { eventfd_write(ended, 1); }});
+    if (!app.ok()) {
+      telemetry::StopLogging();
+      return Fail(std::string(app.status().message()));
+    }
+    const std::string http = (*app)->http_address();
+    fprintf(stderr, "muster-worker: serving grpc=%s http=%s\n", (*app)->grpc_address().c_str(),
+            http.empty() ? "off" : http.c_str());
+    WaitForEnd(app->get(), signals, ended, config.drain_timeout);
+    (*app)->Stop();
+    exit_code = (*app)->exit_code();
+    if (const std::string words = (*app)->last_words(); !words.empty()) Fail(words);
+  }
+  telemetry::StopLogging();
+  return exit_code;
+}
+
+int Main(int argc, char** argv) {
+  WorkerConfig config;
+  config::Schema schema("muster-worker", "runs a cluster's commands on this machine");
+  Declare(&config, &schema);
+  const auto outcome = schema.Load(argc, argv, std::string("muster-worker ") + MUSTER_VERSION);
+  if (!outcome.ok()) {
+    Fail(std::string(outcome.status().message()));
+    return 2;
+  }
+  if (outcome->done) return outcome->exit_code;
+  if (const absl::Status status = Complete(&config, ShippedPluginDir()); !status.ok()) {
+    Fail(std::string(status.message()));
+    return 2;
+  }
+  return Supervise([&config](FencePage* fence) { return Serve(config, fence); });
+}
+
+}  // namespace
+}  // namespace muster::worker
+
+int main(int argc, char** argv) { return muster::worker::Main(argc, argv); }

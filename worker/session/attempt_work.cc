@@ -1,0 +1,174 @@
+#include "worker/session/attempt_work.h"
+
+#include <memory>
+#include <utility>
+
+#include <google/protobuf/util/json_util.h>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/id_text.h"
+#include "common/convert/convert.h"
+#include "common/domain/batch_arguments.h"
+#include "muster/v1/worker_service.pb.h"
+
+namespace muster::worker {
+namespace {
+
+constexpr uint64_t kDirectBit = uint64_t{1} << 63;
+constexpr char kCommand[] = "command";
+constexpr char kDefaultScript[] = "script";
+
+// What all tasks of one specification share.
+struct Template {
+  AttemptWork work;
+  OnWorkerLoss on_worker_loss = OnWorkerLoss::kRerun;
+  uint32_t slots = 1;
+};
+
+OnWorkerLoss LossMode(v1::OnWorkerLoss mode) {
+  switch (mode) {
+    case v1::ON_WORKER_LOSS_RERUN_AFTER_FENCE: return OnWorkerLoss::kRerunAfterFence;
+    case v1::ON_WORKER_LOSS_HOLD: return OnWorkerLoss::kHold;
+    default: return OnWorkerLoss::kRerun;
+  }
+}
+
+plugin::Command MakeCommand(const v1::Command& from) {
+  plugin::Command command;
+  command.argv.assign(from.argv().begin(), from.argv().end());
+  for (const v1::EnvironmentVariable& variable : from.environment()) {
+    command.environment.emplace_back(variable.name(), variable.value());
+  }
+  command.working_directory = from.working_directory();
+  command.stdin_bytes = from.stdin();
+  command.shell = from.shell();
+  if (from.has_script()) {
+    command.script_name = from.script().name().empty() ? kDefaultScript : from.script().name();
+    command.script_content = from.script().content();
+  }
+  return command;
+}
+
+Template MakeTemplate(const v1::TaskSpec& spec) {
+  Template made;
+  AttemptWork& work = made.work;
+  work.request.executor = spec.executor().empty() ? kCommand : spec.executor();
+  work.request.memory_limit_bytes = spec.requirements().memory_bytes();
+  work.request.command = MakeCommand(spec.command());
+  work.request.arguments.assign(spec.arguments().begin(), spec.arguments().end());
+  work.request.parameters_json = "{}";
+  if (spec.has_parameters()) {
+    work.request.parameters_json.clear();
+    if (!google::protobuf::util::MessageToJsonString(spec.parameters(), &work.request.parameters_json).ok()) {
+      work.broken = "its parameters cannot be written as JSON";
+    }
+  }
+  if (spec.has_run_timeout()) work.run_timeout = convert::FromProto(spec.run_timeout());
+  if (spec.has_kill_grace()) work.kill_grace = convert::FromProto(spec.kill_grace());
+  work.lossless = spec.lossless_output();
+  made.on_worker_loss = LossMode(spec.on_worker_loss());
+  made.slots = spec.requirements().slots() == 0 ? 1 : spec.requirements().slots();
+  return made;
+}
+
+Template ReadTemplate(const std::string& serialized) {
+  v1::TaskSpec spec;
+  if (spec.ParseFromString(serialized)) return MakeTemplate(spec);
+  Template made;
+  made.work.broken = "its specification cannot be read; the master may be of a newer version";
+  return made;
+}
+
+void FillIn(const v1::Assignment& assignment, plugin::Request* request) {
+  if (assignment.batch_index() == 0 && assignment.arguments().empty()) return;
+  const std::vector<std::string> row(assignment.arguments().begin(), assignment.arguments().end());
+  const auto index = static_cast<uint64_t>(assignment.batch_index());
+  plugin::Command& command = request->command;
+  if (request->executor == kCommand) {
+    command.argv = FillArguments(command.argv, row, index);
+  } else {
+    request->arguments = FillArguments(request->arguments, row, index);
+  }
+  for (auto& [name, value] : command.environment) value = FillText(value, row, index);
+  command.working_directory = FillText(command.working_directory, row, index);
+}
+
+void NameIt(const std::string& task, AttemptNumber attempt, const std::string& worker_name, plugin::Request* request) {
+  request->task_id = task;
+  request->attempt = attempt.value();
+  auto& environment = request->command.environment;
+  environment.emplace_back("MUSTER_TASK_ID", task);
+  environment.emplace_back("MUSTER_ATTEMPT", absl::StrCat(attempt.value()));
+  environment.emplace_back("MUSTER_WORKER", worker_name);
+}
+
+AttemptWork MakeWork(const v1::Assignment& assignment, const Template& shared, const std::string& worker_name) {
+  AttemptWork work = shared.work;
+  work.key = convert::FromProto(assignment.key());
+  FillIn(assignment, &work.request);
+  NameIt(IdToText(work.key.task.value()), work.key.number, worker_name, &work.request);
+  if (assignment.batch_index() != 0) {
+    work.request.command.environment.emplace_back("MUSTER_INDEX", absl::StrCat(assignment.batch_index()));
+  }
+  if (assignment.has_run_timeout()) work.run_timeout = convert::FromProto(assignment.run_timeout());
+  if (assignment.has_deadline()) work.deadline = convert::FromProto(assignment.deadline());
+  return work;
+}
+
+}  // namespace
+
+ReadAssignments ReadAssignmentsOf(const v1::SessionRequest& message, StreamId stream, const std::string& worker_name) {
+  std::vector<Template> templates;
+  templates.reserve(static_cast<size_t>(message.specs_size()));
+  for (const std::string& spec : message.specs()) templates.push_back(ReadTemplate(spec));
+  Template missing;
+  missing.work.broken = "its specification is missing";
+
+  ReadAssignments read;
+  read.assigned.reserve(static_cast<size_t>(message.assignments_size()));
+  for (const v1::Assignment& assignment : message.assignments()) {
+    if (!IsClusterKey(convert::FromProto(assignment.key()))) {
+      ++read.malformed;
+      continue;
+    }
+    const Template& shared = assignment.spec() < templates.size() ? templates[assignment.spec()] : missing;
+    auto work = std::make_shared<AttemptWork>(MakeWork(assignment, shared, worker_name));
+    read.assigned.push_back({.stream = stream,
+                             .key = work->key,
+                             .slots = shared.slots,
+                             .on_worker_loss = shared.on_worker_loss,
+                             .prefetched = assignment.prefetched(),
+                             .work = std::move(work)});
+  }
+  return read;
+}
+
+AttemptWork MakeDirectWork(const v1::TaskSpec& spec, uint64_t direct, const std::string& worker_name) {
+  AttemptWork work = MakeTemplate(spec).work;
+  work.key = DirectKey(direct);
+  NameIt(DirectName(direct), work.key.number, worker_name, &work.request);
+  work.lossless = true;  // the one who asked reads it all
+  return work;
+}
+
+AttemptKey DirectKey(uint64_t direct) { return {TaskId(kDirectBit | direct), AttemptNumber(1)}; }
+
+std::optional<uint64_t> DirectOf(AttemptKey key) {
+  if ((key.task.value() & kDirectBit) == 0) return std::nullopt;
+  return key.task.value() & ~kDirectBit;
+}
+
+std::string DirectName(uint64_t direct) { return absl::StrCat("direct-", direct); }
+
+bool IsClusterKey(AttemptKey key) {
+  return key.task && !DirectOf(key) && key.number && key.number.value() <= kMaxAttemptNumber;
+}
+
+void SetDeadline(AttemptWork* work, absl::Time now) {
+  absl::Time deadline = work->deadline;
+  if (deadline == absl::InfiniteFuture()) deadline = now + work->run_timeout;
+  if (deadline == absl::InfiniteFuture()) return;
+  work->request.command.environment.emplace_back("MUSTER_DEADLINE", absl::StrCat(absl::ToUnixSeconds(deadline)));
+}
+
+}  // namespace muster::worker
