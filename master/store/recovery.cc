@@ -54,7 +54,14 @@ class OpenTaskLoader {
                "(SELECT 1 FROM outcome WHERE task = first)) ORDER BY first",
                "specification");
     rows.Bind(1, floor_);
-    while (rows.Next()) MUSTER_RETURN_IF_ERROR(AddIfOpen(rows));
+    while (rows.Next()) {
+      if (rows.Int(1) == 1) {
+        AddTasks(rows.Int(0), rows.Int(0) + 1);
+        MUSTER_RETURN_IF_ERROR(AddSpecification(rows));
+      } else {
+        MUSTER_RETURN_IF_ERROR(AddIfOpen(rows));
+      }
+    }
     return rows.status();
   }
 
@@ -72,7 +79,10 @@ class OpenTaskLoader {
     }
     MUSTER_RETURN_IF_ERROR(ended.status());
     AddTasks(next, first + count);
-    if (state_->tasks.size() == before) return absl::OkStatus();
+    return state_->tasks.size() == before ? absl::OkStatus() : AddSpecification(row);
+  }
+
+  absl::Status AddSpecification(const Query& row) {
     MUSTER_ASSIGN_OR_RETURN(core::SpecificationRow specification, specifications_.Read(row));
     state_->specifications.push_back(std::move(specification));
     return absl::OkStatus();
@@ -187,13 +197,19 @@ absl::Status CheckPages(Database* database) {
 
 }  // namespace
 
+uint64_t DigestAfter(const Query& activity) {
+  RunningDigest digest(static_cast<uint64_t>(activity.Int(3)));
+  digest.Add(static_cast<uint64_t>(activity.Int(4)));
+  return digest.value();
+}
+
 absl::StatusOr<CommitPosition> ReadPosition(Database* database) {
   CommitPosition position;
   Query newest(database, "SELECT * FROM activity ORDER BY commit_number DESC LIMIT 1", "activity");
   if (newest.Next()) {
     position.number = CommitNumber(newest.Int(0));
     position.time_ns = newest.Int(1);
-    position.digest = static_cast<uint64_t>(newest.Int(3));
+    position.digest = DigestAfter(newest);
   }
   MUSTER_RETURN_IF_ERROR(newest.status());
   return position;

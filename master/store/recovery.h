@@ -14,6 +14,9 @@ namespace muster::store {
 
 absl::StatusOr<CommitPosition> ReadPosition(Database* database);
 
+// The digest of all rows up to this row of table activity, itself included: what store.mark holds.
+uint64_t DigestAfter(const Query& activity);
+
 // After an end without a last word: the newest commits, their chain, and as many pages as half a second allows.
 absl::Status VerifyAfterUncleanEnd(Database* database, CommitPosition position);
 

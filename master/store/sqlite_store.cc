@@ -167,7 +167,7 @@ absl::Status SqliteStore::CompareWithMark(const std::optional<StoreMark::Content
   }
   Query row(database_.get(), "SELECT * FROM activity WHERE commit_number = ?", "activity");
   row.Bind(1, static_cast<int64_t>(mark->commit));
-  const bool agrees = row.Next() && static_cast<uint64_t>(row.Int(3)) == mark->digest;
+  const bool agrees = row.Next() && DigestAfter(row) == mark->digest;
   MUSTER_RETURN_IF_ERROR(row.status());
   if (agrees) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat("store ", path_, " is damaged: table activity, row ", mark->commit,

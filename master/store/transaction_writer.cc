@@ -190,7 +190,8 @@ absl::Status TransactionWriter::WriteOther(const core::Transaction& transaction,
   });
 }
 
-// Every commit has its row here, so that the newest of them tells where the store ends.
+// Every commit has its row here, so that the newest of them tells where the store ends. Its digest column is of all
+// rows before it.
 absl::Status TransactionWriter::WriteActivity(const core::Transaction& transaction, CommitPosition* next,
                                               RunningDigest digest) {
   for (const activity::Record& record : transaction.activity) {
@@ -198,15 +199,14 @@ absl::Status TransactionWriter::WriteActivity(const core::Transaction& transacti
   }
   activity_.clear();
   PackActivity(transaction.activity, &activity_);
-  digest.Add(Crc32(activity_));
-  digest.Add(static_cast<uint64_t>(next->number.value()));
-  next->digest = digest.value();
-  return activities_.Insert(database_, 1, &digest, [&](size_t, RowBinder& row) {
+  MUSTER_RETURN_IF_ERROR(activities_.Insert(database_, 1, &digest, [&](size_t, RowBinder& row) {
     row.Int(next->number.value());
     row.Int(next->time_ns);
     row.Blob(activity_);
-    row.Unsigned(next->digest);
-  });
+    row.Unsigned(digest.value());
+  }));
+  next->digest = digest.value();
+  return absl::OkStatus();
 }
 
 absl::Status TransactionWriter::WriteFloor(const FloorAdvance& floor) {
