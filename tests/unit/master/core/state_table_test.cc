@@ -321,6 +321,17 @@ TEST_F(StateTable, RunningToCancelledWhenTheWorkerIsLostUnderARerunMode) {
   EXPECT_EQ(cluster.StateOf(task), TaskState::kCancelled);
 }
 
+TEST_F(StateTable, UnknownToCancelledWhenItIsProvenThatItNeverStarted) {
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Mode(OnWorkerLoss::kHold));
+  LoseBySilence();
+  cluster.Cancel(task);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kUnknown);
+  cluster.Heartbeat("a");
+  cluster.Hello("a", {});
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kCancelled);
+}
+
 TEST_F(StateTable, UnknownUnderHoldEndsLostThoughCancelled) {
   const TaskId task = RunningOn("a", Mode(OnWorkerLoss::kHold));
   LoseBySilence();
