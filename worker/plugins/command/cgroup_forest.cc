@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <mutex>
 
@@ -20,7 +21,7 @@ Descriptor Open(const std::string& path, int flags) { return Descriptor(open(pat
 class CgroupTree : public ProcessTree {
  public:
   explicit CgroupTree(const std::string& path)
-      : directory_(Open(path, O_RDONLY | O_DIRECTORY)), procs_(Open(path + "/cgroup.procs", O_RDONLY)) {}
+      : path_(path), directory_(Open(path, O_RDONLY | O_DIRECTORY)), procs_(Open(path + "/cgroup.procs", O_RDONLY)) {}
   virtual bool valid() const { return directory_.valid() && procs_.valid(); }
 
   void Signal(int number) override {
@@ -28,8 +29,10 @@ class CgroupTree : public ProcessTree {
   }
   bool Empty() override { return Members().empty(); }
   std::vector<pid_t> Members() override { return ReadPids(procs_.get()); }
+  const std::string& path() const { return path_; }
 
  protected:
+  const std::string path_;
   Descriptor directory_, procs_;
 };
 
@@ -42,9 +45,13 @@ class Cgroup2Tree final : public CgroupTree {
   int BirthCgroupFd() const override { return directory_.get(); }
   bool Kill() override {
     if (Empty()) return true;
+    killed_ = true;
     if (pwrite(kill_.get(), "1", 1, 0) != 1) Signal(SIGKILL);
     return Empty();
   }
+  // A fork that began before a kill must not escape it, so the kernel compares two counts of kills; for a child that is
+  // born into another cgroup (CLONE_INTO_CGROUP) some kernels compare the wrong one, and kill it for what was before.
+  bool Reusable() const override { return !killed_; }
   bool Empty() override {
     char text[256];
     const ssize_t size = pread(events_.get(), text, sizeof(text) - 1, 0);
@@ -55,6 +62,7 @@ class Cgroup2Tree final : public CgroupTree {
 
  private:
   Descriptor kill_, events_;
+  bool killed_ = false;
 };
 
 // Frozen, nobody can fork away between the look and the kill.
@@ -114,6 +122,10 @@ class CgroupForest final : public ProcessForest {
 
   void GiveBack(std::unique_ptr<ProcessTree> tree) override {
     if (tree == nullptr) return;
+    if (!tree->Reusable()) {
+      rmdir(static_cast<Tree*>(tree.get())->path().c_str());
+      return;
+    }
     std::lock_guard<std::mutex> lock(mutex_);
     if (idle_.size() < kMaxIdle) idle_.push_back(std::move(tree));
   }

@@ -7,7 +7,7 @@
 //   walk     no cgroup: session, process group, children, and a mark in the environment, searched in /proc until
 //            nothing is found any more
 // Thread rule: a tree is used by one thread at a time; the forest from any thread. Ownership: trees go back to the
-// forest empty, which reuses their cgroups; it must outlive them. Errors: what cannot be had falls to the next tier.
+// forest empty, which reuses their cgroups where it can; it must outlive them. Errors: what cannot be had falls to the next tier.
 #pragma once
 
 #include <sys/types.h>
@@ -32,6 +32,8 @@ class ProcessTree {
   virtual void Signal(int number) = 0;
   virtual bool Kill() = 0;
   virtual bool Empty() = 0;
+  // Whether it may serve another attempt once it is empty.
+  virtual bool Reusable() const { return true; }
   virtual std::vector<pid_t> Members() = 0;
 
   // The main process, and what of its environment marks its descendants ("NAME=VALUE").
