@@ -123,6 +123,7 @@ void CheckAgreement(const Cluster& cluster) {
   }
   cluster.workers.CheckInvariants();
   cluster.queues.CheckInvariants();
+  if (cluster.touched.empty()) cluster.balancer.CheckInvariants();
 }
 
 }  // namespace muster::core
