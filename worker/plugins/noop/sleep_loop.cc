@@ -65,7 +65,8 @@ void SleepLoop::WakeAt(SteadyTime time, std::shared_ptr<NoopRun> run) {
   bool first;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    first = sleeping_.emplace(time, std::move(run)) == sleeping_.begin();
+    const auto place = sleeping_.emplace(time, std::move(run));
+    first = place == sleeping_.begin();
   }
   if (first) wake_.notify_one();
 }

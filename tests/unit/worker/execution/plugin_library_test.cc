@@ -1,0 +1,94 @@
+// What a plugin that does not fit says, in one line each; and the guide's example, built and loaded.
+#include "worker/execution/plugin_library.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/execution/recording_listener.h"
+
+namespace muster::execution {
+namespace {
+
+std::string TestPlugin(const std::string& name) {
+  return absl::StrCat(ShippedPluginDirectory(), "/../muster-test/", name, ".so");
+}
+
+std::string LoadError(const std::string& name, const std::string& path,
+                      std::vector<std::pair<std::string, std::string>> settings = {}) {
+  TemporaryDirectory directory;
+  RecordingListener listener;
+  HostConfig config;
+  config.work_dir = directory.path();
+  config.executors = {{name, path, std::move(settings)}};
+  const auto host = ExecutionHost::Create(config, &listener);
+  if (host.ok()) return "it loads";
+  const std::string message(host.status().message());
+  EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  return message;
+}
+
+TEST(PluginLibrary, AWrongAbiIsOneClearLine) {
+  const std::string path = TestPlugin("wrong_abi");
+  EXPECT_EQ(LoadError("x", path), "plugin " + path + ": made for ABI 7, this worker speaks 1; rebuild it");
+}
+
+TEST(PluginLibrary, AnotherCppLibraryIsNamed) {
+  EXPECT_NE(LoadError("x", TestPlugin("wrong_library")).find("built with the C++ library libother-1"),
+            std::string::npos);
+}
+
+TEST(PluginLibrary, AMissingFileIsNamed) {
+  EXPECT_NE(LoadError("x", "/nowhere/x.so").find("/nowhere/x.so"), std::string::npos);
+}
+
+TEST(PluginLibrary, AnOrdinaryLibraryIsNotAPlugin) {
+  EXPECT_NE(LoadError("x", "libz.so.1").find("it is not an executor plugin"), std::string::npos);
+}
+
+TEST(PluginLibrary, ACreateThatThrowsDoesNotTakeTheWorkerDown) {
+  const std::string message = LoadError("x", TestPlugin("crashing"));
+  EXPECT_NE(message.find("executor x"), std::string::npos);
+  EXPECT_NE(message.find("does not start: no licence found"), std::string::npos);
+}
+
+TEST(PluginLibrary, ACreateThatGivesNothingIsAnErrorToo) {
+  EXPECT_NE(LoadError("x", TestPlugin("crashing"), {{"quietly", "1"}}).find("create gave nothing"), std::string::npos);
+}
+
+TEST(PluginLibrary, ABadSettingOfCommandIsNamed) {
+  EXPECT_NE(LoadError("command", "", {{"kill_tier", "sword"}}).find("kill_tier sword: unknown"), std::string::npos);
+  EXPECT_NE(LoadError("command", "", {{"drain_ms", "-3"}}).find("drain_ms"), std::string::npos);
+}
+
+TEST(PluginLibrary, TheSameNameTwiceIsRefused) {
+  TemporaryDirectory directory;
+  RecordingListener listener;
+  HostConfig config;
+  config.work_dir = directory.path();
+  config.executors = {{"greet", TestPlugin("greet"), {}}, {"greet", TestPlugin("greet"), {}}};
+  const auto host = ExecutionHost::Create(config, &listener);
+  ASSERT_FALSE(host.ok());
+  EXPECT_NE(host.status().message().find("configured twice"), std::string::npos);
+}
+
+TEST(PluginLibrary, TheExampleOfTheGuideGreets) {
+  HostFixture host([](HostConfig* config) {
+    config->executors = {{"greet", TestPlugin("greet"), {{"word", "Good day"}}}};
+  });
+  AttemptRequest request = host.Noop("{}");
+  request.request.executor = "greet";
+  request.request.arguments = {"Ada", "Grace"};
+  const AttemptReportPtr report = host.Run(std::move(request));
+  EXPECT_EQ(report->end.reason, EndReason::kExited);
+  EXPECT_EQ(report->stdout_output.head, "Good day, Ada!\nGood day, Grace!\n");
+}
+
+TEST(PluginLibrary, TheShippedOnesNeedNoEntry) {
+  HostFixture host;
+  std::vector<std::string> names;
+  for (const ExecutorOffer& offer : host.host().Executors()) names.push_back(offer.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"command", "noop"}));
+}
+
+}  // namespace
+}  // namespace muster::execution
