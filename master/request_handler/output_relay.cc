@@ -39,6 +39,7 @@ void OutputRelay::Tell(const std::vector<Order>& orders) {
 void OutputRelay::Subscribe(const std::shared_ptr<OutputReader>& reader, WorkerId worker, AttemptKey key,
                             core::OutputStreamKind stream, int64_t offset, bool lossless) {
   bool any_lossless = lossless;
+  std::vector<Order> orders;
   {
     absl::MutexLock lock(&mutex_);
     Attempt& attempt = attempts_[key];
@@ -51,12 +52,23 @@ void OutputRelay::Subscribe(const std::shared_ptr<OutputReader>& reader, WorkerI
       it = readings.end() - 1;
     }
     it->held = false;
-    for (const Reading& reading : readings) any_lossless |= reading.lossless;
+    int64_t lowest = std::numeric_limits<int64_t>::max();
+    for (const Reading& reading : readings) {
+      any_lossless |= reading.lossless;
+      if (reading.lossless) lowest = std::min(lowest, reading.acknowledged);
+    }
+    // A reader that goes on where it was is done with what lies before: the worker may still be waiting to hear so.
+    int64_t& told = attempt.acknowledged[Index(stream)];
+    if (lossless && lowest > told) {
+      told = lowest;
+      orders.push_back({Order::What::kAcknowledge, worker, key, stream, lowest});
+    }
     by_reader_[reader.get()].insert(key);
     by_worker_[worker].insert(key);
   }
   // Bytes that others have already come again; they drop them by their offset.
-  Tell({{Order::What::kSubscribe, worker, key, stream, offset, any_lossless}});
+  orders.insert(orders.begin(), {Order::What::kSubscribe, worker, key, stream, offset, any_lossless});
+  Tell(orders);
 }
 
 void OutputRelay::Acknowledge(OutputReader* reader, AttemptKey key, core::OutputStreamKind stream, int64_t offset) {
@@ -170,6 +182,7 @@ void OutputRelay::OnWorkerReachable(WorkerId worker) {
   struct Stream {
     AttemptKey key;
     core::OutputStreamKind stream;
+    int64_t acknowledged = 0;
     bool lossless = false;
     std::vector<std::shared_ptr<OutputReader>> readers;
   };
@@ -181,7 +194,7 @@ void OutputRelay::OnWorkerReachable(WorkerId worker) {
     for (const AttemptKey& key : it->second) {
       const Attempt& attempt = attempts_.find(key)->second;
       for (const core::OutputStreamKind kind : kStreams) {
-        Stream stream{.key = key, .stream = kind};
+        Stream stream{.key = key, .stream = kind, .acknowledged = attempt.acknowledged[Index(kind)]};
         for (const Reading& reading : attempt.streams[Index(kind)]) {
           stream.readers.push_back(reading.reader);
           stream.lossless |= reading.lossless;
@@ -199,6 +212,9 @@ void OutputRelay::OnWorkerReachable(WorkerId worker) {
     }
     if (lowest == std::numeric_limits<int64_t>::max()) continue;
     orders.push_back({Order::What::kSubscribe, worker, stream.key, stream.stream, lowest, stream.lossless});
+    // What was acknowledged while the worker was away did not reach it.
+    if (stream.acknowledged == 0) continue;
+    orders.push_back({Order::What::kAcknowledge, worker, stream.key, stream.stream, stream.acknowledged});
   }
   Tell(orders);
 }

@@ -132,6 +132,22 @@ TEST_F(OutputRelayTest, AWorkerThatIsBackSendsFromWhereTheSlowestReaderIs) {
   EXPECT_THAT(source.Said(), ElementsAre("subscribe 40 lossless"));
 }
 
+TEST_F(OutputRelayTest, AcknowledgementsThatAnAbsentWorkerMissedAreRepeated) {
+  relay.Subscribe(a, kWorker, kKey, kOut, 0, true);
+  relay.Acknowledge(a.get(), kKey, kOut, 30);
+  source.Said();
+  a->wanted = 30;
+  relay.OnWorkerReachable(kWorker);
+  EXPECT_THAT(source.Said(), ElementsAre("subscribe 30 lossless", "acknowledge 30"));
+}
+
+TEST_F(OutputRelayTest, AReaderThatGoesOnWhereItWasFreesWhatItHad) {
+  relay.Subscribe(a, kWorker, kKey, kOut, 1000, true);
+  EXPECT_THAT(source.Said(), ElementsAre("subscribe 1000 lossless", "acknowledge 1000"));
+  relay.Subscribe(a, kWorker, kKey, kOut, 2000, true);
+  EXPECT_THAT(source.Said(), ElementsAre("subscribe 2000 lossless")) << "asking anew frees nothing";
+}
+
 TEST_F(OutputRelayTest, AReaderThatWantsNothingMoreIsNotSubscribedAnew) {
   relay.Subscribe(a, kWorker, kKey, kOut, 0, true);
   source.Said();
