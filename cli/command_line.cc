@@ -28,7 +28,7 @@ class HelpFormatter : public CLI::Formatter {
     return absl::StrCat("Usage: muster ", node == nullptr ? "VERB" : node->usage, "\n");
   }
   std::string make_option_opts(const CLI::Option* option) const override {
-    if (option->get_type_size() == 0) return "";
+    if (option->get_items_expected_min() == 0) return "";
     return option->get_type_name().empty() ? "" : absl::StrCat(" ", option->get_type_name());
   }
 
@@ -56,7 +56,7 @@ bool TakesNextWord(const CLI::App& app, const std::string& word) {
   if (is_long && absl::StrContains(word, "=")) return false;
   const std::string name = is_long ? word : word.substr(0, 2);
   const CLI::Option* option = app.get_option_no_throw(name);
-  return option != nullptr && option->get_type_size() > 0 && (is_long || word.size() == 2);
+  return option != nullptr && option->get_items_expected_min() > 0 && (is_long || word.size() == 2);
 }
 
 // Where the command begins that is not ours to read: after "--", or at the first word that is no flag.
@@ -102,15 +102,17 @@ absl::Status UnknownVerb(const VerbNode& node, const std::string& word) {
       nearest = verb->app->get_name();
     }
   }
-  return UsageError(absl::StrCat("no verb '", word, "'", nearest.empty() ? "" : absl::StrCat("; did you mean `", nearest, "`?"),
-                                 nearest.empty() ? "; `muster --help` lists them" : ""));
+  const std::string above = node.app->get_parent() == nullptr ? "muster " : absl::StrCat("muster ", node.app->get_name(), " ");
+  return UsageError(absl::StrCat("no verb '", word, "'; ",
+                                 nearest.empty() ? absl::StrCat("`", above, "--help` lists them")
+                                                 : absl::StrCat("did you mean `", above, nearest, "`?")));
 }
 
 VerbOutline OutlineOf(const VerbNode& node) {
   VerbOutline outline{.name = node.app->get_name(), .summary = node.app->get_description()};
   for (const CLI::Option* option : node.app->get_options()) {
     for (const std::string& name : option->get_lnames()) {
-      outline.flags.push_back(absl::StrCat("--", name, option->get_type_size() > 0 ? "=" : ""));
+      outline.flags.push_back(absl::StrCat("--", name, option->get_items_expected_min() > 0 ? "=" : ""));
     }
     for (const std::string& name : option->get_snames()) outline.flags.push_back(absl::StrCat("-", name));
   }
