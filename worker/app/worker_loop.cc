@@ -83,7 +83,7 @@ void WorkerLoop::Take(SessionMessage message) {
     if (!ours) continue;
     session_ = nullptr;
     parts_.relay->SetSession(nullptr);
-    MUSTER_LOG(kWarning, "session ended", {{"stream", ended_stream}});
+    MUSTER_LOG(kInfo, "session ended", {{"stream", ended_stream}});
   }
   Carry(&effects);
   if (core_.IsCurrent(message.stream)) {

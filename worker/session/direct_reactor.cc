@@ -1,5 +1,7 @@
 #include "worker/session/direct_reactor.h"
 
+#include <algorithm>
+
 #include "common/convert/convert.h"
 #include "common/rpc/status.h"
 #include "worker/session/attempt_work.h"
@@ -34,11 +36,30 @@ void DirectReactor::Output(OutputPiece piece) {
   chunk->set_offset(piece.offset);
   chunk->set_skipped_bytes(piece.skipped);
   const int64_t end = piece.offset + static_cast<int64_t>(piece.bytes.size());
+  next_[piece.stream] = end;
   chunk->set_data(std::move(piece.bytes));
   Push(std::move(response), piece.stream, end);
 }
 
+void DirectReactor::SendRest(AttemptKey key, plugin::Stream stream, const RetainedOutput& output) {
+  const auto send = [&](int64_t offset, const std::string& bytes) {
+    const int64_t next = next_[stream];
+    const int64_t end = offset + static_cast<int64_t>(bytes.size());
+    if (end <= next) return;
+    const int64_t from = std::max(offset, next);
+    Output({.key = key,
+            .stream = stream,
+            .offset = from,
+            .bytes = bytes.substr(static_cast<size_t>(from - offset)),
+            .skipped = from - next});
+  };
+  send(0, output.head);
+  send(output.tail_offset, output.tail);
+}
+
 void DirectReactor::Ended(const AttemptReport& report) {
+  SendRest(report.key, plugin::Stream::kStdout, report.stdout_output);
+  SendRest(report.key, plugin::Stream::kStderr, report.stderr_output);
   v1::AttemptResult result;
   convert::ToProto(report, &result);
   result.mutable_end()->set_message(ToUtf8(report.end.message));

@@ -49,6 +49,8 @@ class DirectReactor final : public grpc::ServerWriteReactor<v1::ExecuteResponse>
   void OnCancel() override;
   void OnDone() override;
   void Push(v1::ExecuteResponse response, plugin::Stream stream, int64_t end_offset);
+  // What the report kept of a stream and was not sent before.
+  void SendRest(AttemptKey key, plugin::Stream stream, const RetainedOutput& output);
 
   const uint64_t direct_;
   const DirectPorts* const ports_;
@@ -56,6 +58,8 @@ class DirectReactor final : public grpc::ServerWriteReactor<v1::ExecuteResponse>
   absl::Mutex mutex_;
   // What each message in the outbox, oldest first, lets the host forget; offset -1: nothing.
   std::deque<std::pair<plugin::Stream, int64_t>> sent_ ABSL_GUARDED_BY(mutex_);
+  // The host's: how far each stream was sent. Its calls for one attempt come one after the other.
+  absl::flat_hash_map<plugin::Stream, int64_t> next_;
   rpc::Outbox<v1::ExecuteResponse> outbox_;
   std::shared_ptr<DirectReactor> self_;  // from Begin to OnDone
 };

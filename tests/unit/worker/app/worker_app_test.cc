@@ -1,0 +1,289 @@
+// A whole worker in this process, driven by a fake master over real gRPC on loopback.
+#include "worker/app/worker_app.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "tests/unit/worker/app/fake_execution_host.h"
+#include "tests/unit/worker/app/fake_master.h"
+
+namespace muster::worker {
+namespace {
+
+using ::testing::HasSubstr;
+
+AttemptKey Key(uint64_t task) { return {TaskId(task), AttemptNumber(1)}; }
+
+v1::TaskSpec True() {
+  v1::TaskSpec spec;
+  spec.mutable_command()->add_argv("true");
+  return spec;
+}
+
+class WorkerAppTest : public ::testing::Test {
+ protected:
+  WorkerApp::Options Options(int64_t slots = 2) {
+    WorkerApp::Options options;
+    options.config.name = "w1";
+    options.config.master = master_.address();
+    options.config.grpc_listen = "127.0.0.1:0";
+    options.config.http_listen = "127.0.0.1:0";
+    options.config.slots = slots;
+    options.config.max_held = 64;
+    options.config.work_dir = "/nonexistent";
+    options.config.drain_timeout = absl::Seconds(25);
+    options.config.disk_low_water_bytes = 1000;
+    options.version = "test";
+    options.fence = &fence_;
+    options.make_host = [this](execution::HostConfig, execution::Listener* listener)
+        -> absl::StatusOr<std::unique_ptr<execution::ExecutionHost>> {
+      auto host = std::make_unique<FakeExecutionHost>(listener);
+      host_ = host.get();
+      return host;
+    };
+    options.name_patience = absl::Milliseconds(300);
+    return options;
+  }
+  void Start(int64_t slots = 2) {
+    auto app = WorkerApp::Start(Options(slots));
+    ASSERT_TRUE(app.ok()) << app.status();
+    app_ = *std::move(app);
+  }
+
+  FakeMaster master_;
+  FencePage fence_;
+  FakeExecutionHost* host_ = nullptr;
+  std::unique_ptr<WorkerApp> app_;
+};
+
+TEST_F(WorkerAppTest, JoinsRunsAndReportsUntilAcknowledged) {
+  Start();
+  ASSERT_TRUE(master_.WaitForJoin([this](const auto& join) {
+    return join.name() == "w1" && join.address() == app_->grpc_address() && join.offer().slots() == 2;
+  }));
+  {
+    FakeSession session(app_->grpc_address(), 1);
+    EXPECT_NE(session.all().hello().incarnation(), 0u);
+    session.Assign(True(), 7);
+    ASSERT_TRUE(host_->WaitUntilRunning(Key(7)));
+    host_->End(Key(7));
+    ASSERT_TRUE(session.ReadUntil([](const auto& all) { return all.results_size() == 1; }));
+    EXPECT_EQ(session.all().results(0).key().task(), 7u);
+  }
+  FakeSession again(app_->grpc_address(), 2);
+  ASSERT_EQ(again.all().hello().held_size(), 1);
+  EXPECT_EQ(again.all().hello().held(0).phase(), v1::HeldAttempt::PHASE_FINISHED);
+  ASSERT_TRUE(again.ReadUntil([](const auto& all) { return all.results_size() == 1; }));
+  again.Acknowledge(7);
+  again.Assign(True(), 8);  // after the acknowledgement, in order
+  ASSERT_TRUE(host_->WaitUntilRunning(Key(8)));
+  FakeSession third(app_->grpc_address(), 3);
+  ASSERT_EQ(third.all().hello().held_size(), 1);
+  EXPECT_EQ(third.all().hello().held(0).key().task(), 8u);
+}
+
+TEST_F(WorkerAppTest, AnOlderSessionIsToldWhyItIsNotObeyed) {
+  Start();
+  FakeSession newer(app_->grpc_address(), 5);
+  FakeSession older(app_->grpc_address(), 4);
+  EXPECT_THAT(older.all().hello().refused_because(), HasSubstr("session 5"));
+  EXPECT_EQ(older.Finish().error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+}
+
+TEST_F(WorkerAppTest, ANewerSessionEndsTheOneBefore) {
+  Start();
+  FakeSession first(app_->grpc_address(), 1);
+  FakeSession second(app_->grpc_address(), 2);
+  EXPECT_FALSE(first.ReadUntil([](const auto&) { return false; }));
+}
+
+TEST_F(WorkerAppTest, LiveOutputComesBeforeTheResultAndFromTheAskedOffset) {
+  Start();
+  FakeSession session(app_->grpc_address(), 1);
+  session.Assign(True(), 7);
+  v1::SessionRequest subscribe;
+  v1::OutputControl* control = subscribe.add_output();
+  control->mutable_key()->set_task(7);
+  control->mutable_key()->set_attempt(1);
+  control->set_stream(v1::OUTPUT_STREAM_STDOUT);
+  control->set_action(v1::OutputControl::ACTION_SUBSCRIBE);
+  control->set_offset(3);
+  session.Send(subscribe);
+  ASSERT_TRUE(host_->WaitUntilSubscribed(Key(7), 3));
+  host_->Output(Key(7), 3, "hello");
+  host_->Output(Key(7), 8, " world");
+  host_->End(Key(7));
+  ASSERT_TRUE(session.ReadUntil([](const auto& all) { return all.results_size() == 1; }));
+  std::string text;
+  for (const auto& piece : session.all().output()) text += piece.data();
+  EXPECT_EQ(text, "hello world");
+}
+
+TEST_F(WorkerAppTest, ASubscriptionBeforeTheStartReachesTheHostAtTheStart) {
+  Start(1);
+  FakeSession session(app_->grpc_address(), 1);
+  session.Assign(True(), 1);
+  session.Assign(True(), 2);  // waits
+  v1::SessionRequest subscribe;
+  v1::OutputControl* control = subscribe.add_output();
+  control->mutable_key()->set_task(2);
+  control->mutable_key()->set_attempt(1);
+  control->set_stream(v1::OUTPUT_STREAM_STDOUT);
+  control->set_action(v1::OutputControl::ACTION_SUBSCRIBE);
+  session.Send(subscribe);
+  session.Assign(True(), 3);  // so that the order before it has been done when task 1 ends
+  ASSERT_TRUE(host_->WaitUntilRunning(Key(1)));
+  host_->End(Key(1));
+  EXPECT_TRUE(host_->WaitUntilSubscribed(Key(2), 0));
+}
+
+TEST_F(WorkerAppTest, AnUnreadableSpecificationIsAResultAndNotASilence) {
+  Start();
+  FakeSession session(app_->grpc_address(), 1);
+  v1::SessionRequest request;
+  request.add_specs("\xff\xff");
+  request.add_assignments()->mutable_key()->set_task(9);
+  request.mutable_assignments(0)->mutable_key()->set_attempt(1);
+  session.Send(request);
+  ASSERT_TRUE(session.ReadUntil([](const auto& all) { return all.results_size() == 1; }));
+  EXPECT_EQ(session.all().results(0).end().reason(), v1::END_REASON_START_FAILED);
+}
+
+TEST_F(WorkerAppTest, JoinsAgainWhenTheMasterForgotIt) {
+  Start();
+  ASSERT_TRUE(master_.WaitForHeartbeat([](const auto&) { return true; }));
+  master_.ForgetWorkers();
+  EXPECT_TRUE(master_.WaitForJoins(2));
+}
+
+TEST_F(WorkerAppTest, ANameThatALiveWorkerHasEndsItWithOneClearLine) {
+  master_.RefuseJoins({grpc::StatusCode::ALREADY_EXISTS, "worker w1 at 127.0.0.1:9999 heartbeats"});
+  Start();
+  ASSERT_TRUE(app_->WaitUntilEnded(absl::Seconds(20)));
+  EXPECT_EQ(app_->exit_code(), 1);
+  EXPECT_THAT(app_->last_words(), HasSubstr("127.0.0.1:9999"));
+}
+
+TEST_F(WorkerAppTest, APredecessorsNameIsWaitedFor) {
+  master_.RefuseJoins({grpc::StatusCode::ALREADY_EXISTS, "worker w1 at 127.0.0.1:9999 heartbeats"});
+  WorkerApp::Options options = Options();
+  options.name_patience = absl::Seconds(60);
+  auto app = WorkerApp::Start(std::move(options));
+  ASSERT_TRUE(app.ok()) << app.status();
+  ASSERT_TRUE(master_.WaitForRefusedJoins(2));
+  master_.RefuseJoins(grpc::Status::OK);
+  EXPECT_TRUE(master_.WaitForJoins(1));
+}
+
+TEST_F(WorkerAppTest, AnUnhealthyExecutorIsToldToTheMasterWithItsReason) {
+  Start();
+  ASSERT_TRUE(master_.WaitForHeartbeat([](const auto&) { return true; }));
+  host_->SetHealthy(false);
+  EXPECT_TRUE(master_.WaitForHeartbeat([](const auto& heartbeat) {
+    return heartbeat.has_offer() && !heartbeat.offer().executors(0).healthy() &&
+           heartbeat.offer().executors(0).reason() == "no /proc";
+  }));
+}
+
+TEST_F(WorkerAppTest, UnderTheLowWaterMarkItTakesNothingNewAndSaysWhy) {
+  Start();
+  FakeSession session(app_->grpc_address(), 1);
+  host_->SetFreeDisk(10);
+  ASSERT_TRUE(master_.WaitForHeartbeat([](const auto& heartbeat) {
+    return heartbeat.load().refuses_because().find("free disk") != std::string::npos;
+  }));
+  // The next heartbeat has come after the loop was told.
+  ASSERT_TRUE(session.ReadUntil([&session, task = uint64_t{100}](const auto& all) mutable {
+    if (all.refused_size() > 0) return true;
+    session.Assign(True(), ++task);
+    return false;
+  }) || session.all().refused_size() > 0);
+  EXPECT_THAT(session.all().refused(0).reason(), HasSubstr("free disk"));
+}
+
+TEST_F(WorkerAppTest, ADrainLetsWhatRunsFinishAndEndsWhenAllIsAcknowledged) {
+  Start();
+  FakeSession session(app_->grpc_address(), 1);
+  session.Assign(True(), 7);
+  ASSERT_TRUE(host_->WaitUntilRunning(Key(7)));
+  app_->Drain(absl::Seconds(25));
+  ASSERT_TRUE(master_.WaitForHeartbeat([](const auto& heartbeat) { return heartbeat.draining(); }));
+  EXPECT_TRUE(host_->IsRunning(Key(7)));
+  host_->End(Key(7));
+  ASSERT_TRUE(session.ReadUntil([](const auto& all) { return all.results_size() == 1; }));
+  EXPECT_FALSE(app_->WaitUntilEnded(absl::ZeroDuration()));
+  session.Acknowledge(7);
+  ASSERT_TRUE(app_->WaitUntilEnded(absl::Seconds(20)));
+  EXPECT_EQ(app_->exit_code(), 0);
+}
+
+TEST_F(WorkerAppTest, ADrainThatNobodyAcknowledgesEndsWithOneAndTheCount) {
+  Start();
+  FakeSession session(app_->grpc_address(), 1);
+  session.Assign(True(), 7);
+  ASSERT_TRUE(host_->WaitUntilRunning(Key(7)));
+  app_->Drain(absl::ZeroDuration());
+  ASSERT_TRUE(session.ReadUntil([](const auto& all) { return all.results_size() == 1; }));
+  EXPECT_EQ(session.all().results(0).end().reason(), v1::END_REASON_PREEMPTED);
+  ASSERT_TRUE(app_->WaitUntilEnded(absl::Seconds(20)));
+  EXPECT_EQ(app_->exit_code(), 1);
+  EXPECT_THAT(app_->last_words(), HasSubstr("1 results"));
+}
+
+TEST_F(WorkerAppTest, ATaskThatMustNotOutliveTheLeaseIsShownToTheSupervisor) {
+  Start();
+  ASSERT_TRUE(master_.WaitForHeartbeat([](const auto&) { return true; }));
+  FakeSession session(app_->grpc_address(), 1);
+  v1::TaskSpec fenced = True();
+  fenced.set_on_worker_loss(v1::ON_WORKER_LOSS_RERUN_AFTER_FENCE);
+  session.Assign(fenced, 7);
+  ASSERT_TRUE(host_->WaitUntilRunning(Key(7)));
+  EXPECT_EQ(fence_.fenced_running.load(), 1u);
+  EXPECT_GT(fence_.lease_until_ns.load(), 0);
+}
+
+TEST_F(WorkerAppTest, APersonsExecuteRunsHereAndIsRefusedWithoutASlot) {
+  Start(1);
+  const auto stub = v1::WorkerService::NewStub(
+      grpc::CreateChannel(app_->grpc_address(), grpc::InsecureChannelCredentials()));
+  const auto deadline = std::chrono::system_clock::now() + std::chrono::seconds(20);
+  v1::ExecuteRequest request;
+  *request.mutable_task() = True();
+  grpc::ClientContext context;
+  context.set_deadline(deadline);
+  auto call = stub->Execute(&context, request);
+  v1::ExecuteResponse response;
+  ASSERT_TRUE(call->Read(&response));
+  EXPECT_EQ(response.started(), "direct-1");
+
+  grpc::ClientContext second_context;
+  second_context.set_deadline(deadline);
+  auto second = stub->Execute(&second_context, request);
+  EXPECT_FALSE(second->Read(&response));
+  EXPECT_EQ(second->Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+
+  const AttemptKey key{TaskId(uint64_t{1} << 63 | 1), AttemptNumber(1)};
+  host_->Output(key, 0, "hi");
+  ASSERT_TRUE(call->Read(&response));
+  EXPECT_EQ(response.output().data(), "hi");
+  host_->End(key);
+  ASSERT_TRUE(call->Read(&response));
+  EXPECT_EQ(response.end().reason(), v1::END_REASON_EXITED);
+  EXPECT_FALSE(call->Read(&response));
+  EXPECT_TRUE(call->Finish().ok());
+}
+
+TEST_F(WorkerAppTest, APortInUseIsOneClearLine) {
+  Start();
+  WorkerApp::Options options = Options();
+  options.config.grpc_listen = app_->grpc_address();
+  const auto second = WorkerApp::Start(std::move(options));
+  ASSERT_FALSE(second.ok());
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(app_->grpc_address()));
+}
+
+}  // namespace
+}  // namespace muster::worker
