@@ -1,0 +1,51 @@
+#include "master/app/loop_time.h"
+
+#include <gtest/gtest.h>
+
+namespace muster::master {
+namespace {
+
+const absl::Time kStart = absl::FromUnixSeconds(1'700'000'000);
+
+TEST(LoopTimeTest, ItIsTheClockWhileTheLoopTurns) {
+  LoopTime time;
+  for (int second = 0; second < 100; ++second) {
+    EXPECT_EQ(time.Advance(kStart + absl::Seconds(second), absl::Seconds(1)), kStart + absl::Seconds(second));
+  }
+}
+
+TEST(LoopTimeTest, AStallCountsForASecondOnly) {
+  LoopTime time;
+  time.Advance(kStart, absl::ZeroDuration());
+  EXPECT_EQ(time.Advance(kStart + absl::Minutes(10), absl::ZeroDuration()), kStart + absl::Seconds(1));
+}
+
+TEST(LoopTimeTest, SleepThatWasMeantIsNoStall) {
+  LoopTime time;
+  time.Advance(kStart, absl::ZeroDuration());
+  EXPECT_EQ(time.Advance(kStart + absl::Seconds(30), absl::Seconds(30)), kStart + absl::Seconds(30));
+}
+
+TEST(LoopTimeTest, ItMeetsTheClockAgainWithoutEverJumping) {
+  LoopTime time;
+  time.Advance(kStart, absl::ZeroDuration());
+  absl::Time now = kStart + absl::Minutes(2);
+  absl::Time last = time.Advance(now, absl::ZeroDuration());
+  for (int step = 0; step < 100'000 && time.behind() > absl::ZeroDuration(); ++step) {
+    now += absl::Milliseconds(100);
+    const absl::Time told = time.Advance(now, absl::Milliseconds(100));
+    EXPECT_GT(told, last);
+    EXPECT_LE(told - last, absl::Milliseconds(151));
+    last = told;
+  }
+  EXPECT_EQ(last, now);
+}
+
+TEST(LoopTimeTest, AClockThatGoesBackDoesNotTakeTheTimeBack) {
+  LoopTime time;
+  const absl::Time before = time.Advance(kStart, absl::ZeroDuration());
+  EXPECT_GE(time.Advance(kStart - absl::Seconds(5), absl::ZeroDuration()), before);
+}
+
+}  // namespace
+}  // namespace muster::master
