@@ -121,7 +121,9 @@ void Master::MakeParts() {
                            .store = store_.get(),
                            .calls = &calls_,
                            .start_time = clock_.Now(),
-                           .request_stop = [this](const std::string& reason) { RequestStop(reason); }});
+                           .request_stop = [this](const std::string& reason, std::vector<std::string> resume) {
+                             RequestStop(reason, std::move(resume));
+                           }});
   registry_ = std::make_unique<handler::RegistryService>(handler::RegistryDeps{.events = loop_.get(),
                                                                                .calls = &calls_,
                                                                                .cluster_id = core_->cluster_id(),
@@ -156,10 +158,11 @@ std::string Master::Unready() const {
   return stage_.empty() ? loop_->Unready() : stage_;
 }
 
-void Master::RequestStop(const std::string& reason) {
+void Master::RequestStop(const std::string& reason, std::vector<std::string> resume) {
   {
     absl::MutexLock lock(&mutex_);
     if (stop_reason_.empty()) stop_reason_ = reason;
+    if (!resume.empty()) resume_at_stop_ = std::move(resume);
   }
   if (hooks_.on_stop_request) hooks_.on_stop_request();
 }
@@ -172,13 +175,15 @@ std::string Master::stop_reason() const {
 absl::Status Master::Stop(const std::string& reason) {
   if (!std::exchange(loop_started_, false)) return absl::OkStatus();
   MUSTER_LOG(kInfo, "stopping", {{"reason", reason}});
+  core::StopMaster stop{.reason = reason};
   {
     absl::MutexLock lock(&mutex_);
     stage_ = "the master is stopping";
+    stop.resume = std::move(resume_at_stop_);
   }
   timers_.reset();
   if (server_ != nullptr) server_->SetServing("", false);
-  loop_->PostAlways(core::StopMaster{.reason = reason});
+  loop_->PostAlways(std::move(stop));
   const bool clean = loop_->WaitStopped(kStopLoop);
   if (!clean) loop_->Abort();
   calls_.FailAll(Stopping());

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -52,7 +53,8 @@ class Master {
   std::string http_address() const { return http_->address(); }
   std::string health_address() const { return health_ == nullptr ? "" : health_->address(); }
 
-  void RequestStop(const std::string& reason);
+  // `resume`: workers that were drained for this end alone.
+  void RequestStop(const std::string& reason, std::vector<std::string> resume = {});
   std::string stop_reason() const;  // of the first RequestStop; empty: none
 
   // In order, within 5 s. Not OK: the clean end could not be written.
@@ -75,6 +77,7 @@ class Master {
   mutable absl::Mutex mutex_;
   std::string stage_ ABSL_GUARDED_BY(mutex_) = "starting";  // why it is not ready; empty: it is
   std::string stop_reason_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> resume_at_stop_ ABSL_GUARDED_BY(mutex_);
   const runtime::SystemClock clock_;
   telemetry::Metrics metrics_;
   handler::PendingCalls calls_;

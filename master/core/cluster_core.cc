@@ -90,7 +90,8 @@ void ClusterCore::Impl::Apply(const Moment& turn, Event event) {
 
 void ClusterCore::Impl::On(const Moment& turn, const StopMaster& event) {
   admission_.Close(event.reason);
-  cluster_.stopping = true;
+  cluster_.stopping = true;  // nothing is placed any more, on those that are resumed neither
+  for (const std::string& name : event.resume) worker_events_.OnResume(turn, ResumeWorker{.name = name});
   turn.Log(activity::MasterStopped{event.reason});
   turn.rows().clean_end = true;
   turn.Emit(Stopped{});

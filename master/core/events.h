@@ -135,6 +135,7 @@ struct StopAdmission {
 // The master is about to end: extends leases, writes the clean-end record, tells watchers. Effects end with Stopped.
 struct StopMaster {
   std::string reason;
+  std::vector<std::string> resume;  // workers whose drain was for this end alone: the next master uses them again
 };
 
 // Refusals made at the edge, for the activity log.

@@ -36,8 +36,8 @@ struct ClusterDeps {
   store::Store* store = nullptr;
   PendingCalls* calls = nullptr;
   absl::Time start_time;
-  // Begins the master's own end; returns at once. The core's Stopped follows.
-  std::function<void(std::string reason)> request_stop;
+  // Begins the master's own end; returns at once. The core's Stopped follows. `resume`: workers drained for it.
+  std::function<void(std::string reason, std::vector<std::string> resume)> request_stop;
   absl::Duration inspect_wait = absl::Seconds(10);
   absl::Duration poll = absl::Milliseconds(100);  // of a drain's progress
   size_t read_threads = 2;

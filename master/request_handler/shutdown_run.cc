@@ -59,6 +59,7 @@ void ShutdownRun::StartDrains(const core::ClusterCore& core) {
     if (worker.state == WorkerState::kLost) continue;
     const uint32_t remaining = core.AttemptsOn(worker.id);
     remaining_[worker.name] = remaining;
+    if (worker.state != WorkerState::kDraining) resume_.push_back(worker.name);
     Say(absl::StrCat("draining ", worker.name, ": ", Left(remaining)));
     ports_.events->PostAlways(core::DrainWorker{.name = worker.name, .deadline = deadline_, .reason = kReason});
   }
@@ -87,7 +88,7 @@ void ShutdownRun::Watch(const core::ClusterCore& core) {
 
 void ShutdownRun::StopMaster() {
   Say("stopping the master");
-  ports_.request_stop(kReason);
+  ports_.request_stop(kReason, resume_);
 }
 
 void ShutdownRun::Say(std::string message, bool done) {

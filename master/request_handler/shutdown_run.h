@@ -21,6 +21,9 @@
 
 namespace muster::handler {
 
+// Begins the master's own end. `resume`: workers that were drained for it.
+using StopRequest = std::function<void(std::string reason, std::vector<std::string> resume)>;
+
 using ShutdownStream = ServerStream<v1::ShutdownResponse>;
 
 class ShutdownRun final : public std::enable_shared_from_this<ShutdownRun> {
@@ -30,7 +33,7 @@ class ShutdownRun final : public std::enable_shared_from_this<ShutdownRun> {
     core::Inspector* inspector;
     Timers* timers;
     absl::Duration poll;
-    std::function<void(std::string reason)> request_stop;
+    StopRequest request_stop;
   };
 
   ShutdownRun(Ports ports, bool drain, absl::Duration deadline)
@@ -52,7 +55,9 @@ class ShutdownRun final : public std::enable_shared_from_this<ShutdownRun> {
   const Ports ports_;
   const bool drain_;
   const absl::Duration deadline_;
-  std::map<std::string, uint32_t> remaining_;  // by worker; the loop's looks alone touch it
+  // The loop's looks alone touch these.
+  std::map<std::string, uint32_t> remaining_;  // by worker
+  std::vector<std::string> resume_;            // those that nobody had drained before
 
   absl::Mutex mutex_;
   std::vector<v1::ShutdownResponse> said_ ABSL_GUARDED_BY(mutex_);
