@@ -1,6 +1,7 @@
 #include "cli/attachment.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -11,6 +12,7 @@ namespace muster::cli {
 namespace {
 
 constexpr int64_t kAcknowledgeBytes = 256 << 10;
+constexpr int kMostSelectors = 1000;  // of one request
 constexpr absl::Duration kFirstPatience = absl::Seconds(2);
 
 // How a stream ends when the connection or the server goes; anything else is an answer to our request.
@@ -37,7 +39,7 @@ Attachment::Attachment(Client* client, AttachmentOptions options)
 Attachment::~Attachment() = default;
 
 void Attachment::Add(const std::string& selector) {
-  if (std::find(selectors_.begin(), selectors_.end(), selector) == selectors_.end()) selectors_.push_back(selector);
+  if (!options_.still_wanted && std::find(selectors_.begin(), selectors_.end(), selector) == selectors_.end()) selectors_.push_back(selector);
   unsent_selectors_.push_back(selector);
 }
 
@@ -53,6 +55,7 @@ Attachment::Place& Attachment::PlaceOf(const v1::OutputChunk& chunk) {
 void Attachment::Open() {
   stream_ = client_->Attach();
   v1::AttachRequest first;
+  if (options_.still_wanted) selectors_ = options_.still_wanted();
   for (const std::string& selector : selectors_) first.add_selectors(selector);
   first.set_states_only(options_.states_only);
   for (auto& [task_id, places] : places_) {
@@ -90,8 +93,12 @@ void Attachment::SendAcknowledgements() {
   unacknowledged_bytes_ = 0;
   if (stream_ == nullptr || (unacknowledged_.empty() && unsent_selectors_.empty())) return;
   v1::AttachRequest request;
-  for (const std::string& selector : unsent_selectors_) request.add_selectors(selector);
-  unsent_selectors_.clear();
+  for (const std::string& selector : std::exchange(unsent_selectors_, {})) {
+    request.add_selectors(selector);
+    if (request.selectors_size() < kMostSelectors) continue;
+    stream_->Send(request);
+    request.Clear();
+  }
   for (const std::string& task_id : unacknowledged_) {
     for (auto& [key, place] : places_[task_id]) {
       if (!place.unsent) continue;

@@ -31,6 +31,8 @@ struct AttachmentOptions {
   absl::Duration patience = absl::Minutes(10);
   // One line for the user; told when the master has been away for a second, and when it is back.
   std::function<void(const std::string&)> say;
+  // What to attach to after a reconnection; unset: all that was added.
+  std::function<std::vector<std::string>()> still_wanted;
 };
 
 class Attachment {

@@ -192,12 +192,13 @@ std::string EndText(const v1::Task& task) {
 }
 
 int LeaveOrCancel(Session& session, Client& client, const std::string& selector, int signal) {
+  const std::string shown = selector.rfind("id:", 0) == 0 ? selector.substr(3) : selector;
   if (signal == SIGTERM) {
-    session.terminal().Say(absl::StrCat("detached; ", selector, " goes on"));
+    session.terminal().Say(absl::StrCat("detached; ", shown, " goes on"));
     return 128 + SIGTERM;
   }
-  session.terminal().Say(absl::StrCat("detached; ", selector, " goes on. `muster attach ", selector,
-                                      "` takes it up again, `muster cancel ", selector, "` or Ctrl-C once more ends it"));
+  session.terminal().Say(absl::StrCat("detached; ", shown, " goes on. `muster attach ", shown,
+                                      "` takes it up again, `muster cancel ", shown, "` or Ctrl-C once more ends it"));
   Interrupts* interrupts = client.interrupts();
   if (interrupts == nullptr || interrupts->WaitFor(kSecondChance) == 0) return kExitInterrupted;
   v1::CancelRequest request;
@@ -205,7 +206,7 @@ int LeaveOrCancel(Session& session, Client& client, const std::string& selector,
   request.set_reason("Ctrl-C");
   const absl::StatusOr<v1::CancelResponse> answer = client.Cancel(request);
   if (answer.ok()) {
-    session.terminal().Say(absl::StrCat("cancelled ", selector));
+    session.terminal().Say(absl::StrCat("cancelled ", shown));
   } else {
     session.terminal().Say(absl::StrCat("not cancelled: ", ErrorLine(answer.status(), client.master())));
   }

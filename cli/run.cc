@@ -37,7 +37,7 @@ absl::StatusOr<int> Run(Session& session, const RunFlags& flags) {
     Print(absl::StrCat(id, "\n"));
     return 0;
   }
-  return FollowTask(session, *client, id, {.cancel_when_closed = true, .expected_count = 1});
+  return FollowTask(session, *client, absl::StrCat("id:", id), {.cancel_when_closed = true, .expected_count = 1});
 }
 
 }  // namespace

@@ -156,7 +156,7 @@ std::vector<std::string> TaskRow(const v1::Task& task, bool wide, absl::Time now
   const auto or_dash = [](const std::string& text) { return text.empty() ? std::string("-") : text; };
   const std::string worker = newest != nullptr ? or_dash(newest->worker()) : "-";
   const std::string age = task.has_create_time() ? AgeText(now - convert::FromProto(task.create_time())) : "-";
-  const std::string command = TaskCommandText(task);
+  const std::string command = SpecCommandText(task.spec());
   if (wide) {
     return {task.id(), StateName(task.state()), ExitText(task), newest != nullptr ? absl::StrCat(newest->number()) : "-", worker,
             task.spec().queue().empty() ? "default" : task.spec().queue(), absl::StrCat(task.spec().priority()), age,
@@ -178,7 +178,7 @@ std::string TaskPage(const v1::Task& task, absl::Time now) {
   page.Line("State", state);
   page.Line("Reason", task.reason());
   page.Line("Cancelled for", task.cancel_reason());
-  page.Line("Command", TaskCommandText(task));
+  page.Line("Command", SpecCommandText(task.spec()));
   if (!task.batch_id().empty()) page.Line("Batch", absl::StrCat(task.batch_id(), "/", task.batch_index()));
   page.Line("Retry of", task.retry_of());
   page.Line("Owner", task.owner());

@@ -62,18 +62,25 @@ Terminal::Terminal(std::string_view mode)
 }
 
 void Terminal::Say(std::string_view line) {
-  ClearProgress();
+  std::lock_guard<std::mutex> lock(mutex_);
+  ClearLocked();
   WriteErr(absl::StrCat(Painted(colour_err_, Colour::kBold, "muster:"), " ", absl::string_view(line.data(), line.size()), "\n"));
 }
 
 void Terminal::Progress(std::string_view line) {
   if (!err_is_terminal_) return;
+  std::lock_guard<std::mutex> lock(mutex_);
   const int width = std::max(20, ErrWidth()) - 1;
   WriteErr(absl::StrCat("\r\033[K", OneLine(std::string(line), static_cast<size_t>(width))));
   progress_shown_ = true;
 }
 
 void Terminal::ClearProgress() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  ClearLocked();
+}
+
+void Terminal::ClearLocked() {
   if (!progress_shown_) return;
   progress_shown_ = false;
   WriteErr("\r\033[K");

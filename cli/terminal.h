@@ -3,6 +3,7 @@
 // Thread rule: the main thread; Say is safe from any.
 #pragma once
 
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -35,9 +36,12 @@ class Terminal {
   bool Confirm(std::string_view question);
 
  private:
+  void ClearLocked();
+
   bool out_is_terminal_, err_is_terminal_, in_is_terminal_;
   bool colour_out_, colour_err_;
-  bool progress_shown_ = false;
+  std::mutex mutex_;
+  bool progress_shown_ = false;  // guarded by mutex_
 };
 
 // Everything, or false: the reader has gone (EPIPE) or the disk is full. Waits in poll, so that `stop_fd` (-1: none)

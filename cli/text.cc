@@ -158,12 +158,10 @@ std::string SpecCommandText(const v1::TaskSpec& spec) {
   return absl::StrJoin(words, " ");
 }
 
-std::string TaskCommandText(const v1::Task& task) {
-  if (task.batch_id().empty()) return SpecCommandText(task.spec());
-  v1::TaskSpec spec = task.spec();
-  const std::vector<std::string> row(task.batch_arguments().begin(), task.batch_arguments().end());
-  auto fill = [&](google::protobuf::RepeatedPtrField<std::string>* words) {
-    const std::vector<std::string> filled = FillArguments({words->begin(), words->end()}, row, task.batch_index());
+std::string RowCommandText(const v1::TaskSpec& task_template, const std::vector<std::string>& row, int64_t index) {
+  v1::TaskSpec spec = task_template;
+  const auto fill = [&](google::protobuf::RepeatedPtrField<std::string>* words) {
+    const std::vector<std::string> filled = FillArguments({words->begin(), words->end()}, row, static_cast<uint64_t>(index));
     words->Assign(filled.begin(), filled.end());
   };
   if (spec.executor().empty() || spec.executor() == "command") {

@@ -44,9 +44,10 @@ absl::StatusOr<absl::Time> ParseSince(const std::string& text, absl::Time now);
 // Quoted as a shell would need it.
 std::string ShellQuote(const std::string& word);
 std::string CommandText(const std::vector<std::string>& argv);
-// What a task runs, in one line: its command with its arguments filled in, its script, or its executor.
-std::string TaskCommandText(const v1::Task& task);
+// What a task runs, in one line: its command, its script, or its executor.
 std::string SpecCommandText(const v1::TaskSpec& spec);
+// The same for a row of a batch, its arguments put in by the function that the worker uses.
+std::string RowCommandText(const v1::TaskSpec& task_template, const std::vector<std::string>& row, int64_t index);
 
 // At most `width` characters, the last one an ellipsis when something was cut; control characters shown as '?'.
 std::string OneLine(const std::string& text, size_t width);
