@@ -47,7 +47,7 @@ TEST_P(Histories, EveryPromiseHoldsAndEverythingEnds) {
   RecordProperty("turns", std::to_string(steps));
   if (one != 0 || count < kSeeds) return;
   // A history in which nothing goes wrong proves nothing.
-  for (const char* what : {"master killed", "worker killed", "link broken", "cut off", "sent ahead", "recalled",
+  for (const char* what : {"master killed", "master stopped", "worker killed", "link broken", "cut off", "sent ahead", "recalled",
                            "SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "LOST", "POISONED"}) {
     EXPECT_GT(happened[what], 0u) << what << " never happened";
   }

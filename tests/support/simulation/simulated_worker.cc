@@ -94,7 +94,7 @@ void SimulatedWorker::StartWaiting() {
     if (port_.Chance() < 0.8) port_.ToMaster(*this, std::move(message));
     const uint64_t kind = run.fingerprint;
     const absl::Duration time = kind == kQuick ? absl::Milliseconds(1 + 4 * port_.Chance())
-                                               : absl::Milliseconds(5 + 6000 * port_.Chance());
+                                               : absl::Milliseconds(5 + (port_.Chance() < 0.1 ? 25000 : 6000) * port_.Chance());
     port_.After(time, [this, key, kind, boot = boot_] {
       if (boot != boot_ || runs_.count(key) == 0) return;
       if (kind == kDeadly) return port_.Crash(*this);

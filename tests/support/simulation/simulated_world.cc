@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/refusal.h"
 #include "tests/support/test_cluster.h"
 
 namespace muster::simulation {
@@ -301,6 +302,7 @@ void SimulatedWorld::CheckEffect(const core::Effect& effect) {
 void SimulatedWorld::Release(const core::Effect& effect) {
   if (const auto* answer = std::get_if<core::SubmitAnswer>(&effect)) {
     const size_t index = answer->call.value() & 0xffff;
+    if (ReasonOf(answer->status) == "SHUTTING_DOWN") return;
     if (!answer->status.ok()) return Wrong(absl::StrCat("a submit was refused: ", answer->status.ToString()));
     submissions_[index].answered = true;
     for (const TaskRange& range : answer->tasks) {
@@ -325,6 +327,13 @@ void SimulatedWorld::Release(const core::Effect& effect) {
       } else {
         worker->OnLease(sent + lease);
       }
+    });
+  } else if (std::holds_alternative<core::Stopped>(effect)) {
+    // It answers heartbeats for a moment, with the long lease, while workers may be cut off for longer than lost_after.
+    After(kBeat + Latency(), [this, life = life_] {
+      if (life != life_) return;
+      if (random_.Fraction() < 0.7) CutOff(*workers_[random_.Next() % workers_.size()], absl::Seconds(25));
+      CrashMaster();
     });
   } else if (const auto* open = std::get_if<core::OpenSession>(&effect)) {
     ConnectSession(*open);
@@ -427,16 +436,17 @@ void SimulatedWorld::RandomFault() {
   } else if (kind < 0.4) {
     if (worker.alive()) Crash(worker);
   } else if (kind < 0.55) {
-    ++happened_["cut off"];
-    BreakLink(worker);
-    worker.connected = false;
-    After(absl::Seconds(20 * random_.Fraction()), [&worker] { worker.connected = true; });
+    CutOff(worker, absl::Seconds(20 * random_.Fraction()));
   } else if (kind < 0.7) {
     if (core_ == nullptr) return;
-    if (random_.Fraction() < 0.5) {
+    const double how = random_.Fraction();
+    if (how < 0.35) {
       crash_in_turn_ = true;
-    } else {
+    } else if (how < 0.65) {
       CrashMaster();
+    } else {
+      ++happened_["master stopped"];
+      Post(core::StopMaster{"maintenance"});
     }
   } else if (kind < 0.85) {
     const auto& tasks = store_.tasks();
@@ -453,6 +463,13 @@ void SimulatedWorld::RandomFault() {
   } else {
     worker.moody = !worker.moody;
   }
+}
+
+void SimulatedWorld::CutOff(SimulatedWorker& worker, absl::Duration how_long) {
+  ++happened_["cut off"];
+  BreakLink(worker);
+  worker.connected = false;
+  After(how_long, [&worker] { worker.connected = true; });
 }
 
 void SimulatedWorld::Crash(SimulatedWorker& worker) {

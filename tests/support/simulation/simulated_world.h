@@ -83,6 +83,7 @@ class SimulatedWorld : private WorkerPort {
   void SubmitCall(size_t index);
   TaskSpecPtr RandomSpec();
   void RandomFault();
+  void CutOff(SimulatedWorker& worker, absl::Duration how_long);
   void EndTrouble();
   void Wrong(std::string what);
   bool AllEnded() const;
