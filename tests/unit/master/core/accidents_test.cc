@@ -256,6 +256,24 @@ TEST(Accidents, AFencedTaskRunsAgainOnlyWhenItsFirstCopyIsSurelyDead) {
   EXPECT_EQ(cluster.WorkerOf(task), "b");
 }
 
+TEST(Accidents, ALongLeaseFromAMasterThatStoppedKeepsAFencedTaskWaitingUnderTheNextOne) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Mode(OnWorkerLoss::kRerunAfterFence));
+  cluster.Started(task);
+  cluster.Apply(StopMaster{"SIGTERM"});
+  cluster.Heartbeat("a");
+  ASSERT_EQ(cluster.Seen<HeartbeatAnswer>()[0].lease, absl::Seconds(120));
+  cluster.Restart();
+  cluster.Join("b", 1);
+  cluster.AdvanceBeating(absl::Seconds(31), {"b"});  // a is cut off: lost, and may still run it
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kPending);
+  cluster.AdvanceBeating(absl::Seconds(94), {"b"});
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kPending);
+  cluster.AdvanceBeating(absl::Seconds(5), {"b"});
+  EXPECT_EQ(cluster.WorkerOf(task), "b");
+}
+
 TEST(Accidents, APartitionDoesNotCountAgainstTheTask) {
   TestCluster cluster;
   cluster.Join("a", 1);
