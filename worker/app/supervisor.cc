@@ -24,7 +24,7 @@ namespace {
 
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kLookEveryNs = kSecondNs / 4;
-constexpr int64_t kFencePatienceNs = 2 * kSecondNs;  // the server's own chance to act
+constexpr int64_t kLookCloselyEveryNs = kSecondNs / 20;  // while something runs that must not outlive the lease
 constexpr int64_t kSweepPatienceNs = 30 * kSecondNs;
 
 int64_t MonotonicNs() {
@@ -75,7 +75,7 @@ class Supervisor {
   int Run() {
     while (!server_ended_) {
       siginfo_t info{};
-      const timespec wait = ToTimespec(kLookEveryNs);
+      const timespec wait = ToTimespec(page_->fenced_running.load() > 0 ? kLookCloselyEveryNs : kLookEveryNs);
       const int signal = sigtimedwait(&signals_, &info, &wait);
       if (signal > 0 && signal != SIGCHLD) kill(server_, signal);
       Reap();
@@ -103,7 +103,7 @@ class Supervisor {
     }
     const int64_t now = MonotonicNs();
     if (over_since_ns_ == 0) over_since_ns_ = now;
-    if (now - over_since_ns_ < kFencePatienceNs || fenced_) return;
+    if (now - over_since_ns_ < page_->patience_ns.load() || fenced_) return;
     fenced_ = true;
     fprintf(stderr, "muster-worker: the lease has ended and the server (pid %d) did not stop %u attempts that must "
             "not run twice: killing it with all its tasks\n", server_, page_->fenced_running.load());

@@ -167,6 +167,7 @@ class WorkerAppImpl final : public WorkerApp {
                                        .name_patience = options_.name_patience,
                                        .load = [this] { return Load(); },
                                        .offer = [this] { return Offer(); },
+                                       .times_told = [this](absl::Duration grace) { TimesTold(grace); },
                                        .lease_extended = [this](absl::Time until) { LeaseExtended(until); },
                                        .refused = [this](const absl::Status& status) { Refused(status); }});
     registry_running_ = true;
@@ -194,6 +195,10 @@ class WorkerAppImpl final : public WorkerApp {
     WorkerOffer offer = FixedOffer(options_.config);
     offer.executors = host_->Executors();
     return offer;
+  }
+
+  void TimesTold(absl::Duration kill_grace) {
+    options_.fence->patience_ns.store(absl::ToInt64Nanoseconds(kill_grace / 2));
   }
 
   void LeaseExtended(absl::Time until) {

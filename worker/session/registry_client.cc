@@ -124,6 +124,7 @@ class RegistryClientImpl final : public RegistryClient {
     MUSTER_LOG(kInfo, "joined", {{"master", options_.master}, {"cluster", response.cluster_id()},
                                  {"epoch", response.epoch()}, {"heartbeat", absl::FormatDuration(interval_)}});
     NoteAnswered(request.draining(), true);
+    options_.times_told(convert::FromProto(response.kill_grace()));
     options_.lease_extended(sent + convert::FromProto(response.self_fence()));
     return true;
   }

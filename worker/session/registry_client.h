@@ -39,6 +39,7 @@ class RegistryClient {
     // --- Ports.
     std::function<WorkerLoad()> load;  // asked before each call
     std::function<WorkerOffer()> offer;
+    std::function<void(absl::Duration kill_grace)> times_told;  // at each join, before the first lease
     std::function<void(absl::Time until)> lease_extended;
     std::function<void(absl::Status)> refused;
   };

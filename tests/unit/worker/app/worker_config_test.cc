@@ -1,0 +1,79 @@
+#include "worker/app/worker_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace muster::worker {
+namespace {
+
+using ::testing::HasSubstr;
+
+class WorkerConfigTest : public ::testing::Test {
+ protected:
+  absl::Status Load(std::vector<const char*> flags) {
+    flags.insert(flags.begin(), "muster-worker");
+    config::Schema schema("muster-worker", "test", "MUSTER_TEST_WORKER");
+    Declare(&config_, &schema);
+    const auto outcome = schema.Load(static_cast<int>(flags.size()), flags.data(), "v");
+    if (!outcome.ok()) return outcome.status();
+    return Complete(&config_, "/plugins");
+  }
+  WorkerConfig config_;
+};
+
+TEST_F(WorkerConfigTest, DefaultsFitThisMachine) {
+  ASSERT_TRUE(Load({}).ok());
+  EXPECT_FALSE(config_.name.empty());
+  EXPECT_GE(config_.slots, 1);
+  EXPECT_GT(config_.memory_bytes, 0);
+  EXPECT_EQ(config_.drain_timeout, absl::Seconds(25));
+  const execution::HostConfig host = MakeHostConfig(config_);
+  ASSERT_EQ(host.executors.size(), 2u);
+  EXPECT_EQ(host.executors[0].path, "/plugins/command.so");
+}
+
+TEST_F(WorkerConfigTest, WhatItOffersIsWhatWasConfigured) {
+  ASSERT_TRUE(Load({"--slots=3", "--labels=zone=a", "--capabilities=gpu", "--resources=gpu=2", "--cpu=1.5"}).ok());
+  const WorkerOffer offer = FixedOffer(config_);
+  EXPECT_EQ(offer.capacity.slots, 3u);
+  EXPECT_EQ(offer.capacity.cpu_millis, 1500);
+  ASSERT_EQ(offer.capacity.named.size(), 1u);
+  EXPECT_EQ(offer.capacity.named[0].second, 2);
+  EXPECT_EQ(offer.labels[0].first, "zone");
+  EXPECT_EQ(offer.capabilities[0], "gpu");
+}
+
+TEST_F(WorkerConfigTest, BadValuesNameTheirKey) {
+  EXPECT_THAT(std::string(Load({"--name=a b"}).message()), HasSubstr("name"));
+  EXPECT_THAT(std::string(Load({"--work_dir=here"}).message()), HasSubstr("work_dir"));
+  EXPECT_THAT(std::string(Load({"--resources=gpu=many"}).message()), HasSubstr("resources"));
+  EXPECT_THAT(std::string(Load({"--http.listen=0.0.0.0:80"}).message()), HasSubstr("health.listen"));
+  EXPECT_FALSE(Load({"--slots=-1"}).ok());
+}
+
+TEST_F(WorkerConfigTest, AnExecutorWithoutAPathMustBeAShippedOne) {
+  ASSERT_TRUE(Load({}).ok());
+  config_.executors.push_back({{"name", "http"}});
+  EXPECT_THAT(std::string(Complete(&config_, "/plugins").message()), HasSubstr("http has no path"));
+}
+
+TEST_F(WorkerConfigTest, SettingsReachTheirExecutor) {
+  ASSERT_TRUE(Load({}).ok());
+  config_.executors = {{{"name", "command"}, {"settings.path", "/bin"}}};
+  ASSERT_TRUE(Complete(&config_, "/plugins").ok());
+  const execution::HostConfig host = MakeHostConfig(config_);
+  ASSERT_EQ(host.executors[0].settings.size(), 1u);
+  EXPECT_EQ(host.executors[0].settings[0].first, "path");
+}
+
+TEST_F(WorkerConfigTest, AnAddressForEveryoneIsAdvertisedByName) {
+  ASSERT_TRUE(Load({}).ok());
+  EXPECT_EQ(AdvertisedAddress(config_, "127.0.0.1:7"), "127.0.0.1:7");
+  EXPECT_THAT(AdvertisedAddress(config_, "0.0.0.0:7"), testing::EndsWith(":7"));
+  EXPECT_NE(AdvertisedAddress(config_, "0.0.0.0:7"), "0.0.0.0:7");
+  config_.grpc_advertise = "w1.example:9";
+  EXPECT_EQ(AdvertisedAddress(config_, "0.0.0.0:7"), "w1.example:9");
+}
+
+}  // namespace
+}  // namespace muster::worker
