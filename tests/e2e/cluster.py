@@ -243,6 +243,8 @@ class Cluster:
                     raise AssertionError(f"a worker ended with {daemon.process.returncode}: {daemon.text()}")
             found = {w["name"] for w in self.json("workers").get("workers", []) if w["state"] == "WORKER_STATE_ACTIVE"}
             return wanted <= found
+        for name in wanted:
+            self.workers[name].await_serving()
         eventually(active, what=f"workers {sorted(wanted)} being ACTIVE")
 
     def await_state(self, selector, *states, seconds=30):

@@ -75,7 +75,7 @@ class Faces(unittest.TestCase):
     def test_retry_makes_a_new_task_with_its_history(self):
         identity = self.cluster.ok("submit", "--name", "again", "--", "false").strip()
         self.assertEqual(self.cluster.muster("wait", identity).returncode, 1)
-        again = self.cluster.ok("retry", "-q", identity).split()[-1]
+        again = self.cluster.ok("retry", identity).split()[-1]
         self.assertNotEqual(again, identity)
         self.cluster.await_state(again, "FAILED")
         self.assertEqual(self.cluster.task(again)["retry_of"], identity)

@@ -89,20 +89,20 @@ class Workers(unittest.TestCase):
         with Cluster(workers=0) as cluster:
             sick = cluster.directory / "sick"
             config = cluster.directory / "worker.yaml"
-            config.write_text(f"executors:\n  - name: moody\n    path: {PLUGINS}/muster-test/moody.so\n"
+            config.write_text(f"executors:\n  - name: unhealthy\n    path: {PLUGINS}/muster-test/unhealthy.so\n"
                               f"    settings:\n      sick_file: {sick}\n")
             cluster.start_worker("w1", f"--config={config}")
-            cluster.ok("run", "--executor", "moody")
-            sick.write_text("out of paper")
+            cluster.ok("run", "--executor", "unhealthy")
+            sick.touch()
 
             def offer():
-                return next(e for e in cluster.worker("w1")["offer"]["executors"] if e["name"] == "moody")
-            eventually(lambda: not offer().get("healthy"), what="moody being unhealthy")
-            self.assertIn("out of paper", cluster.ok("workers"))
-            identity = cluster.ok("submit", "--executor", "moody").strip()
+                return next(e for e in cluster.worker("w1")["offer"]["executors"] if e["name"] == "unhealthy")
+            eventually(lambda: not offer().get("healthy"), what="the executor being unhealthy")
+            self.assertIn("it is sick", cluster.ok("workers"))
+            identity = cluster.ok("submit", "--executor", "unhealthy").strip()
             cluster.ok("run", "--", "true")
             self.assertEqual(cluster.state(identity), "QUEUED")
-            self.assertIn("moody", cluster.ok("get", identity))
+            self.assertIn("unhealthy", cluster.ok("get", identity))
             sick.unlink()
             cluster.await_state(identity, "SUCCEEDED")
 
