@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
+#include "grpc/health/v1/health.pb.h"
 
 namespace muster::rpc {
 namespace {
@@ -27,6 +28,8 @@ void InitOnce() {
   static const bool done = [] {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    // gRPC's own health service brings no descriptor; with this one linked in, reflection can describe it.
+    grpc::health::v1::HealthCheckRequest::descriptor();
     return true;
   }();
   (void)done;
