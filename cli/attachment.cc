@@ -67,6 +67,7 @@ void Attachment::Open() {
       position->set_offset(place.offset);
       if (place.offset > 0) *first.add_acknowledge() = *position;
       place.unsent = false;
+      place.told = place.offset;
     }
   }
   unsent_selectors_.clear();
@@ -115,8 +116,10 @@ void Attachment::SendAcknowledgements() {
 }
 
 bool Attachment::Trim(v1::OutputChunk* chunk) {
-  const int64_t told = PlaceOf(*chunk).offset;
+  Place& place = PlaceOf(*chunk);
+  const int64_t told = place.told;
   const int64_t end = chunk->offset() + static_cast<int64_t>(chunk->data().size());
+  place.told = std::max(told, end);
   if (chunk->offset() > told) {
     chunk->set_skipped_bytes(chunk->offset() - told);
     return true;

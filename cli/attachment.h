@@ -57,7 +57,8 @@ class Attachment {
 
  private:
   struct Place {
-    int64_t offset = 0;
+    int64_t told = 0;    // handed to the caller below this
+    int64_t offset = 0;  // and done with below this
     bool unsent = false;
   };
   using StreamKey = std::pair<uint32_t, v1::OutputStream>;

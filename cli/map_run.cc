@@ -65,7 +65,11 @@ absl::StatusOr<int> MapRun::Run() {
   signal(SIGPIPE, SIG_IGN);
   MUSTER_RETURN_IF_ERROR(job_log_.Open(options_.job_log_file));
   submitter_ = std::make_unique<MapSubmitter>(
-      MapSubmitter::Options{options_.task_template, options_.most_open, options_.request_id}, rows_.get(), &client_);
+      MapSubmitter::Options{.task_template = options_.task_template,
+                            .most_open = options_.most_open,
+                            .request_id = options_.request_id,
+                            .keep_rows = options_.tag || !options_.job_log_file.empty()},
+      rows_.get(), &client_);
   v1::AttachResponse response;
   while (true) {
     HearSubmitter();
@@ -151,15 +155,16 @@ void MapRun::HearTask(const v1::Task& task) {
   ++counts_[known];
   if (!IsTerminal(task.state())) {
     if (options_.ungroup && options_.tag && !live_tags_.contains(task.id())) {
-      const std::string tag = absl::StrJoin(task.batch_arguments(), " ");
+      const std::string tag = absl::StrJoin(submitter_->RowOf(index), " ");
       live_tags_.emplace(task.id(), std::make_pair(LineTagger(tag), LineTagger(tag)));
     }
     return;
   }
-  CountEnd(task);
+  const std::vector<std::string> row = submitter_->TakeRow(index);
+  CountEnd(task, row);
   attachment_.Forget(task.id());
   live_tags_.erase(task.id());
-  ended_[index] = {task.id(), options_.tag ? absl::StrJoin(task.batch_arguments(), " ") : ""};
+  ended_[index] = {task.id(), options_.tag ? absl::StrJoin(row, " ") : ""};
   if (options_.keep_order) {
     const std::vector<int64_t> ready = order_.Ready(index);
     ready_.insert(ready_.end(), ready.begin(), ready.end());
@@ -168,13 +173,10 @@ void MapRun::HearTask(const v1::Task& task) {
   }
 }
 
-void MapRun::CountEnd(const v1::Task& task) {
+void MapRun::CountEnd(const v1::Task& task, const std::vector<std::string>& row) {
   ++ended_count_;
   submitter_->SetEnded(ended_count_);
-  if (job_log_.is_open()) {
-    const std::vector<std::string> row(task.batch_arguments().begin(), task.batch_arguments().end());
-    job_log_.Add(task, RowCommandText(options_.task_template, row, task.batch_index()));
-  }
+  if (job_log_.is_open()) job_log_.Add(task, RowCommandText(options_.task_template, row, task.batch_index()));
   const bool by_us = halted_ != Halt::kNot && task.state() == v1::TASK_STATE_CANCELLED;
   if (task.state() == v1::TASK_STATE_SUCCEEDED) {
     ++succeeded_count_;

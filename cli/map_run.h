@@ -50,7 +50,7 @@ class MapRun {
   void HearSubmitter();
   void HearTask(const v1::Task& task);
   std::optional<int> HearOutput(const v1::OutputChunk& chunk);
-  void CountEnd(const v1::Task& task);
+  void CountEnd(const v1::Task& task, const std::vector<std::string>& row);
   std::optional<int> PrintReady();
   std::optional<int> PrintTask(const Ended& ended);
   std::optional<int> Write(int fd, std::string_view bytes);

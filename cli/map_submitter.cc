@@ -39,6 +39,21 @@ void MapSubmitter::SetEnded(int64_t ended) {
   changed_.notify_all();
 }
 
+std::vector<std::string> MapSubmitter::RowOf(int64_t index) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = rows_kept_.find(index);
+  return found == rows_kept_.end() ? std::vector<std::string>() : found->second;
+}
+
+std::vector<std::string> MapSubmitter::TakeRow(int64_t index) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = rows_kept_.find(index);
+  if (found == rows_kept_.end()) return {};
+  std::vector<std::string> row = std::move(found->second);
+  rows_kept_.erase(found);
+  return row;
+}
+
 void MapSubmitter::Stop() {
   std::lock_guard<std::mutex> lock(mutex_);
   stopping_ = true;
@@ -73,6 +88,10 @@ absl::StatusOr<bool> MapSubmitter::Collect(v1::SubmitBatchRequest* request) {
     if (request->rows_size() > 0 && !rows_->HasMoreNow()) return true;
     MUSTER_ASSIGN_OR_RETURN(const bool found, rows_->Next(&row));
     if (!found) return false;
+    if (options_.keep_rows) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      rows_kept_[++collected_] = row;
+    }
     v1::ArgumentRow* sent = request->add_rows();
     for (std::string& value : row) {
       bytes += value.size() + 4;

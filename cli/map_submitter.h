@@ -14,7 +14,9 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "cli/argument_rows.h"
 #include "cli/client.h"
@@ -29,6 +31,7 @@ class MapSubmitter {
     int64_t most_open = 0;   // 0: as many as one reader can follow
     std::string request_id;  // empty: one of its own for each call
     bool detached = false;   // nobody tells of ends
+    bool keep_rows = false;  // for RowOf
   };
   MapSubmitter(Options options, ArgumentRows* rows, Client* main_client);
   ~MapSubmitter();
@@ -42,6 +45,9 @@ class MapSubmitter {
   Progress progress() const;
   // So many have ended; may let more go out.
   void SetEnded(int64_t ended);
+  // The arguments of a row, which states do not carry; Take forgets them.
+  std::vector<std::string> RowOf(int64_t index) const;
+  std::vector<std::string> TakeRow(int64_t index);
   // Sends nothing more.
   void Stop();
 
@@ -62,6 +68,8 @@ class MapSubmitter {
   Progress progress_;  // guarded by mutex_, with the rest
   int64_t ended_ = 0;
   bool stopping_ = false;
+  int64_t collected_ = 0;
+  absl::flat_hash_map<int64_t, std::vector<std::string>> rows_kept_;
   std::thread thread_;
 };
 

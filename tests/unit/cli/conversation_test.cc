@@ -138,6 +138,24 @@ TEST_F(ConversationTest, ABrokenStreamGoesOnWhereItBrokeOff) {
   EXPECT_EQ(firsts[1].resume(0).attempt(), 1u);
 }
 
+TEST_F(ConversationTest, ChunksOfOneMessageFollowEachOther) {
+  cluster_.on_attach = [&](int, FakeCluster::AttachStream* stream) {
+    v1::AttachRequest first;
+    stream->Read(&first);
+    v1::AttachResponse many = FakeCluster::Output("3F", 0, "one ");
+    many.MergeFrom(FakeCluster::Output("3F", 4, "two "));
+    many.MergeFrom(FakeCluster::Output("3F", 4, "two "));
+    many.MergeFrom(FakeCluster::Output("3F", 8, "three\n"));
+    stream->Write(many);
+    stream->Write(FakeCluster::State("3F", v1::TASK_STATE_SUCCEEDED));
+    FakeCluster::ReadAll(stream);
+    return grpc::Status::OK;
+  };
+  const Said said = Run({"run", "--", "x"});
+  EXPECT_EQ(said.out, "one two three\n");
+  EXPECT_EQ(said.err, "");
+}
+
 TEST_F(ConversationTest, AMasterThatStopsInOrderIsAwaitedToo) {
   cluster_.on_attach = [&](int call, FakeCluster::AttachStream* stream) {
     v1::AttachRequest first;
@@ -391,7 +409,13 @@ TEST_F(MapConversationTest, TagsAreTheArguments) {
     FakeCluster::ReadAll(stream);
     return grpc::Status::OK;
   };
-  EXPECT_EQ(Map({.tag = true}, {"x"}).out, "arg1\ta\narg1\tb\n");
+  const std::string log = testing::TempDir() + "/tags.joblog";
+  EXPECT_EQ(Map({.tag = true, .job_log_file = log}, {"x y"}).out, "x y\ta\nx y\tb\n");
+  std::ifstream in(log);
+  std::string line;
+  std::getline(in, line);
+  std::getline(in, line);
+  EXPECT_THAT(line, HasSubstr("\techo 'x y'\t"));
 }
 
 TEST_F(MapConversationTest, WhatIsToldAgainAfterAReconnectionIsNotPrintedTwice) {

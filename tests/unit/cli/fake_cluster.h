@@ -48,7 +48,6 @@ class FakeCluster final : public v1::TaskService::Service {
     task->set_exit_code(exit_code);
     task->set_batch_id(batch);
     task->set_batch_index(index);
-    if (index > 0) task->add_batch_arguments("arg" + std::to_string(index));
     return response;
   }
   static v1::AttachResponse Output(const std::string& id, int64_t offset, const std::string& data, v1::OutputStream stream = v1::OUTPUT_STREAM_STDOUT,
