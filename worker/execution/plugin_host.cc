@@ -76,7 +76,10 @@ PluginHost::~PluginHost() {
   if (all_ended) return;
   executors_.AbandonAll();
   absl::MutexLock lock(&mutex_);
-  for (auto& [key, row] : rows_) new AttemptPtr(row.attempt);  // its plugin still holds a pointer to it
+  for (auto& [key, row] : rows_) {
+    row.attempt->Abandon();
+    new AttemptPtr(row.attempt);  // its plugin still holds a pointer to it
+  }
 }
 
 bool PluginHost::EndAll() {

@@ -83,10 +83,11 @@ bool RunningAttempt::Stop(EndReason reason, bool by_force, bool by_master) {
 }
 
 void RunningAttempt::Started() {
-  absl::Time now = host_->Now();
+  absl::Time now;
   {
     absl::MutexLock lock(&mutex_);
     if (started_ || finished_) return;
+    now = host_->Now();
     started_ = true;
     start_time_ = now;
   }
@@ -100,6 +101,7 @@ size_t RunningAttempt::Room(plugin::Stream which) const {
     absl::MutexLock lock(&mutex_);
     OutputStream& one = stream(which);
     room = one.Room();
+    if (finished_) return 0;
     if (room == 0) {
       one.Block(host_->Now());
       review = !one.subscribed();
@@ -228,6 +230,11 @@ void RunningAttempt::DestroyExecution() {
   std::shared_ptr<plugin::Execution> last;
   absl::MutexLock lock(&mutex_);
   last.swap(execution_);
+}
+
+void RunningAttempt::Abandon() {
+  absl::MutexLock lock(&mutex_);
+  finished_ = true;
 }
 
 void RunningAttempt::TellRoom(plugin::Stream which) {

@@ -61,6 +61,8 @@ class RunningAttempt final : public plugin::Context, public std::enable_shared_f
   // It ended on another thread than Run's, so the plugin may still be on its way out of it.
   bool MustOutliveFinish() const ABSL_LOCKS_EXCLUDED(mutex_);
   void DestroyExecution();
+  // The host is going away and the plugin has not finished: whatever it still says is dropped.
+  void Abandon();
 
   // plugin::Context.
   void Started() override;

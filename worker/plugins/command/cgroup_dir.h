@@ -33,7 +33,7 @@ class CgroupRoot {
 
 bool WriteSmallFile(int directory, const char* name, const char* text);
 std::string ReadSmallFile(int fd);  // from its start; at most 64 KiB
-std::vector<pid_t> ReadPids(int procs_fd);
+std::vector<pid_t> ReadPids(int procs_fd);  // of version 1: a file that was just opened
 // Kills what is in it and in its children, then removes them.
 bool ClearCgroup(const std::string& path);
 

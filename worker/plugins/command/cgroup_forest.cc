@@ -73,6 +73,11 @@ class FreezerTree final : public CgroupTree {
   bool valid() const override { return CgroupTree::valid() && join_.valid(); }
 
   int JoinFd() const override { return join_.get(); }
+  // Version 1 shows an open file the list of its first read for as long as it is read again within a second.
+  std::vector<pid_t> Members() override {
+    const Descriptor procs(openat(directory_.get(), "cgroup.procs", O_RDONLY | O_CLOEXEC));
+    return ReadPids(procs.get());
+  }
   bool Kill() override {
     if (Empty()) return true;
     WriteSmallFile(directory_.get(), "freezer.state", "FROZEN");
