@@ -3,7 +3,7 @@
 //   queued ─▶ (spawner thread) Begin ─▶ running ─▶ main process exits ─▶ draining (2 s at most, for whoever still holds
 //   the pipes) ─▶ clearing (kill until the tree is empty) ─▶ emptying (what is left in the pipes) ─▶ Finish
 //
-// A command is mostly over before anyone looks at its pipes: they are put under watch two milliseconds after the
+// A command is mostly over before anyone looks at its pipes: they are put under watch four milliseconds after the
 // start, so that a short one costs a single wake-up.
 // Thread rule: Begin on a spawner thread, once; Stop, Kill and Room from any thread; all else on the loop's thread.
 // Ownership: shared by the queue, the loop and its handle; the context is not used after Finish.

@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint64_t kWakeData = ~uint64_t{0};
 constexpr uint64_t kSoonData = ~uint64_t{0} - 1;
-constexpr auto kSoon = std::chrono::milliseconds(2);
+constexpr auto kSoon = std::chrono::milliseconds(4);
 constexpr int kEventsAtOnce = 64;
 
 void Register(int epoll, int fd, uint64_t data) {

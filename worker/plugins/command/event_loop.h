@@ -46,7 +46,7 @@ class EventLoop {
   void Cancel(Timer* timer);
 
   void Post(std::function<void()> action);
-  // Within two milliseconds or so, without a wake-up of its own: for what is usually over by then.
+  // Within four milliseconds or so, without a wake-up of its own: for what is usually over by then.
   void PostSoon(std::function<void()> action);
 
  private:
