@@ -4,14 +4,17 @@
 
 namespace muster::execution {
 
-size_t OutputStream::Room() const {
-  if (!lossless_) return static_cast<size_t>(RetainedOutput::kTailBytes);
+size_t OutputStream::Left(int64_t limit) const {
   const int64_t held = buffer_.total_bytes() - acknowledged_;
-  return static_cast<size_t>(std::max<int64_t>(0, kWindowBytes - held));
+  return static_cast<size_t>(std::max<int64_t>(0, limit - held));
+}
+
+size_t OutputStream::Room() const {
+  return lossless_ ? Left(kWindowBytes) : static_cast<size_t>(RetainedOutput::kTailBytes);
 }
 
 size_t OutputStream::Append(std::string_view bytes) {
-  const size_t count = lossless_ ? std::min(bytes.size(), Room()) : bytes.size();
+  const size_t count = lossless_ ? std::min(bytes.size(), Left(RetainedOutput::kTailBytes)) : bytes.size();
   buffer_.Append(bytes.substr(0, count));
   return count;
 }

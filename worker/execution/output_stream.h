@@ -1,8 +1,8 @@
 // One stream of a running attempt: what is kept of it, who reads it, and how much may still come.
 //
 // Lossless: from byte 0 on, up to kWindowBytes that are not acknowledged; then there is no room, until the reader's
-// acknowledgement. The window is smaller than the retained tail, so what is not acknowledged at the end is always
-// in the report. Without a lossless reader there is always room, and a slow subscriber is told what it missed.
+// acknowledgement. The window is smaller than the retained tail by what a pipe holds: the last bytes of a command that
+// has ended are taken without waiting, and what is not acknowledged at the end is always in the report. Without a lossless reader there is always room, and a slow subscriber is told what it missed.
 // Thread rule: guarded by its attempt's mutex. Pure: time is passed in. Units: bytes.
 #pragma once
 
@@ -32,7 +32,7 @@ class OutputStream {
   bool subscribed() const { return subscribed_; }
   int64_t total_bytes() const { return buffer_.total_bytes(); }
 
-  // What Append would take now.
+  // What a writer should write now. Append takes what fits into the retained tail, which is more.
   size_t Room() const;
   size_t Append(std::string_view bytes);
 
@@ -55,6 +55,8 @@ class OutputStream {
   RetainedOutput Take() { return buffer_.Take(); }
 
  private:
+  size_t Left(int64_t limit) const;  // of `limit` bytes that are not acknowledged
+
   StreamBuffer buffer_;
   bool lossless_ = false;
   bool subscribed_ = false;

@@ -16,6 +16,7 @@ namespace {
 constexpr uint32_t kMinDirectoriesAhead = 4;
 constexpr uint32_t kMaxDirectoriesAhead = 256;
 constexpr absl::Duration kJanitorPeriod = absl::Milliseconds(100);
+constexpr absl::Duration kLongestTimeout = absl::Hours(24 * 365 * 10);  // the clock does not overflow
 constexpr absl::Duration kSilence = absl::Seconds(10);
 constexpr absl::Duration kEndAllLimit = absl::Seconds(30);
 // A plugin kills by force itself after its grace; the host does it for one that forgot.
@@ -99,7 +100,8 @@ absl::StatusOr<WorkDirectories::Lease> PluginHost::Prepare(AttemptRequest* reque
   if (request->kill_grace == absl::InfiniteDuration()) request->kill_grace = config_.kill_grace;
   own.kill_grace = absl::ToChronoNanoseconds(request->kill_grace);
   if (request->run_timeout != absl::InfiniteDuration()) {
-    own.deadline = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(request->run_timeout);
+    own.deadline = std::chrono::steady_clock::now() +
+                   absl::ToChronoNanoseconds(std::min(request->run_timeout, kLongestTimeout));
   }
   if (!wants_directory) return WorkDirectories::Lease();
   MUSTER_ASSIGN_OR_RETURN(WorkDirectories::Lease lease, directories_->Take());

@@ -44,6 +44,7 @@ void RunningAttempt::Run(plugin::Executor* executor) {
   } catch (...) {
     problem = "the executor threw";
   }
+  request_.request = plugin::Request();  // it may hold megabytes of input
   if (execution == nullptr) return Fail(std::move(problem), 0);
   bool stop, by_force;
   {

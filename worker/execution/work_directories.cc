@@ -115,7 +115,12 @@ absl::StatusOr<WorkDirectories::Lease> WorkDirectories::Make() {
   if (mkdirat(directory_, lease.name.c_str(), 0700) < 0) return Failure(lease.path, errno);
   lease.fd = openat(directory_, lease.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   struct stat state {};
-  if (lease.fd < 0 || fstat(lease.fd, &state) < 0 || fchmod(lease.fd, 0700) < 0) return Failure(lease.path, errno);
+  if (lease.fd < 0 || fstat(lease.fd, &state) < 0 || fchmod(lease.fd, 0700) < 0) {
+    const int error = errno;
+    if (lease.fd >= 0) close(lease.fd);
+    unlinkat(directory_, lease.name.c_str(), AT_REMOVEDIR);
+    return Failure(lease.path, error);
+  }
   lease.inode = state.st_ino;
   return lease;
 }

@@ -88,7 +88,7 @@ class Context {
   // Takes as many of the bytes as there is room for and returns how many. Fewer than given: somebody must not lose a
   // byte and reads slowly; hold the rest until Execution::OutputRoom(stream).
   virtual size_t Output(Stream stream, std::string_view bytes) = 0;
-  // How many bytes Output would take now.
+  // How many bytes to write now. Output takes 64 KiB more than this, for the last ones of what has ended.
   virtual size_t Room(Stream stream) const = 0;
   // A line of the attempt's structured log.
   virtual void Log(Severity severity, std::string_view message,
@@ -130,7 +130,7 @@ struct Health {
 class Executor {
  public:
   virtual ~Executor() = default;
-  // Never null: what cannot start reports kStartFailed through its context.
+  // Never null: what cannot start reports kStartFailed through its context. `request` is valid until this returns.
   virtual std::unique_ptr<Execution> Execute(const Request& request, Context* context) = 0;
   virtual Capabilities GetCapabilities() = 0;
   // Asked every few seconds.

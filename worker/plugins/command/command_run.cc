@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,7 +23,8 @@ constexpr int kReadsAtOnce = 4;  // then the others have their turn
 constexpr int kMaxClearRounds = 600;
 constexpr auto kMemoryPeriod = milliseconds(100);
 constexpr auto kSamplePeriod = milliseconds(1000);
-constexpr auto kKillRetry = milliseconds(200);
+constexpr std::chrono::nanoseconds kKillRetry = milliseconds(200);
+constexpr std::chrono::nanoseconds kMaxGrace = std::chrono::hours(24 * 365);
 
 // The peak of this process in kibibytes; it hardly ever moves, and asking walks over all threads.
 int64_t OwnPeak() {
@@ -91,8 +93,8 @@ void CommandRun::Terminate(bool by_force) {
     tree_->Signal(SIGTERM);
     tree_->Signal(SIGCONT);  // a stopped process would not see it
   }
-  const EventLoop::Clock::duration next =
-      by_force ? EventLoop::Clock::duration(kKillRetry) : EventLoop::Clock::duration(request_.kill_grace);
+  const std::chrono::nanoseconds grace = std::min<std::chrono::nanoseconds>(request_.kill_grace, kMaxGrace);
+  const std::chrono::nanoseconds next = by_force ? kKillRetry : grace;
   kill_timer_ = loop.After(next, [self = shared_from_this()] {
     self->kill_timer_ = {};
     self->obeyed_ = Wish::kKill;
@@ -215,12 +217,26 @@ void CommandRun::Clear() {
   EmptyPipes();
 }
 
-// Nobody writes any more: what is there is all there will be. Only a reader that must not lose a byte is waited for.
+// There is no room, but there always is for as much as a pipe holds, once: the host keeps it in the report. Only a
+// pipe that the command has made bigger has to wait.
+CommandRun::ReadEnd CommandRun::TakeRest(Pipe* pipe) {
+  int left = 0;
+  if (pipe->rest_taken || ioctl(pipe->fd.get(), FIONREAD, &left) < 0) return ReadEnd::kNoRoom;
+  if (left == 0) return ReadEnd::kEmpty;
+  pipe->rest_taken = true;
+  const ssize_t got = read(pipe->fd.get(), services_->read_buffer.get(), kReadBytes);
+  if (got <= 0) return ReadEnd::kEmpty;
+  context_->Output(pipe->stream, std::string_view(services_->read_buffer.get(), static_cast<size_t>(got)));
+  return left > got ? ReadEnd::kNoRoom : ReadEnd::kEmpty;
+}
+
+// Nobody writes any more: what is there is all there will be.
 void CommandRun::EmptyPipes() {
   for (Pipe& pipe : pipes_) {
     if (!pipe.open()) continue;
     ReadEnd end = ReadEnd::kMore;
     while (end == ReadEnd::kMore) end = ReadSome(&pipe);
+    if (end == ReadEnd::kNoRoom) end = TakeRest(&pipe);
     if (end != ReadEnd::kNoRoom || obeyed_ == Wish::kKill) {
       ClosePipe(&pipe);
       continue;

@@ -55,6 +55,7 @@ class CommandRun final : public Watcher, public std::enable_shared_from_this<Com
     Descriptor fd;
     EventLoop::Watch watch = 0;
     bool blocked = false;  // no room: not under watch, or its hang-up would spin the loop
+    bool rest_taken = false;
     bool open() const { return fd.valid(); }
   };
   enum class ReadEnd : uint8_t { kEndOfFile, kEmpty, kNoRoom, kMore };
@@ -76,6 +77,7 @@ class CommandRun final : public Watcher, public std::enable_shared_from_this<Com
   ReadEnd ReadSome(Pipe* pipe);
   void ClosePipe(Pipe* pipe);
   void EmptyPipes();
+  ReadEnd TakeRest(Pipe* pipe);
   bool Reap();
   void OnMainExit();
   void Drained();

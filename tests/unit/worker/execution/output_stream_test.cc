@@ -20,13 +20,21 @@ TEST(OutputStream, ALossyStreamAlwaysHasRoom) {
   EXPECT_GT(stream.Room(), 0u);
 }
 
-TEST(OutputStream, ALosslessStreamTakesItsWindowAndNotAByteMore) {
+TEST(OutputStream, ALosslessStreamHasRoomForItsWindow) {
   OutputStream stream = Lossless();
-  EXPECT_EQ(stream.Append(std::string(kWindow + 10, 'x')), kWindow);
+  EXPECT_EQ(stream.Room(), kWindow);
+  EXPECT_EQ(stream.Append(std::string(kWindow, 'x')), kWindow);
   EXPECT_EQ(stream.Room(), 0u);
-  EXPECT_EQ(stream.Append("y"), 0u);
   stream.Acknowledge(100);
   EXPECT_EQ(stream.Room(), 100u);
+}
+
+TEST(OutputStream, ALosslessStreamTakesWhatTheReportCanHoldAndNotAByteMore) {
+  OutputStream stream = Lossless();
+  stream.Append(std::string(kWindow, 'x'));
+  EXPECT_EQ(stream.Append(std::string(70'000, 'y')), 65'536u);
+  EXPECT_EQ(stream.Append("z"), 0u);
+  EXPECT_EQ(stream.Take().total_bytes, RetainedOutput::kTailBytes);
 }
 
 TEST(OutputStream, UnblocksOnceWhenThereIsRoomAgain) {
@@ -44,7 +52,7 @@ TEST(OutputStream, AnAcknowledgementPastTheEndIsCutToWhatWasWritten) {
   OutputStream stream = Lossless();
   stream.Append("abc");
   stream.Acknowledge(1'000'000'000);
-  EXPECT_EQ(stream.Append(std::string(kWindow + 1, 'x')), kWindow);
+  EXPECT_EQ(stream.Room(), kWindow);
 }
 
 TEST(OutputStream, SubscribingFromAnOffsetAcknowledgesWhatLiesBelow) {
