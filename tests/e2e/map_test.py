@@ -65,11 +65,14 @@ class Map(unittest.TestCase):
         self.assertEqual(self.cluster.muster("map", "-k", "-a", file, "--", "echo").stdout, b"x y\nz\n")
         self.assertEqual(self.cluster.muster("map", "-k", "--", "echo", "{#}:{}", input=b"p\nq\n").stdout, b"1:p\n2:q\n")
 
+    def newest(self):
+        return (self.cluster.json("ps", "-a", "--limit", "1").get("tasks") or [{}])[0].get("id")
+
     def test_a_dry_run_prints_and_runs_nothing(self):
-        before = self.cluster.json("ps", "-a", "--limit", "1").get("tasks", [{}])[0].get("id")
+        before = self.newest()
         done = self.cluster.muster("map", "--dry-run", "--", "echo", "{/.}", ":::", "/a/b.c")
         self.assertEqual(done.stdout, b"echo b\n")
-        self.assertEqual(self.cluster.json("ps", "-a", "--limit", "1").get("tasks", [{}])[0].get("id"), before)
+        self.assertEqual(self.newest(), before)
 
     def test_halt_now_stops_what_is_left(self):
         done = self.cluster.muster("map", "--halt", "now,fail=1", "--", "sh", "-c", "[ {} = 1 ] && exit 9; sleep 60",

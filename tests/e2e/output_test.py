@@ -30,7 +30,7 @@ class Output(unittest.TestCase):
     def test_a_gigabyte_comes_through_whole_and_costs_the_daemons_no_memory(self):
         source, copy = self.cluster.directory / "source", self.cluster.directory / "copy"
         subprocess.run(["sh", "-c", f"head -c {GIB} /dev/urandom > {source}"], check=True)
-        self.cluster.ok("run", "--", "head", "-c", 8 * MIB, source)  # so that one-time costs are paid
+        self.cluster.muster("run", "--", "head", "-c", 8 * MIB, source)  # so that one-time costs are paid
         daemons = {"master": self.cluster.master.pid, "worker": self.cluster.server_of("w1")}
         before = {name: resident_bytes(pid) for name, pid in daemons.items()}
         peak = dict(before)
@@ -90,8 +90,8 @@ class Output(unittest.TestCase):
         follow = self.cluster.start("logs", "-f", identity)
         self.assertEqual(follow.stdout.readline(), b"1\n")
         gate.touch()
-        out, err = follow.communicate(timeout=30)
-        self.assertEqual((follow.returncode, out, err), (0, b"2\n3\n4\n5\n", b"end\n"))
+        out, err = follow.stdout.read(), follow.stderr.read()
+        self.assertEqual((follow.wait(30), out, err), (0, b"2\n3\n4\n5\n", b"end\n"))
         self.assertEqual(self.cluster.muster("logs", "--stdout", "--tail", "2", identity).stdout, b"4\n5\n")
 
     def test_a_reader_that_left_is_taken_up_again_by_attach(self):
