@@ -23,8 +23,8 @@
 namespace muster::cli {
 namespace {
 
-constexpr int kTasksPerCall = 256;
-constexpr size_t kBytesPerCall = 1 << 20;
+constexpr int kTasksPerCall = 1024;
+constexpr size_t kBytesPerCall = 2 << 20;
 
 struct SubmitFlags {
   TaskFlags task;

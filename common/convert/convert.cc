@@ -95,6 +95,8 @@ OnWorkerLoss ModeFromProto(v1::OnWorkerLoss mode) {
 }  // namespace
 
 void ToProto(absl::Time from, google::protobuf::Timestamp* to) {
+  // The years that the message may hold (1 to 9999): one more and its whole JSON is refused.
+  from = std::clamp(from, absl::FromUnixSeconds(-62135596800), absl::FromUnixSeconds(253402300799));
   const int64_t seconds = absl::ToUnixSeconds(from);
   to->set_seconds(seconds);
   to->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(from - absl::FromUnixSeconds(seconds))));
@@ -225,8 +227,9 @@ void ToProto(const WorkerView& from, v1::Worker* to) {
   to->set_weight(from.weight);
   to->set_used_slots(from.used_slots);
   to->set_prefetched(from.prefetched);
-  ToProto(from.join_time, to->mutable_join_time());
-  ToProto(from.heartbeat_time, to->mutable_heartbeat_time());
+  // Expected after a restart, and not seen yet: it has no times.
+  if (from.join_time > absl::UnixEpoch()) ToProto(from.join_time, to->mutable_join_time());
+  if (from.heartbeat_time > absl::UnixEpoch()) ToProto(from.heartbeat_time, to->mutable_heartbeat_time());
   to->set_ended_count(from.ended_count);
   to->set_failed_count(from.failed_count);
 }

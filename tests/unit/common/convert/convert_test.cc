@@ -1,0 +1,94 @@
+#include "common/convert/convert.h"
+
+#include <google/protobuf/util/json_util.h>
+#include <gtest/gtest.h>
+
+namespace muster::convert {
+namespace {
+
+template <typename Message>
+std::string Json(const Message& message) {
+  std::string json;
+  const auto status = google::protobuf::util::MessageToJsonString(message, &json);
+  return status.ok() ? json : "refused: " + status.ToString();
+}
+
+TEST(Convert, AWorkerThatIsOnlyExpectedAfterARestartIsStillJson) {
+  WorkerView view{.name = "w1", .state = WorkerState::kSuspect};
+  view.join_time = absl::InfinitePast();
+  view.heartbeat_time = absl::InfinitePast();
+  v1::Worker worker;
+  ToProto(view, &worker);
+  EXPECT_EQ(Json(worker).find("refused"), std::string::npos) << Json(worker);
+  EXPECT_FALSE(worker.has_join_time());
+}
+
+TEST(Convert, ATimeBeyondTheCalendarStaysAMessage) {
+  for (const absl::Time time : {absl::InfinitePast(), absl::InfiniteFuture()}) {
+    google::protobuf::Timestamp message;
+    ToProto(time, &message);
+    EXPECT_EQ(Json(message).find("refused"), std::string::npos) << Json(message);
+  }
+}
+
+TEST(Convert, TimesAndDurationsComeBack) {
+  const absl::Time time = absl::FromUnixNanos(1'700'000'000'123'456'789);
+  google::protobuf::Timestamp timestamp;
+  ToProto(time, &timestamp);
+  EXPECT_EQ(FromProto(timestamp), time);
+  google::protobuf::Duration duration;
+  ToProto(absl::Milliseconds(-1500), &duration);
+  EXPECT_EQ(FromProto(duration), absl::Milliseconds(-1500));
+}
+
+TEST(Convert, AnUnsetSpecificationGetsItsDefaults) {
+  v1::TaskSpec message;
+  message.mutable_command()->add_argv("true");
+  const TaskSpecPtr spec = MakeTaskSpec(message, "payload");
+  EXPECT_EQ(spec->queue, "default");
+  EXPECT_EQ(spec->requirements.executor, "command");
+  EXPECT_EQ(spec->requirements.resources.slots, 1u);
+  EXPECT_TRUE(spec->requirements.OneSlotOnly());
+  EXPECT_EQ(spec->retry.max_attempts, 1u);
+  EXPECT_EQ(spec->run_timeout, absl::InfiniteDuration());
+  EXPECT_EQ(spec->payload, "payload");
+}
+
+TEST(Convert, NeedsAreSortedAndOnce) {
+  v1::TaskSpec message;
+  for (const char* need : {"zone=b", "gpu", "zone=b", "gpu="}) message.mutable_requirements()->add_needs(need);
+  const TaskSpecPtr spec = MakeTaskSpec(message, "");
+  const auto& needs = spec->requirements.needs;
+  ASSERT_EQ(needs.size(), 3u);
+  EXPECT_EQ(needs[0].name, "gpu");
+  EXPECT_FALSE(needs[0].has_value);
+  EXPECT_TRUE(needs[1].has_value);
+}
+
+TEST(Convert, AReportComesBackWithItsOutput) {
+  AttemptReport report;
+  report.key = {TaskId(7), AttemptNumber(2)};
+  report.end = {.reason = EndReason::kSignaled, .signal = 9, .message = "why"};
+  report.stdout_output = {.head = "head", .tail = "tail", .tail_offset = 96, .total_bytes = 100, .sha256 = "x"};
+  report.started = true;
+  report.start_time = absl::FromUnixSeconds(5);
+  report.end_time = absl::FromUnixSeconds(6);
+  v1::AttemptResult message;
+  ToProto(report, &message);
+  const AttemptReportPtr back = FromProto(&message);
+  EXPECT_EQ(back->key, report.key);
+  EXPECT_EQ(back->end.signal, 9);
+  EXPECT_EQ(back->stdout_output.tail_offset, 96);
+  EXPECT_EQ(back->stdout_output.omitted_bytes(), 92);
+  EXPECT_EQ(back->stderr_output.total_bytes, 0);
+  EXPECT_EQ(back->start_time, report.start_time);
+}
+
+TEST(Convert, AnEndReasonOfTheFutureIsNoneAndNotTrusted) {
+  v1::AttemptEnd message;
+  message.set_reason(static_cast<v1::EndReason>(77));
+  EXPECT_EQ(FromProto(message).reason, EndReason::kNone);
+}
+
+}  // namespace
+}  // namespace muster::convert
