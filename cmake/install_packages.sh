@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what cmake/packages.txt names and this machine lacks. Quiet and quick when nothing is missing.
+# Installs what cmake/packages.txt (or LIST) names and this machine lacks. Quiet and quick when nothing is missing.
+#   install_packages.sh [LIST]
 set -euo pipefail
-list=$(dirname "$0")/packages.txt
+list=${1:-$(dirname "$0")/packages.txt}
 missing=()
 while read -r package; do
   [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
