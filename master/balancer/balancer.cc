@@ -55,15 +55,22 @@ class Balancer::Impl {
     entries_[id.value()] = Entry{};
   }
 
-  Placement Choose(const Requirements& requirements, WorkerId avoid) {
+  Placement Choose(const Requirements& requirements, WorkerId avoid, const std::function<bool(WorkerId)>& unwanted) {
     Pool& pool = PoolFor(requirements);
     bool only_avoided_fits = false;
+    WorkerId first_unwanted;
     for (const Ranked& candidate : pool.ready) {
       ++looked_at_;
       if (!FitsNow(FactsOf(candidate.second), requirements.resources)) continue;
-      if (candidate.second != avoid) return Placed{candidate.second};
-      only_avoided_fits = true;
+      if (candidate.second == avoid) {
+        only_avoided_fits = true;
+      } else if (unwanted && unwanted(candidate.second)) {
+        if (!first_unwanted) first_unwanted = candidate.second;
+      } else {
+        return Placed{candidate.second};
+      }
     }
+    if (first_unwanted) return Placed{first_unwanted};
     if (only_avoided_fits && !AnotherCould(pool, requirements.resources, avoid)) return Placed{avoid};
     if (only_avoided_fits || SomeCould(pool, requirements.resources)) return NoCapacityNow{};
     return Infeasible{WhyInfeasible(requirements)};
@@ -94,6 +101,7 @@ class Balancer::Impl {
   std::vector<std::string> WhyInfeasible(const Requirements& requirements) const;
   std::vector<WorkerRejection> Explain(const Requirements& requirements, WorkerId avoid, size_t limit) const;
   uint64_t looked_at() const { return looked_at_; }
+  uint64_t explained() const { return explained_; }
   void CheckInvariants() const;
 
  private:
@@ -245,6 +253,7 @@ class Balancer::Impl {
   PoolMap<Pool*> pools_by_key_;
   uint64_t uses_ = 0;
   uint64_t looked_at_ = 0;
+  mutable uint64_t explained_ = 0;
 };
 
 std::string Balancer::Impl::NoExecutor(const std::string& executor) const {
@@ -274,6 +283,7 @@ std::string Balancer::Impl::NoRoom(const Requirements& requirements) const {
 }
 
 std::vector<std::string> Balancer::Impl::WhyInfeasible(const Requirements& requirements) const {
+  ++explained_;
   auto present = [](const Entry& entry) { return entry.present; };
   if (std::none_of(entries_.begin(), entries_.end(), present)) return {"no worker has joined"};
   std::vector<std::string> reasons;
@@ -340,8 +350,9 @@ Balancer::~Balancer() = default;
 void Balancer::Changed(const WorkerFacts& worker) { impl_->Changed(worker); }
 void Balancer::Picked(const WorkerFacts& worker) { impl_->Picked(worker); }
 void Balancer::Remove(WorkerId worker) { impl_->Remove(worker); }
-Placement Balancer::Choose(const Requirements& requirements, WorkerId avoid) {
-  return impl_->Choose(requirements, avoid);
+Placement Balancer::Choose(const Requirements& requirements, WorkerId avoid,
+                           const std::function<bool(WorkerId)>& unwanted) {
+  return impl_->Choose(requirements, avoid, unwanted);
 }
 std::optional<WorkerId> Balancer::ChooseAhead(const Requirements& requirements,
                                               const std::function<uint32_t(uint32_t)>& allowance) {
@@ -356,6 +367,7 @@ std::vector<std::string> Balancer::WhyInfeasible(const Requirements& requirement
 std::vector<WorkerRejection> Balancer::Explain(const Requirements& requirements, WorkerId avoid, size_t limit) const {
   return impl_->Explain(requirements, avoid, limit);
 }
+uint64_t Balancer::explained() const { return impl_->explained(); }
 uint64_t Balancer::looked_at() const { return impl_->looked_at(); }
 void Balancer::CheckInvariants() const { impl_->CheckInvariants(); }
 

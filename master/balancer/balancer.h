@@ -52,7 +52,9 @@ class Balancer {
 
   // `avoid`: the worker that just failed the task, passed over as long as another one takes work and could fit it,
   // busy or not; 0: none.
-  Placement Choose(const Requirements& requirements, WorkerId avoid);
+  // `unwanted`: workers that are passed over as long as another one has room now; the first of them when none has.
+  Placement Choose(const Requirements& requirements, WorkerId avoid,
+                   const std::function<bool(WorkerId)>& unwanted = nullptr);
 
   // A worker without a free slot to send a one-slot task ahead to. `allowance` says how many may be ahead on a worker
   // of so many slots. Only after Choose found NoCapacityNow.
@@ -67,6 +69,9 @@ class Balancer {
 
   // Per worker that would not get it now, by id, which filter it failed. Costs O(workers).
   std::vector<WorkerRejection> Explain(const Requirements& requirements, WorkerId avoid, size_t limit) const;
+
+  // How often the workers were asked why: calls of WhyInfeasible; for tests.
+  uint64_t explained() const;
 
   // How many candidates were looked at by Choose and ChooseAhead; for tests and metrics.
   uint64_t looked_at() const;

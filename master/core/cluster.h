@@ -79,11 +79,11 @@ struct Cluster {
   CoreCounters counters;
 
   absl::flat_hash_map<WorkerId, WorkerLink> links;
-  absl::btree_set<WorkerId> touched;                        // changed since the balancer was told
+  absl::btree_set<WorkerId> touched;                        // changed, or forgotten, since the last round
   uint64_t offers_revision = 1;                             // one more whenever some worker's offer or state changed
   absl::flat_hash_map<TaskId, absl::Time> paused;           // queued, but not looked at until then
   absl::btree_set<TaskId> retries_beyond_budget;            // pending, waiting for the cluster's retry budget
-  absl::flat_hash_map<std::string, bool> offered_executors;  // ever, by a worker or an open task
+  absl::flat_hash_map<std::string, bool> offered_executors;  // ever, or an open task's; whether the store knows
 
   bool admission_open = true;
   std::string admission_closed_because;

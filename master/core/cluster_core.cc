@@ -12,6 +12,7 @@
 #include "master/core/losses.h"
 #include "master/core/placing.h"
 #include "master/core/prefetch.h"
+#include "master/core/queue_waits.h"
 #include "master/core/recovery.h"
 #include "master/core/reports.h"
 #include "master/core/transitions.h"
@@ -29,11 +30,12 @@ class ClusterCore::Impl {
   void Apply(const Moment& turn, Event event);
   void DoTurn(const Moment& turn);
   absl::Time NextDue() const;
-  OpenTaskView View(const Task& task) const { return ViewOf(cluster_, task, now_); }
+  OpenTaskView View(const Task& task) const { return ViewOf(cluster_, &queue_waits_, task, now_); }
   Moment At(absl::Time now, Effects* effects);
 
   Cluster cluster_;
   mutable CoreCounters counters_;  // with what is counted now filled in
+  mutable QueueWaits queue_waits_;
 
  private:
   // One for each event, chosen by overloading.
@@ -72,6 +74,7 @@ class ClusterCore::Impl {
 
 Moment ClusterCore::Impl::At(absl::Time now, Effects* effects) {
   now_ = std::max(now_, now);
+  queue_waits_.Clear();
   return Moment{now_, effects};
 }
 

@@ -15,7 +15,7 @@ constexpr absl::Duration kApartPause = absl::Seconds(1);
 }  // namespace
 
 void Placing::Round(const Moment& turn) {
-  Refresh(turn);
+  Refresh();
   unfinished_ = false;
   if (cluster_.stopping) return;
   size_t looked_at = 0;
@@ -32,11 +32,14 @@ void Placing::Round(const Moment& turn) {
   }
 }
 
-void Placing::Refresh(const Moment& turn) {
-  (void)turn;
+void Placing::Refresh() {
   const auto changed = std::exchange(cluster_.touched, {});
   for (const WorkerId worker : changed) {
-    if (!cluster_.workers.Contains(worker)) continue;
+    if (!cluster_.workers.Contains(worker)) {
+      freed_.erase(worker);
+      prefetch_.Forget(worker);
+      continue;
+    }
     prefetch_.Promote(worker);
     cluster_.balancer.Changed(cluster_.workers.facts(worker));
     freed_.insert(worker);
@@ -45,13 +48,14 @@ void Placing::Refresh(const Moment& turn) {
 }
 
 void Placing::WakeClasses(const absl::btree_set<WorkerId>& changed) {
+  // Who avoids a worker may have to take it after all when the others are gone.
+  const bool others_changed = std::exchange(offers_revision_, cluster_.offers_revision) != cluster_.offers_revision;
   const std::vector<scheduler::ClassId> parked(cluster_.queues.parked().begin(), cluster_.queues.parked().end());
   for (const scheduler::ClassId cls : parked) {
-    bool wake = wait_to_be_sent_ahead_.contains(cls);
     const scheduler::ClassKey& key = cluster_.queues.key(cls);
+    bool wake = wait_to_be_sent_ahead_.contains(cls) || (key.avoid && others_changed);
     for (auto worker = changed.begin(); !wake && worker != changed.end(); ++worker) {
-      // Who avoids a worker may have to take it after all when the others are gone.
-      wake = key.avoid.value() != 0 || cluster_.balancer.CanServe(*worker, key.requirements, key.avoid);
+      wake = cluster_.balancer.CanServe(*worker, key.requirements, key.avoid);
     }
     if (!wake) continue;
     prefetch_.NoLongerWaits(cls);
@@ -66,7 +70,10 @@ void Placing::PlaceNext(const Moment& turn, const scheduler::NextTask& next) {
     return transitions_.End(turn, task, TaskState::kCancelled, {"no attempt number is left"});
   }
   const Requirements& requirements = task.spec().requirements;
-  const balancer::Placement placement = cluster_.balancer.Choose(requirements, task.avoid);
+  const balancer::Placement placement =
+      task.losses < kLossesUntilApart
+          ? cluster_.balancer.Choose(requirements, task.avoid)
+          : cluster_.balancer.Choose(requirements, task.avoid, [this](WorkerId worker) { return HasSuspect(worker); });
   if (const auto* placed = std::get_if<balancer::Placed>(&placement)) {
     if (StaysApart(turn, task, placed->worker)) return;
     auto reservation = cluster_.workers.Reserve(placed->worker, requirements.resources);
@@ -88,11 +95,17 @@ void Placing::PlaceNext(const Moment& turn, const scheduler::NextTask& next) {
   cluster_.queues.Park(next.cls);
 }
 
-// Tasks that two workers died of keep away from one another.
+// Tasks that two workers died of keep away from one another: `worker` is one that has another of them only when
+// there is no other with room.
 bool Placing::StaysApart(const Moment& turn, Task& task, WorkerId worker) {
-  if (task.losses < 2 || cluster_.link(worker).suspects == 0) return false;
+  if (task.losses < kLossesUntilApart || !HasSuspect(worker)) return false;
   transitions_.Pause(task, turn.now + kApartPause);
   return true;
+}
+
+bool Placing::HasSuspect(WorkerId worker) const {
+  const auto link = cluster_.links.find(worker);
+  return link != cluster_.links.end() && link->second.suspects > 0;
 }
 
 void Placing::Send(const Moment& turn, Task& task, registry::Reservation reservation, bool prefetched) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/container/btree_set.h"
 #include "master/core/cluster.h"
@@ -24,10 +25,11 @@ class Placing {
   bool unfinished() const { return unfinished_; }
 
  private:
-  void Refresh(const Moment& turn);
+  void Refresh();
   void WakeClasses(const absl::btree_set<WorkerId>& changed);
   // What became of the first task in line.
   void PlaceNext(const Moment& turn, const scheduler::NextTask& next);
+  bool HasSuspect(WorkerId worker) const;
   bool StaysApart(const Moment& turn, Task& task, WorkerId worker);
   void Send(const Moment& turn, Task& task, registry::Reservation reservation, bool prefetched);
 
@@ -37,6 +39,7 @@ class Placing {
   Prefetch& prefetch_;
   absl::btree_set<scheduler::ClassId> wait_to_be_sent_ahead_;  // a part of the parked classes
   absl::btree_set<WorkerId> freed_;                            // since the last round
+  uint64_t offers_revision_ = 0;                               // as of the last look at the parked classes
   bool unfinished_ = false;
 };
 

@@ -107,4 +107,6 @@ void Prefetch::Promote(WorkerId worker) {
 
 void Prefetch::Note(WorkerId worker) { ahead_.insert(worker); }
 
+void Prefetch::Forget(WorkerId worker) { ahead_.erase(worker); }
+
 }  // namespace muster::core

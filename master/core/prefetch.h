@@ -35,7 +35,8 @@ class Prefetch {
   void FillFrom(const Moment& turn, WorkerId idle);
   // Slots may have freed: some that were sent ahead are in slots now.
   void Promote(WorkerId worker);
-  void Note(WorkerId worker);  // something was sent ahead there
+  void Note(WorkerId worker);    // something was sent ahead there
+  void Forget(WorkerId worker);  // the registry did
 
  private:
   struct Waiting {

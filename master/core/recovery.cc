@@ -42,11 +42,12 @@ void Recovery::RestoreSettings(const RecoveredState& state) {
     cluster_.workers.SetDraining(worker, row.draining, row.reason);
     cluster_.link(worker).drain_reason = row.reason;
   }
+  for (const ExecutorRow& row : state.executors) cluster_.offered_executors[row.name] = true;
 }
 
 void Recovery::RestoreTask(const Moment& turn, const RecoveredTask& recovered, const TaskGroupPtr& group) {
   Task& task = *cluster_.tasks.Add(recovered.id, group);
-  cluster_.offered_executors[task.spec().requirements.executor] = true;
+  cluster_.offered_executors.try_emplace(task.spec().requirements.executor, false);
   if (!recovered.attempts.empty()) task.last_attempt = recovered.attempts.back().key.number.value();
   for (const AttemptEndRow& end : recovered.attempt_ends) {
     if (end.used_attempt) ++task.failures;

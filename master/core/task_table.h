@@ -35,6 +35,9 @@ using TaskGroupPtr = std::shared_ptr<const TaskGroup>;
 
 TaskGroupPtr MakeTaskGroup(SpecificationRow row);
 
+// Tasks that killed this many workers are suspects: they keep apart.
+inline constexpr int kLossesUntilApart = 2;
+
 struct CancelWish {
   std::string by;
   std::string reason;

@@ -113,6 +113,11 @@ struct WorkerSettingRow {
   std::string reason;
 };
 
+// An executor that a worker offered for the first time: tasks for it are accepted from then on. One per name.
+struct ExecutorRow {
+  std::string name;
+};
+
 // A report that came too late, kept with its attempt (of an open, finished or purged task).
 struct NoteRow {
   AttemptKey key;
@@ -129,6 +134,7 @@ struct Transaction {
   std::vector<RequestRow> requests;
   std::vector<CancelRow> cancels;
   std::vector<WorkerSettingRow> worker_settings;
+  std::vector<ExecutorRow> executors;
   std::vector<NoteRow> notes;
   std::vector<activity::Record> activity;
   bool clean_end = false;  // the master's last words
@@ -137,7 +143,7 @@ struct Transaction {
   bool NeedsSync() const {
     return !specifications.empty() || !attempts.empty() || !attempt_ends.empty() || !outcomes.empty() ||
            !unknowns.empty() || !requests.empty() || !cancels.empty() || !worker_settings.empty() ||
-           !notes.empty() || clean_end;
+           !executors.empty() || !notes.empty() || clean_end;
   }
   bool Empty() const { return !NeedsSync() && activity.empty(); }
 };
@@ -160,6 +166,7 @@ struct RecoveredState {
   std::vector<SpecificationRow> specifications;  // every one that has an open task
   std::vector<RecoveredTask> tasks;              // every open task, by id
   std::vector<WorkerSettingRow> worker_settings;
+  std::vector<ExecutorRow> executors;
 };
 
 }  // namespace muster::core

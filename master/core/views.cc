@@ -5,7 +5,6 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 namespace muster::core {
 namespace {
@@ -30,37 +29,25 @@ std::string PendingReasonOf(const Task& task, const Pending& pending, absl::Time
   return absl::StrCat(retry, " in ", Words(pending.until - now), after);
 }
 
-std::string QueuedReasonOf(const Cluster& cluster, const Task& task, absl::Time now) {
+std::string QueuedReasonOf(const Cluster& cluster, QueueWaits* waits, const Task& task, absl::Time now) {
   if (const auto pause = cluster.paused.find(task.id); pause != cluster.paused.end()) {
-    return absl::StrCat(task.losses >= 2 ? "keeps apart from other tasks that workers died of"
-                                         : "was refused; is looked at again",
+    return absl::StrCat(task.losses >= kLossesUntilApart ? "keeps apart from other tasks that workers died of"
+                                                         : "was refused; is looked at again",
                         " in ", Words(pause->second - now));
   }
-  const auto why = cluster.balancer.WhyInfeasible(task.spec().requirements);
-  if (!why.empty()) return absl::StrJoin(why, "; ");
-  uint64_t slots = 0;
-  uint64_t used = 0;
-  std::string other;
-  for (const auto& no : cluster.balancer.Explain(task.spec().requirements, task.avoid, cluster.config.max_workers)) {
-    if (no.rejection.filter == "room") {
-      const WorkerFacts& facts = cluster.workers.facts(no.worker);
-      slots += facts.offer.capacity.slots;
-      used += std::min(facts.used.slots, facts.offer.capacity.slots);
-    } else if (other.empty() && (no.rejection.filter == "state" || no.rejection.filter == "avoid")) {
-      other = absl::StrCat("worker ", no.name, " ", no.rejection.why);
-    }
-  }
-  if (slots == 0) return other.empty() ? "waits for its turn" : absl::StrCat("waits: ", other);
-  if (used == slots) return absl::StrCat("waits for a free slot: ", used, " of ", slots, " busy");
-  return absl::StrCat("waits for room: ", used, " of ", slots, " slots busy");
+  const QueueWait& wait = waits->Of(cluster, task.spec().requirements);
+  if (!wait.infeasible.empty()) return wait.infeasible;
+  if (wait.slots == 0) return wait.other.empty() ? "waits for its turn" : absl::StrCat("waits: ", wait.other);
+  if (wait.used == wait.slots) return absl::StrCat("waits for a free slot: ", wait.used, " of ", wait.slots, " busy");
+  return absl::StrCat("waits for room: ", wait.used, " of ", wait.slots, " slots busy");
 }
 
 }  // namespace
 
-std::string ReasonOf(const Cluster& cluster, const Task& task, absl::Time now) {
+std::string ReasonOf(const Cluster& cluster, QueueWaits* waits, const Task& task, absl::Time now) {
   switch (task.state_now()) {
     case TaskState::kPending: return PendingReasonOf(task, std::get<Pending>(task.state), now);
-    case TaskState::kQueued: return QueuedReasonOf(cluster, task, now);
+    case TaskState::kQueued: return QueuedReasonOf(cluster, waits, task, now);
     case TaskState::kDispatched:
       return std::get<Dispatched>(task.state).prefetched ? "sent ahead, waits on the worker for a slot" : "";
     case TaskState::kUnknown:
@@ -70,12 +57,12 @@ std::string ReasonOf(const Cluster& cluster, const Task& task, absl::Time now) {
   }
 }
 
-OpenTaskView ViewOf(const Cluster& cluster, const Task& task, absl::Time now) {
+OpenTaskView ViewOf(const Cluster& cluster, QueueWaits* waits, const Task& task, absl::Time now) {
   const SpecificationRow& row = task.group->row;
   OpenTaskView view;
   view.id = task.id;
   view.state = task.state;
-  view.reason = ReasonOf(cluster, task, now);
+  view.reason = ReasonOf(cluster, waits, task, now);
   view.spec = row.spec;
   view.batch = row.batch;
   view.batch_index = task.batch_index();

@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "master/core/cluster.h"
+#include "master/core/queue_waits.h"
 
 namespace muster::core {
 
-OpenTaskView ViewOf(const Cluster& cluster, const Task& task, absl::Time now);
+// `waits`: of this turn.
+OpenTaskView ViewOf(const Cluster& cluster, QueueWaits* waits, const Task& task, absl::Time now);
 // "waits for a free slot: 3 of 3 busy", "retry 2 of 3 in 1.2 s after it exited with 7".
-std::string ReasonOf(const Cluster& cluster, const Task& task, absl::Time now);
+std::string ReasonOf(const Cluster& cluster, QueueWaits* waits, const Task& task, absl::Time now);
 std::vector<WorkerView> ViewOfWorkers(const Cluster& cluster);
 std::optional<WorkerView> ViewOfWorker(const Cluster& cluster, WorkerId worker);
 std::vector<QueueView> ViewOfQueues(const Cluster& cluster, absl::Time now);

@@ -12,6 +12,7 @@ namespace muster::core {
 namespace {
 
 constexpr uint32_t kMaxSessionDoublings = 4;
+constexpr size_t kMaxExecutors = 4096;  // names remembered for ever
 constexpr absl::Duration kTableFullDelay = absl::Seconds(30);
 
 }  // namespace
@@ -38,7 +39,10 @@ void WorkerEvents::OnJoin(const Moment& turn, WorkerJoin event) {
         call, RefuseForNow("TOO_MANY_WORKERS", absl::StrCat("there are ", full->max_workers, " workers already"),
                            kTableFullDelay)});
   }
-  const WorkerId worker = std::get<registry::Joined>(outcome).id;
+  const auto& joined = std::get<registry::Joined>(outcome);
+  const WorkerId worker = joined.id;
+  // The same process: it was cut off, and nothing died.
+  if (!joined.predecessor) cluster_.link(worker).lost_in_silence.clear();
   turn.Emit(JoinAnswer{call, absl::OkStatus()});
   turn.Log(activity::WorkerJoined{event.name, event.incarnation, event.address,
                                   cluster_.workers.facts(worker).offer.capacity.slots});
@@ -79,13 +83,22 @@ void WorkerEvents::GrantLease(const Moment& turn, WorkerId worker) {
 }
 
 void WorkerEvents::NoteOffer(const Moment& turn, WorkerId worker) {
-  (void)turn;
   for (const ExecutorOffer& executor : cluster_.workers.facts(worker).offer.executors) {
-    cluster_.offered_executors[executor.name] = true;
+    RememberExecutor(turn, executor.name);
   }
   cluster_.balancer.Changed(cluster_.workers.facts(worker));
   cluster_.touched.insert(worker);
   ++cluster_.offers_revision;
+}
+
+void WorkerEvents::RememberExecutor(const Moment& turn, const std::string& name) {
+  const auto& known = cluster_.config.known_executors;
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  if (cluster_.offered_executors.size() >= kMaxExecutors && !cluster_.offered_executors.contains(name)) return;
+  bool& stored = cluster_.offered_executors[name];
+  if (stored) return;
+  stored = true;
+  turn.rows().executors.push_back({name});
 }
 
 // Names that are lost and hold nothing make room, the first known ones first.
@@ -97,7 +110,7 @@ bool WorkerEvents::MakeRoomForAnother() {
     CancelSessionRetry(worker);
     SetDrainDeadline(worker, absl::InfiniteFuture());
     cluster_.links.erase(worker);
-    cluster_.touched.erase(worker);
+    cluster_.touched.insert(worker);  // that it is gone is a change, too
     return true;
   }
   return false;

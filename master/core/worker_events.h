@@ -36,6 +36,7 @@ class WorkerEvents {
   void GrantLease(const Moment& turn, WorkerId worker);
   absl::Duration Lease() const;
   void NoteOffer(const Moment& turn, WorkerId worker);
+  void RememberExecutor(const Moment& turn, const std::string& name);
   bool MakeRoomForAnother();
 
   void AskForSession(const Moment& turn, WorkerId worker);

@@ -33,6 +33,7 @@ class OpenTaskLoader {
     MUSTER_RETURN_IF_ERROR(LoadAttempts());
     MUSTER_RETURN_IF_ERROR(LoadCancels());
     MUSTER_RETURN_IF_ERROR(LoadWorkerSettings());
+    MUSTER_RETURN_IF_ERROR(LoadExecutors());
     return FindNextId();
   }
 
@@ -167,6 +168,12 @@ class OpenTaskLoader {
     Query settings(database_, "SELECT * FROM worker_setting ORDER BY name", "worker_setting");
     while (settings.Next()) state_->worker_settings.push_back(ReadWorkerSetting(settings));
     return settings.status();
+  }
+
+  absl::Status LoadExecutors() {
+    Query executors(database_, "SELECT * FROM executor ORDER BY name", "executor");
+    while (executors.Next()) state_->executors.push_back(ReadExecutor(executors));
+    return executors.status();
   }
 
   absl::Status FindNextId() {

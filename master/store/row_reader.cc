@@ -109,6 +109,8 @@ core::WorkerSettingRow ReadWorkerSetting(const Query& row) {
   return {TextAt(row, 0), static_cast<uint32_t>(row.Int(1)), row.Int(2) != 0, TextAt(row, 3)};
 }
 
+core::ExecutorRow ReadExecutor(const Query& row) { return {TextAt(row, 0)}; }
+
 core::NoteRow ReadNote(const Query& row) { return {UnpackKey(row.Int(0)), TextAt(row, 1), TimeAt(row, 2)}; }
 
 CommitNumber CommitOf(const Query& row) { return CommitNumber(row.Int(row.ColumnCount() - 2)); }

@@ -32,6 +32,7 @@ core::UnknownRow ReadUnknown(const Query& row);
 absl::StatusOr<core::RequestRow> ReadRequest(const Query& row);
 core::CancelRow ReadCancel(const Query& row);
 core::WorkerSettingRow ReadWorkerSetting(const Query& row);
+core::ExecutorRow ReadExecutor(const Query& row);
 core::NoteRow ReadNote(const Query& row);
 
 // Every table's rows carry the commit they came with in the column before the checksum.

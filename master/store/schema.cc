@@ -59,6 +59,9 @@ CREATE TABLE worker_setting (
   name TEXT PRIMARY KEY, weight INTEGER NOT NULL, draining INTEGER NOT NULL, reason TEXT NOT NULL,
   commit_number INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
 
+CREATE TABLE executor (
+  name TEXT PRIMARY KEY, commit_number INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
+
 CREATE TABLE note (
   key INTEGER NOT NULL, note TEXT NOT NULL, time INTEGER, commit_number INTEGER NOT NULL, crc INTEGER NOT NULL);
 CREATE INDEX note_by_key ON note (key);

@@ -181,6 +181,11 @@ absl::Status TransactionWriter::WriteOther(const core::Transaction& transaction,
     row.Text(settings[i].reason);
     row.Int(commit);
   }));
+  const auto& executors = transaction.executors;
+  MUSTER_RETURN_IF_ERROR(executors_.Insert(database_, executors.size(), digest, [&](size_t i, RowBinder& row) {
+    row.Text(executors[i].name);
+    row.Int(commit);
+  }));
   const auto& notes = transaction.notes;
   return notes_.Insert(database_, notes.size(), digest, [&](size_t i, RowBinder& row) {
     row.Int(PackKey(notes[i].key));

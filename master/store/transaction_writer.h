@@ -66,6 +66,7 @@ class TransactionWriter {
                        "INSERT OR IGNORE INTO "};
   TableWriter worker_settings_{"worker_setting (name, weight, draining, reason, commit_number, crc)", 6,
                                "INSERT OR REPLACE INTO "};
+  TableWriter executors_{"executor (name, commit_number, crc)", 3};
   TableWriter notes_{"note (key, note, time, commit_number, crc)", 5};
   TableWriter activities_{"activity (commit_number, time, records, digest, crc)", 5};
   TableWriter exceptions_{"open_exception (first, crc)", 2, "INSERT OR REPLACE INTO "};

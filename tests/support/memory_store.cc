@@ -36,6 +36,9 @@ std::string MemoryStore::Commit(const core::Transaction& transaction) {
     if (const auto found = tasks_.find(row.key.task); found != tasks_.end()) found->second.notes.push_back(row);
   }
   for (const auto& row : transaction.worker_settings) worker_settings_[row.name] = row;
+  for (const auto& row : transaction.executors) {
+    if (!executors_.insert(row.name).second) note("executor " + row.name + " is offered for the first time again");
+  }
   requests_.insert(requests_.end(), transaction.requests.begin(), transaction.requests.end());
   activity_.insert(activity_.end(), transaction.activity.begin(), transaction.activity.end());
   clean_end_ = transaction.clean_end;
@@ -112,6 +115,7 @@ core::RecoveredState MemoryStore::LoadOpen() {
     state.tasks.push_back({id, task.attempts, task.attempt_ends, task.unknown, task.cancel});
   }
   for (const auto& entry : worker_settings_) state.worker_settings.push_back(entry.second);
+  for (const std::string& name : executors_) state.executors.push_back({name});
   return state;
 }
 

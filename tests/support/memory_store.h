@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,7 @@ class MemoryStore {
   std::map<TaskId, core::SpecificationRow> specifications_;  // by first id
   std::map<TaskId, StoredTask> tasks_;
   std::map<std::string, core::WorkerSettingRow> worker_settings_;
+  std::set<std::string> executors_;
   std::vector<core::RequestRow> requests_;
   std::vector<activity::Record> activity_;
   TaskId next_id_{1};

@@ -283,6 +283,65 @@ TEST(Accidents, APartitionDoesNotCountAgainstTheTask) {
   EXPECT_EQ(cluster.StateOf(task), TaskState::kQueued);
 }
 
+TEST(Accidents, PartitionsOfTheSameProcessNeverCountHoweverManyThereAre) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Spec([](TaskSpec& spec) { spec.max_worker_losses = 3; }));
+  const WorkerOffer offer = cluster.worker("a").offer;
+  const Incarnation same = cluster.worker("a").incarnation;
+  for (int i = 0; i < 4; ++i) {
+    cluster.Started(task);
+    cluster.Advance(absl::Seconds(31));
+    cluster.JoinOnly("a", offer, same);
+    cluster.Hello("a");
+    ASSERT_EQ(cluster.StateOf(task), TaskState::kDispatched) << i;
+  }
+  cluster.Started(task);
+  cluster.Reincarnate("a");
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kDispatched) << "one death, of the three that are allowed";
+}
+
+TEST(Accidents, AWorkerThatIsForgottenBetweenTwoPartsOfARoundIsNotFilled) {
+  CoreConfig config;
+  config.max_workers = 2;
+  TestCluster cluster(config);
+  cluster.Join("a", 1);
+  SubmitTasks event;
+  event.batch_spec = Spec();
+  event.batch_rows = std::make_shared<const ArgumentRows>(9000, std::vector<std::string>{"x"});
+  cluster.SubmitAll(std::move(event));
+  cluster.AdvanceBeating(absl::Seconds(2), {"a"});
+  cluster.JoinOnly("b", Offer(9000), Incarnation(99));
+  cluster.AdvanceBeating(absl::Seconds(29), {"b"});
+  cluster.SetClock(cluster.now() + absl::Seconds(3));
+  cluster.Hello("b");  // in the same turn a is lost, and the round ends at its bound
+  ASSERT_EQ(cluster.core().FindWorker("a")->state, WorkerState::kLost);
+  ASSERT_EQ(cluster.core().NextDue(), cluster.now());
+  cluster.JoinOnly("c", Offer(1), Incarnation(100));
+  EXPECT_FALSE(cluster.core().FindWorker("a").has_value());
+  while (cluster.core().NextDue() <= cluster.now()) cluster.Turn();
+  EXPECT_EQ(cluster.core().FindWorker("b")->used_slots, 9000u);
+}
+
+TEST(Accidents, TwoTasksThatWorkersDiedOfKeepApartAndUseTheRoomThatThereIs) {
+  TestCluster cluster;
+  cluster.Join("a", 10);
+  const auto spec = Spec([](TaskSpec& task) { task.max_worker_losses = 5; });
+  const TaskId first = cluster.Submit(spec);
+  const TaskId second = cluster.Submit(spec);
+  for (int i = 0; i < 2; ++i) {
+    cluster.Started(first);
+    cluster.Started(second);
+    cluster.Reincarnate("a");
+  }
+  ASSERT_EQ(cluster.WorkerOf(first), "a");
+  ASSERT_EQ(cluster.StateOf(second), TaskState::kQueued) << "there is no other worker";
+  cluster.Join("b", 2);
+  ASSERT_EQ(cluster.WorkerOf(cluster.Submit(Spec())), "b");
+  cluster.AdvanceBeating(absl::Seconds(1), {"a", "b"});
+  EXPECT_EQ(cluster.WorkerOf(second), "b") << "although a has the smaller share of its slots taken";
+}
+
 TEST(Accidents, AWorkerUnderALiveOnesNameIsRefused) {
   TestCluster cluster;
   cluster.Join("a", 1);
@@ -385,6 +444,21 @@ TEST(Accidents, AnExecutorThatNobodyEverOfferedIsRefusedNamingThoseThereAre) {
   offer.executors.push_back({"sql", "1"});
   cluster.JoinOnly("a", offer, Incarnation(3));
   EXPECT_TRUE(cluster.SubmitAll(event).status.ok());
+}
+
+TEST(Accidents, AnExecutorThatWasEverOfferedIsStillKnownAfterARestartBeforeAnyWorkerIsBack) {
+  TestCluster cluster;
+  WorkerOffer offer = Offer(1);
+  offer.executors.push_back({"sql", "1"});
+  cluster.JoinOnly("a", offer, Incarnation(3));
+  ASSERT_EQ(cluster.transaction().executors.size(), 1u) << "those of the configuration need no row";
+  EXPECT_EQ(cluster.transaction().executors[0].name, "sql");
+  cluster.JoinOnly("b", offer, Incarnation(4));
+  EXPECT_TRUE(cluster.transaction().executors.empty());
+  cluster.Restart();
+  cluster.Submit(Spec([](TaskSpec& spec) { spec.requirements.executor = "sql"; }));
+  cluster.JoinOnly("a", offer, Incarnation(5));
+  EXPECT_TRUE(cluster.transaction().executors.empty());
 }
 
 TEST(Accidents, AFullQueueRefusesWithADelayAndGoesOnWithWhatItHas) {

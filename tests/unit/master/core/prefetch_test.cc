@@ -122,5 +122,24 @@ TEST_F(PrefetchTest, ARecallThatCrossesAStartChangesNothing) {
   EXPECT_EQ(cluster.StateOf(ahead), TaskState::kSucceeded);
 }
 
+TEST_F(PrefetchTest, NothingIsRecalledFromAWorkerThatIsForgotten) {
+  CoreConfig config;
+  config.max_workers = 2;
+  cluster.Restart(config);
+  Learn();
+  cluster.Submit(Quick());
+  const TaskId ahead = cluster.Submit(Quick());
+  ASSERT_TRUE(SentAhead(ahead));
+  cluster.JoinOnly("b", testing::Offer(1), Incarnation(50));
+  cluster.AdvanceBeating(absl::Seconds(31), {"b"});
+  cluster.JoinOnly("c", testing::Offer(1), Incarnation(51));
+  ASSERT_FALSE(cluster.core().FindWorker("a").has_value());
+  const TaskId urgent = cluster.Submit(Spec([](TaskSpec& spec) { spec.priority = 50; }));
+  EXPECT_TRUE(cluster.Seen<Recall>().empty());
+  EXPECT_EQ(cluster.StateOf(ahead), TaskState::kQueued);
+  cluster.Hello("c");
+  EXPECT_EQ(cluster.WorkerOf(urgent), "c");
+}
+
 }  // namespace
 }  // namespace muster::core

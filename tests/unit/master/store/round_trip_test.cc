@@ -234,6 +234,17 @@ TEST_F(RoundTripTest, TheNewestSettingOfAWorkerHolds) {
   EXPECT_EQ(state.worker_settings[1].reason, "maintenance");
 }
 
+TEST_F(RoundTripTest, ExecutorsThatWereEverOfferedAreRemembered) {
+  core::Transaction transaction;
+  transaction.executors = {{"sql"}, {"http"}};
+  EXPECT_TRUE(transaction.NeedsSync());
+  Commit(transaction);
+  const core::RecoveredState state = Reopen();
+  ASSERT_EQ(state.executors.size(), 2u);
+  EXPECT_EQ(state.executors[0].name, "http");
+  EXPECT_EQ(state.executors[1].name, "sql");
+}
+
 TEST_F(RoundTripTest, TheFirstWishToCancelCountsAndOnlyForWhatWasOpen) {
   core::Transaction transaction;
   transaction.specifications = {BatchPart(1, 2, 10), SingleTask(12)};
