@@ -160,8 +160,10 @@ std::string SpecCommandText(const v1::TaskSpec& spec) {
 
 std::string RowCommandText(const v1::TaskSpec& task_template, const std::vector<std::string>& row, int64_t index) {
   v1::TaskSpec spec = task_template;
+  const FillFor target = spec.command().shell() ? FillFor::kShell : FillFor::kExec;
   const auto fill = [&](google::protobuf::RepeatedPtrField<std::string>* words) {
-    const std::vector<std::string> filled = FillArguments({words->begin(), words->end()}, row, static_cast<uint64_t>(index));
+    const std::vector<std::string> filled =
+        FillArguments({words->begin(), words->end()}, row, static_cast<uint64_t>(index), target);
     words->Assign(filled.begin(), filled.end());
   };
   if (spec.executor().empty() || spec.executor() == "command") {

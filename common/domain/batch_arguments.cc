@@ -59,18 +59,37 @@ std::string_view InForm(std::string_view value, std::string_view form) {
   return value;
 }
 
-std::string Value(const Placeholder& placeholder, const std::vector<std::string>& row, uint64_t index) {
+// 'as it is': inside single quotes a shell reads everything but the quote itself literally.
+std::string ShellQuoted(std::string_view value) {
+  std::string quoted = "'";
+  for (const char c : value) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += c;
+    }
+  }
+  quoted += '\'';
+  return quoted;
+}
+
+std::string For(FillFor target, std::string_view value) {
+  return target == FillFor::kShell ? ShellQuoted(value) : std::string(value);
+}
+
+std::string Value(const Placeholder& placeholder, const std::vector<std::string>& row, uint64_t index, FillFor target) {
   if (placeholder.sequence) return absl::StrCat(index);
   if (placeholder.source > 0) {
-    return placeholder.source <= row.size() ? std::string(InForm(row[placeholder.source - 1], placeholder.form)) : "";
+    if (placeholder.source > row.size()) return "";
+    return For(target, InForm(row[placeholder.source - 1], placeholder.form));
   }
   std::vector<std::string> values;
   values.reserve(row.size());
-  for (const std::string& value : row) values.emplace_back(InForm(value, placeholder.form));
+  for (const std::string& value : row) values.push_back(For(target, InForm(value, placeholder.form)));
   return absl::StrJoin(values, " ");
 }
 
-std::string Fill(std::string_view text, const std::vector<std::string>& row, uint64_t index, bool* found) {
+std::string Fill(std::string_view text, const std::vector<std::string>& row, uint64_t index, FillFor target, bool* found) {
   std::string filled;
   while (true) {
     const size_t open = text.find('{');
@@ -83,7 +102,7 @@ std::string Fill(std::string_view text, const std::vector<std::string>& row, uin
     filled.append(text.substr(0, inner));
     if (placeholder) {
       *found = true;
-      filled += Value(*placeholder, row, index);
+      filled += Value(*placeholder, row, index, target);
     } else {
       filled.append(text.substr(inner, close - inner + 1));
     }
@@ -96,18 +115,20 @@ std::string Fill(std::string_view text, const std::vector<std::string>& row, uin
 }  // namespace
 
 std::vector<std::string> FillArguments(const std::vector<std::string>& argv_template,
-                                       const std::vector<std::string>& row, uint64_t index) {
+                                       const std::vector<std::string>& row, uint64_t index, FillFor target) {
   bool found = false;
   std::vector<std::string> argv;
   argv.reserve(argv_template.size() + row.size());
-  for (const std::string& argument : argv_template) argv.push_back(Fill(argument, row, index, &found));
-  if (!found) argv.insert(argv.end(), row.begin(), row.end());
+  for (const std::string& argument : argv_template) argv.push_back(Fill(argument, row, index, target, &found));
+  if (!found) {
+    for (const std::string& value : row) argv.push_back(For(target, value));
+  }
   return argv;
 }
 
 std::string FillText(const std::string& text, const std::vector<std::string>& row, uint64_t index) {
   bool found = false;
-  return Fill(text, row, index, &found);
+  return Fill(text, row, index, FillFor::kExec, &found);
 }
 
 }  // namespace muster

@@ -10,8 +10,12 @@
 
 namespace muster {
 
+// Where the words go: to exec as they are, or into a line for /bin/sh, which must not read the values as its own words.
+enum class FillFor : uint8_t { kExec, kShell };
+
 std::vector<std::string> FillArguments(const std::vector<std::string>& argv_template,
-                                       const std::vector<std::string>& row, uint64_t index);
+                                       const std::vector<std::string>& row, uint64_t index,
+                                       FillFor target = FillFor::kExec);
 
 // Only replaces, never appends: for environment values, working directory and the like.
 std::string FillText(const std::string& text, const std::vector<std::string>& row, uint64_t index);

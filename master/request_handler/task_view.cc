@@ -146,8 +146,9 @@ void ViewAttempts(const store::StoredTask& task, const TaskNote& note, v1::Task*
 }
 
 void FillTemplate(const std::vector<std::string>& row, uint64_t index, v1::TaskSpec* spec) {
+  const FillFor target = spec->command().shell() ? FillFor::kShell : FillFor::kExec;
   const auto fill = [&](google::protobuf::RepeatedPtrField<std::string>* arguments) {
-    const std::vector<std::string> filled = FillArguments({arguments->begin(), arguments->end()}, row, index);
+    const std::vector<std::string> filled = FillArguments({arguments->begin(), arguments->end()}, row, index, target);
     arguments->Assign(filled.begin(), filled.end());
   };
   if (spec->has_command()) {

@@ -65,6 +65,10 @@ class Map(unittest.TestCase):
         self.assertEqual(self.cluster.muster("map", "-k", "-a", file, "--", "echo").stdout, b"x y\nz\n")
         self.assertEqual(self.cluster.muster("map", "-k", "--", "echo", "{#}:{}", input=b"p\nq\n").stdout, b"1:p\n2:q\n")
 
+    def test_a_value_in_a_shell_line_is_quoted(self):
+        done = self.cluster.muster("map", "-k", "--shell", "--", "echo {} | tr a-z A-Z", ":::", "a; echo b", "$HOME 'c'")
+        self.assertEqual((done.returncode, done.stdout), (0, b"A; ECHO B\n$HOME 'C'\n"), done.stderr)
+
     def newest(self):
         return (self.cluster.json("ps", "-a", "--limit", "1").get("tasks") or [{}])[0].get("id")
 

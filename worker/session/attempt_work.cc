@@ -85,7 +85,7 @@ void FillIn(const v1::Assignment& assignment, plugin::Request* request) {
   const auto index = static_cast<uint64_t>(assignment.batch_index());
   plugin::Command& command = request->command;
   if (request->executor == kCommand) {
-    command.argv = FillArguments(command.argv, row, index);
+    command.argv = FillArguments(command.argv, row, index, command.shell ? FillFor::kShell : FillFor::kExec);
   } else {
     request->arguments = FillArguments(request->arguments, row, index);
   }

@@ -37,6 +37,13 @@ TEST(BatchArguments, AValueThatLooksLikeAPlaceholderIsNotFilledAgain) {
   EXPECT_EQ(FillArguments({"{1}{2}"}, {"{2}", "x"}, 1), (Words{"{2}x"}));
 }
 
+TEST(BatchArguments, AValueInALineForAShellIsNeverReadAsItsWords) {
+  EXPECT_EQ(FillArguments({"echo", "{}"}, {"a; rm -rf 'x' $HOME"}, 1, FillFor::kShell),
+            (Words{"echo", R"('a; rm -rf '\''x'\'' $HOME')"}));
+  EXPECT_EQ(FillArguments({"ls"}, {"a b"}, 1, FillFor::kShell), (Words{"ls", "'a b'"}));
+  EXPECT_EQ(FillArguments({"{.}.out {#}"}, {"d/x.c"}, 3, FillFor::kShell), (Words{"'d/x'.out 3"}));
+}
+
 TEST(BatchArguments, TextIsNeverAppendedTo) { EXPECT_EQ(FillText("fixed", {"x"}, 1), "fixed"); }
 
 }  // namespace
