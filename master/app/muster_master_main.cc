@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "common/config/config.h"
 #include "common/telemetry/log.h"
 #include "master/app/master.h"
@@ -74,6 +75,8 @@ int Run(const muster::master::MasterConfig& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Debian's Abseil looks for lock cycles at every lock; that is for tests, and costs a daemon dearly.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   setenv("GRPC_VERBOSITY", "NONE", 0);  // its own lines on stderr would hide ours; set it to DEBUG to see them
   muster::master::MasterConfig config;
   config.log.program = "muster-master";

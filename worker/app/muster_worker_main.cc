@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/synchronization/mutex.h"
 #include "common/config/config.h"
 #include "common/telemetry/log.h"
 #include "worker/app/supervisor.h"
@@ -82,6 +83,8 @@ int Serve(const WorkerConfig& config, FencePage* fence) {
 }
 
 int Main(int argc, char** argv) {
+  // Debian's Abseil looks for lock cycles at every lock; that is for tests, and costs a daemon dearly.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   WorkerConfig config;
   config::Schema schema("muster-worker", "runs a cluster's commands on this machine");
   Declare(&config, &schema);

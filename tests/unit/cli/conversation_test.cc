@@ -255,15 +255,15 @@ TEST_F(ConversationTest, AStreamOfTasksIsSentInCallsThatAreAcceptedWhole) {
   };
   const std::string file = testing::TempDir() + "/stream.jsonl";
   std::ofstream out(file);
-  for (int i = 0; i < 600; ++i) out << "{\"command\":{\"argv\":[\"echo\",\"" << i << "\"]}}\n";
+  for (int i = 0; i < 2200; ++i) out << "{\"command\":{\"argv\":[\"echo\",\"" << i << "\"]}}\n";
   out.close();
   const Said said = Run({"submit", "-f", file.c_str(), "--queue", "q"});
   EXPECT_EQ(said.code, 0) << said.err;
-  EXPECT_EQ(std::count(said.out.begin(), said.out.end(), '\n'), 600);
+  EXPECT_EQ(std::count(said.out.begin(), said.out.end(), '\\n'), 2200);
   const auto batches = cluster_.batches();
   ASSERT_EQ(batches.size(), 3u);
-  EXPECT_EQ(batches[0].tasks_size(), 256);
-  EXPECT_EQ(batches[2].tasks(0).command().argv(1), "512");
+  EXPECT_EQ(batches[0].tasks_size(), 1024);
+  EXPECT_EQ(batches[2].tasks(0).command().argv(1), "2048");
   EXPECT_EQ(batches[1].tasks(0).queue(), "q");
   EXPECT_NE(batches[0].request_id(), batches[1].request_id());
 }
