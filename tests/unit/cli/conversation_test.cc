@@ -259,7 +259,7 @@ TEST_F(ConversationTest, AStreamOfTasksIsSentInCallsThatAreAcceptedWhole) {
   out.close();
   const Said said = Run({"submit", "-f", file.c_str(), "--queue", "q"});
   EXPECT_EQ(said.code, 0) << said.err;
-  EXPECT_EQ(std::count(said.out.begin(), said.out.end(), '\\n'), 2200);
+  EXPECT_EQ(std::count(said.out.begin(), said.out.end(), '\n'), 2200);
   const auto batches = cluster_.batches();
   ASSERT_EQ(batches.size(), 3u);
   EXPECT_EQ(batches[0].tasks_size(), 1024);
