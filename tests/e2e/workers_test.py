@@ -49,6 +49,23 @@ class Workers(unittest.TestCase):
             cluster.start_worker("w1")
             self.assertEqual(cluster.worker_state("w1"), "ACTIVE")
 
+    def test_a_new_incarnation_ends_what_its_killed_predecessor_left_also_without_cgroups(self):
+        with Cluster(workers=0) as cluster:
+            config, left = cluster.directory / "walk.yaml", cluster.directory / "left"
+            config.write_text("executors:\n  - name: command\n    settings: {kill_tier: walk}\n")
+            worker = cluster.start_worker("w1", f"--config={config}")
+            # It forks away, makes a session of its own, and ignores SIGTERM.
+            away = f"trap '' TERM; echo $$ > {left}.new; mv {left}.new {left}; while :; do sleep 600; done"
+            cluster.ok("submit", "-e", f"AWAY={away}", "--", "sh", "-c", 'setsid sh -c "$AWAY" & sleep 600')
+            pid = int(eventually(lambda: left.exists() and left.read_text(), what="the process that forked away"))
+            family = children(worker.pid)
+            # The supervisor goes first, so nobody is left to sweep.
+            worker.kill()
+            eventually(lambda: not alive(family[0]), what="the end of the server")
+            cluster.start_worker("w1", f"--config={config}")
+            self.assertFalse(alive(pid), "it outlived its worker")
+            self.assertEqual([p for p in family if alive(p)], [])
+
     def test_a_second_worker_under_a_live_ones_name_is_refused(self):
         with Cluster(workers=1) as cluster:
             first = cluster.workers["w1"].addresses["grpc"]

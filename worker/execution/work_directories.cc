@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
+#include "worker/execution/leftovers.h"
 
 namespace muster::execution {
 namespace {
@@ -80,6 +81,7 @@ absl::StatusOr<std::unique_ptr<WorkDirectories>> WorkDirectories::Open(const std
     return absl::FailedPreconditionError(absl::StrCat("work_dir ", work_dir, " is in use by another worker"));
   }
   fchmod(directory, 0700);
+  MUSTER_RETURN_IF_ERROR(KillLeftovers(directory));
   for (const std::string& name : Entries(directory)) {
     if (!RemoveTree(directory, name)) return Failure(absl::StrCat(path, "/", name, " of an earlier run"), errno);
   }

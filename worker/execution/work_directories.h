@@ -30,7 +30,7 @@ class WorkDirectories {
     ino_t inode = 0;
   };
 
-  // Locks work_dir, removes what a predecessor left, makes `ahead` directories.
+  // Locks work_dir, ends and removes what a predecessor left, makes `ahead` directories.
   static absl::StatusOr<std::unique_ptr<WorkDirectories>> Open(const std::string& work_dir, uint32_t ahead);
   ~WorkDirectories();
 

@@ -2,7 +2,10 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -40,6 +43,34 @@ TEST_F(WorkDirectoriesTest, ADirectoryIsFreshAndPrivateAndGoneAfterwards) {
   EXPECT_TRUE(fs::is_empty(path));
   EXPECT_FALSE(directories->GiveBack(std::move(lease)));
   EXPECT_FALSE(fs::exists(path));
+}
+
+// A process that only its environment ties to a task, as one that forked away from a command whose worker was killed.
+pid_t SleeperOf(const std::string& task_directory) {
+  std::string mark = "MUSTER_TASK_DIR=" + task_directory;
+  std::string other = "A=1";
+  char* environment[] = {other.data(), mark.data(), nullptr};
+  char name[] = "sleep", seconds[] = "600";
+  char* arguments[] = {name, seconds, nullptr};
+  pid_t pid = -1;
+  EXPECT_EQ(posix_spawn(&pid, "/bin/sleep", nullptr, nullptr, arguments, environment), 0);
+  return pid;
+}
+
+TEST_F(WorkDirectoriesTest, WhatAnEarlierRunLeftRunningIsKilledAndNobodyElse) {
+  Open().reset();
+  const pid_t left = SleeperOf(work() + "/attempts/gone-1");
+  fs::create_directories(outside() + "/another/attempts");
+  const pid_t neighbour = SleeperOf(outside() + "/another/attempts/gone-1");
+  auto directories = Open();
+  ASSERT_NE(directories, nullptr);
+  int status = 0;
+  EXPECT_EQ(waitpid(left, &status, 0), left);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(WTERMSIG(status), SIGKILL);
+  EXPECT_EQ(waitpid(neighbour, &status, WNOHANG), 0) << "a worker beside it lost a process";
+  kill(neighbour, SIGKILL);
+  waitpid(neighbour, &status, 0);
 }
 
 TEST_F(WorkDirectoriesTest, NoPathIsEverGivenTwice) {
