@@ -11,12 +11,13 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/sanitized.h"
 #include "worker/core/worker_core.h"
 
 namespace muster::worker {
 namespace {
 
-constexpr uint64_t kSeeds = 1500;
+constexpr uint64_t kSeeds = kSanitized ? 150 : 1500;
 constexpr int kSteps = 120;
 
 enum class Fate { kWaiting, kRunning, kFinished };
