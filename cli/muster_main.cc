@@ -4,4 +4,7 @@
 
 #include "cli/program.h"
 
-int main(int argc, char** argv) { std::_Exit(muster::cli::RunProgram(argc, argv)); }
+int main(int argc, char** argv) {
+  setenv("GRPC_VERBOSITY", "NONE", 0);  // its own lines on stderr would hide ours; set it to DEBUG to see them
+  std::_Exit(muster::cli::RunProgram(argc, argv));
+}
