@@ -25,6 +25,12 @@ if(MUSTER_SANITIZE)
   add_link_options(-fsanitize=${MUSTER_SANITIZE})
 endif()
 
+# MUSTER_PLANTED_FAULTS: common/base/planted_fault.h does something. Never in what anyone runs for work.
+option(MUSTER_PLANTED_FAULTS "A bug or a death can be planted at start" OFF)
+if(MUSTER_PLANTED_FAULTS)
+  add_compile_definitions(MUSTER_PLANTED_FAULTS)
+endif()
+
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   add_compile_options(-Wthread-safety -Werror=thread-safety)
 endif()
