@@ -3,6 +3,9 @@
 #include <openssl/evp.h>
 #include <zlib.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "common/base/check.h"
 
 namespace muster {
@@ -33,6 +36,17 @@ Digest Sha256::Of(std::string_view bytes) {
   Sha256 sha;
   sha.Update(bytes);
   return sha.Finish();
+}
+
+void QuickHash::Update(std::string_view bytes) {
+  Mix(bytes.size());
+  while (!bytes.empty()) {
+    uint64_t word = 0;
+    const size_t size = std::min(bytes.size(), sizeof word);
+    std::memcpy(&word, bytes.data(), size);
+    Mix(word);
+    bytes.remove_prefix(size);
+  }
 }
 
 std::string DigestToHex(const Digest& digest) {

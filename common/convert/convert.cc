@@ -47,20 +47,13 @@ std::vector<Need> Needs(const google::protobuf::RepeatedPtrField<std::string>& f
 
 // What is likely to run equally long: the executor and its command, arguments of a batch not yet put in.
 uint64_t Fingerprint(const v1::TaskSpec& message) {
-  Sha256 sha;
-  const auto add = [&sha](const std::string& text) {
-    sha.Update(text);
-    sha.Update(std::string_view("\0", 1));
-  };
-  add(message.executor());
-  for (const std::string& argument : message.command().argv()) add(argument);
-  for (const std::string& argument : message.arguments()) add(argument);
-  if (message.command().has_script()) add(message.command().script().content());
-  if (message.has_parameters()) add(message.parameters().SerializeAsString());
-  const Digest digest = sha.Finish();
-  uint64_t fingerprint = 0;
-  for (size_t i = 0; i < 8; ++i) fingerprint = fingerprint << 8 | digest[i];
-  return fingerprint;
+  QuickHash hash;
+  hash.Update(message.executor());
+  for (const std::string& argument : message.command().argv()) hash.Update(argument);
+  for (const std::string& argument : message.arguments()) hash.Update(argument);
+  if (message.command().has_script()) hash.Update(message.command().script().content());
+  if (message.has_parameters()) hash.Update(message.parameters().SerializeAsString());
+  return hash.value();
 }
 
 Requirements MakeRequirements(const v1::TaskSpec& message) {

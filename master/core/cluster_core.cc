@@ -80,11 +80,11 @@ Moment ClusterCore::Impl::At(absl::Time now, Effects* effects) {
 
 void ClusterCore::Impl::Start(const Moment& turn) {
   cluster_.retry_budget.Start(turn.now);
-  Recovery(&cluster_, &transitions_).Restore(turn, recovered_);
+  const bool last_end_clean = recovered_.last_end_clean;
+  const auto open_tasks = static_cast<int64_t>(recovered_.tasks.size());
+  Recovery(&cluster_, &transitions_).Restore(turn, std::exchange(recovered_, {}));
   worker_events_.Expire(turn);
-  turn.Log(activity::MasterStarted{cluster_.epoch, recovered_.last_end_clean,
-                                   static_cast<int64_t>(recovered_.tasks.size()), cluster_.config.version});
-  recovered_ = {};
+  turn.Log(activity::MasterStarted{cluster_.epoch, last_end_clean, open_tasks, cluster_.config.version});
 }
 
 void ClusterCore::Impl::Apply(const Moment& turn, Event event) {

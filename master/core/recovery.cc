@@ -1,7 +1,7 @@
 #include "master/core/recovery.h"
 
 #include <algorithm>
-#include <map>
+#include <utility>
 
 #include "common/base/check.h"
 
@@ -20,18 +20,19 @@ bool UsedNothing(const AttemptEndRow& end) { return end.retry_at == absl::Infini
 
 }  // namespace
 
-void Recovery::Restore(const Moment& turn, const RecoveredState& state) {
+void Recovery::Restore(const Moment& turn, RecoveredState state) {
   cluster_.next_id = std::max(state.next_id, TaskId(1));
   RestoreSettings(state);
-  std::map<TaskId, TaskGroupPtr> groups;  // by first id
-  for (const SpecificationRow& row : state.specifications) groups.emplace(row.first, MakeTaskGroup(row));
-  for (const RecoveredTask& task : state.tasks) {
-    auto group = groups.upper_bound(task.id);
-    MUSTER_CHECK(group != groups.begin());
-    --group;
-    const SpecificationRow& row = group->second->row;
-    MUSTER_CHECK(task.id.value() - row.first.value() < row.count);
-    RestoreTask(turn, task, group->second);
+  TaskGroupPtr group;
+  auto next = state.specifications.begin();
+  for (const RecoveredTask& task : state.tasks) {  // by id, as the specifications are
+    for (; next != state.specifications.end() && next->first <= task.id; ++next) {
+      MUSTER_CHECK(group == nullptr || group->row.first < next->first);
+      group = MakeTaskGroup(std::move(*next));
+      cluster_.offered_executors.try_emplace(group->row.spec->requirements.executor, false);
+    }
+    MUSTER_CHECK(group != nullptr && task.id.value() - group->row.first.value() < group->row.count);
+    RestoreTask(turn, task, group);
   }
 }
 
@@ -47,7 +48,6 @@ void Recovery::RestoreSettings(const RecoveredState& state) {
 
 void Recovery::RestoreTask(const Moment& turn, const RecoveredTask& recovered, const TaskGroupPtr& group) {
   Task& task = *cluster_.tasks.Add(recovered.id, group);
-  cluster_.offered_executors.try_emplace(task.spec().requirements.executor, false);
   if (!recovered.attempts.empty()) task.last_attempt = recovered.attempts.back().key.number.value();
   for (const AttemptEndRow& end : recovered.attempt_ends) {
     if (end.used_attempt) ++task.failures;

@@ -16,7 +16,7 @@ class Recovery {
   Recovery(Cluster* cluster, Transitions* transitions) : cluster_(*cluster), transitions_(*transitions) {}
 
   // Everything that `state` says, as of now.
-  void Restore(const Moment& turn, const RecoveredState& state);
+  void Restore(const Moment& turn, RecoveredState state);
 
  private:
   void RestoreSettings(const RecoveredState& state);

@@ -163,7 +163,7 @@ struct RecoveredState {
   CommitNumber last_commit;
   TaskId next_id{1};       // the first id never given out
   bool last_end_clean = true;
-  std::vector<SpecificationRow> specifications;  // every one that has an open task
+  std::vector<SpecificationRow> specifications;  // every one that has an open task, by first id
   std::vector<RecoveredTask> tasks;              // every open task, by id
   std::vector<WorkerSettingRow> worker_settings;
   std::vector<ExecutorRow> executors;

@@ -1,7 +1,6 @@
 #include "master/store/recovery.h"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
+#include "master/store/open_scan.h"
 #include "master/store/row_reader.h"
 #include "master/store/schema.h"
 
@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kCommitsToVerify = 1000;
 constexpr int kStepsBeforeSeek = 16;
+constexpr int kAttemptBits = 16;  // of an attempt's key
 constexpr absl::Duration kPageCheckLimit = absl::Milliseconds(500);
 
 using core::RecoveredTask;
@@ -27,83 +28,39 @@ class OpenTaskLoader {
 
   absl::Status Load() {
     MUSTER_ASSIGN_OR_RETURN(floor_, ReadMetaNumber(database_, kMetaOpenFloor));
-    MUSTER_RETURN_IF_ERROR(LoadExceptions());
-    first_above_floor_ = state_->tasks.size();
-    MUSTER_RETURN_IF_ERROR(LoadAboveFloor());
+    MUSTER_RETURN_IF_ERROR(FindNextId());
+    MUSTER_RETURN_IF_ERROR(LoadSpecifications());
     MUSTER_RETURN_IF_ERROR(LoadAttempts());
     MUSTER_RETURN_IF_ERROR(LoadCancels());
     MUSTER_RETURN_IF_ERROR(LoadWorkerSettings());
-    MUSTER_RETURN_IF_ERROR(LoadExecutors());
-    return FindNextId();
+    return LoadExecutors();
   }
 
  private:
-  absl::Status LoadExceptions() {
+  absl::Status LoadSpecifications() {
+    std::vector<int64_t> firsts;
     Query exceptions(database_, "SELECT * FROM open_exception ORDER BY first", "open_exception");
-    while (exceptions.Next()) {
-      Query row(database_, "SELECT * FROM specification WHERE first = ?", "specification");
-      row.Bind(1, exceptions.Int(0));
-      if (row.Next()) MUSTER_RETURN_IF_ERROR(AddIfOpen(row));
-      MUSTER_RETURN_IF_ERROR(row.status());
-    }
-    return exceptions.status();
-  }
-
-  absl::Status LoadAboveFloor() {
-    Query rows(database_,
-               "SELECT * FROM specification WHERE first >= ? AND (count > 1 OR NOT EXISTS "
-               "(SELECT 1 FROM outcome WHERE task = first)) ORDER BY first",
-               "specification");
-    rows.Bind(1, floor_);
-    while (rows.Next()) {
-      if (rows.Int(1) == 1) {
-        AddTasks(rows.Int(0), rows.Int(0) + 1);
-        MUSTER_RETURN_IF_ERROR(AddSpecification(rows));
-      } else {
-        MUSTER_RETURN_IF_ERROR(AddIfOpen(rows));
-      }
-    }
-    return rows.status();
-  }
-
-  absl::Status AddIfOpen(const Query& row) {
-    const int64_t first = row.Int(0);
-    const int64_t count = row.Int(1);
-    const size_t before = state_->tasks.size();
-    int64_t next = first;
-    Query ended(database_, "SELECT task FROM outcome WHERE task >= ? AND task < ? ORDER BY task");
-    ended.Bind(1, first);
-    ended.Bind(2, first + count);
-    while (ended.Next()) {
-      AddTasks(next, ended.Int(0));
-      next = ended.Int(0) + 1;
-    }
-    MUSTER_RETURN_IF_ERROR(ended.status());
-    AddTasks(next, first + count);
-    return state_->tasks.size() == before ? absl::OkStatus() : AddSpecification(row);
-  }
-
-  absl::Status AddSpecification(const Query& row) {
-    MUSTER_ASSIGN_OR_RETURN(core::SpecificationRow specification, specifications_.Read(row));
-    state_->specifications.push_back(std::move(specification));
+    while (exceptions.Next()) firsts.push_back(exceptions.Int(0));
+    MUSTER_RETURN_IF_ERROR(exceptions.status());
+    MUSTER_ASSIGN_OR_RETURN(OpenRows rows, ScanOpen(database_->path(), std::move(firsts), floor_,
+                                                    static_cast<int64_t>(state_->next_id.value())));
+    state_->specifications = std::move(rows.specifications);
+    state_->tasks = std::move(rows.tasks);
     return absl::OkStatus();
   }
 
-  void AddTasks(int64_t first, int64_t past) {
-    for (int64_t id = first; id < past; ++id) state_->tasks.emplace_back().id = TaskId(static_cast<uint64_t>(id));
-  }
-
   // Walks the table and the open tasks side by side, both in order; jumps where the table has much that is not open.
+  // The table's key is the task's id with `shift` bits behind it.
   template <typename Visit>
-  absl::Status Join(const char* sql, const char* table, Visit visit) {
+  absl::Status Join(const char* sql, const char* table, int shift, Visit visit) {
     auto task = state_->tasks.begin();
     const auto end = state_->tasks.end();
     while (task != end) {
       Query rows(database_, sql, table);
-      rows.Bind(1, PackKey({task->id, AttemptNumber(0)}));
+      rows.Bind(1, static_cast<int64_t>(task->id.value() << shift));
       int unwanted = 0;
       while (unwanted < kStepsBeforeSeek && rows.Next()) {
-        const TaskId owner = UnpackKey(rows.Int(0)).task;
+        const TaskId owner(static_cast<uint64_t>(rows.Int(0)) >> shift);
         while (task != end && task->id < owner) ++task;
         if (task == end) return absl::OkStatus();
         if (task->id == owner) {
@@ -120,18 +77,18 @@ class OpenTaskLoader {
   }
 
   absl::Status LoadAttempts() {
-    MUSTER_RETURN_IF_ERROR(Join("SELECT * FROM attempt WHERE key >= ? ORDER BY key", "attempt",
+    MUSTER_RETURN_IF_ERROR(Join("SELECT * FROM attempt WHERE key >= ? ORDER BY key", "attempt", kAttemptBits,
                                 [](RecoveredTask& task, const Query& row) {
                                   task.attempts.push_back(ReadAttempt(row));
                                   return absl::OkStatus();
                                 }));
-    MUSTER_RETURN_IF_ERROR(Join("SELECT * FROM attempt_end WHERE key >= ? ORDER BY key", "attempt_end",
+    MUSTER_RETURN_IF_ERROR(Join("SELECT * FROM attempt_end WHERE key >= ? ORDER BY key", "attempt_end", kAttemptBits,
                                 [](RecoveredTask& task, const Query& row) {
                                   absl::StatusOr<core::AttemptEndRow> end = ReadAttemptEnd(row);
                                   if (end.ok()) task.attempt_ends.push_back(*std::move(end));
                                   return end.status();
                                 }));
-    return Join("SELECT * FROM unknown_since WHERE key >= ? ORDER BY key", "unknown_since",
+    return Join("SELECT * FROM unknown_since WHERE key >= ? ORDER BY key", "unknown_since", kAttemptBits,
                 [](RecoveredTask& task, const Query& row) {
                   task.unknown = ReadUnknown(row);
                   return absl::OkStatus();
@@ -140,28 +97,31 @@ class OpenTaskLoader {
 
   absl::Status LoadCancels() {
     std::vector<CommitNumber> since(state_->tasks.size());
-    for (size_t i = 0; i < first_above_floor_; ++i) {
-      const CommitNumber any(std::numeric_limits<int64_t>::max());
-      MUSTER_ASSIGN_OR_RETURN(state_->tasks[i].cancel, FindCancel(database_, state_->tasks[i].id, any, &since[i]));
+    const auto wish = [this, &since](RecoveredTask& task, const core::CancelRow& row, CommitNumber commit) {
+      CommitNumber& known = since[static_cast<size_t>(&task - state_->tasks.data())];
+      if (task.cancel.has_value() && known <= commit) return;  // the first wish holds
+      task.cancel = row;
+      known = commit;
+    };
+    MUSTER_RETURN_IF_ERROR(Join("SELECT * FROM cancel WHERE first >= ? AND count = 1 ORDER BY first", "cancel", 0,
+                                [&](RecoveredTask& task, const Query& row) {
+                                  wish(task, ReadCancel(row), CommitOf(row));
+                                  return absl::OkStatus();
+                                }));
+    Query ranges(database_, "SELECT * FROM cancel WHERE count > 1", "cancel");
+    while (ranges.Next()) {
+      const core::CancelRow row = ReadCancel(ranges);
+      ForEachIn(row.tasks, [&](RecoveredTask& task) { wish(task, row, CommitOf(ranges)); });
     }
-    MUSTER_ASSIGN_OR_RETURN(const int64_t longest, LongestCancel(database_));
-    Query wishes(database_, "SELECT * FROM cancel WHERE first >= ?", "cancel");
-    wishes.Bind(1, floor_ - longest);
-    while (wishes.Next()) Apply(ReadCancel(wishes), CommitOf(wishes), &since);
-    return wishes.status();
+    return ranges.status();
   }
 
-  // The first wish holds.
-  void Apply(const core::CancelRow& wish, CommitNumber commit, std::vector<CommitNumber>* since) {
+  template <typename Visit>
+  void ForEachIn(TaskRange range, Visit visit) {
     auto& tasks = state_->tasks;
-    auto task = std::lower_bound(tasks.begin(), tasks.end(), wish.tasks.first,
+    auto task = std::lower_bound(tasks.begin(), tasks.end(), range.first,
                                  [](const RecoveredTask& it, TaskId id) { return it.id < id; });
-    for (; task != tasks.end() && task->id.value() - wish.tasks.first.value() < wish.tasks.count; ++task) {
-      CommitNumber& known = (*since)[static_cast<size_t>(task - tasks.begin())];
-      if (task->cancel.has_value() && known <= commit) continue;
-      task->cancel = wish;
-      known = commit;
-    }
+    for (; task != tasks.end() && task->id.value() - range.first.value() < range.count; ++task) visit(*task);
   }
 
   absl::Status LoadWorkerSettings() {
@@ -185,9 +145,7 @@ class OpenTaskLoader {
 
   Database* const database_;
   core::RecoveredState* const state_;
-  SpecificationReader specifications_;
   int64_t floor_ = 0;
-  size_t first_above_floor_ = 0;
 };
 
 absl::Status CheckPages(Database* database) {

@@ -46,13 +46,16 @@ absl::StatusOr<core::SpecificationRow> SpecificationReader::Read(const Query& ro
 
 absl::StatusOr<TaskSpecPtr> SpecificationReader::ReadSpec(const Query& row) {
   const std::string_view payload = row.Bytes(9);
-  if (last_ != nullptr && last_->payload == payload) return last_;
+  if (const auto found = known_.find(absl::string_view(payload.data(), payload.size()));
+      found != known_.end()) return found->second;
   v1::TaskSpec message;
   if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
     return row.Damaged("its specification cannot be read");
   }
-  last_ = convert::MakeTaskSpec(message, std::string(payload));
-  return last_;
+  TaskSpecPtr spec = convert::MakeTaskSpec(message, std::string(payload));
+  if (known_.size() >= kRemembered) known_.clear();
+  known_.emplace(absl::string_view(spec->payload), spec);
+  return spec;
 }
 
 core::AttemptRow ReadAttempt(const Query& row) {

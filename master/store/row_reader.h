@@ -5,24 +5,30 @@
 // Errors: DATA_LOSS naming file, table and row.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "common/domain/ids.h"
 #include "master/core/transaction.h"
 #include "master/store/sqlite_database.h"
 
 namespace muster::store {
 
-// Neighbours that have the same specification share one.
+// Rows with the same specification share one: a bounded number of different ones is remembered.
 class SpecificationReader {
  public:
   absl::StatusOr<core::SpecificationRow> Read(const Query& row);
 
  private:
+  static constexpr size_t kRemembered = 1024;
+
   absl::StatusOr<TaskSpecPtr> ReadSpec(const Query& row);
 
-  TaskSpecPtr last_;
+  absl::flat_hash_map<absl::string_view, TaskSpecPtr> known_;  // by payload, which lies in the specification
 };
 
 core::AttemptRow ReadAttempt(const Query& row);

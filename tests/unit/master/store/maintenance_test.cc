@@ -1,6 +1,8 @@
 // The floor below which a start need not look, and the bound of the write-ahead file.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "absl/time/clock.h"
 #include "store_fixture.h"
 
@@ -89,6 +91,61 @@ TEST_F(MaintenanceTest, StragglersBecomeExceptionsUntilTheyEnd) {
   MoveFloor();
   EXPECT_THAT(Sql("SELECT first FROM open_exception"), ElementsAre("3000"));
   EXPECT_THAT(OpenIds(Reopen()), ElementsAre(3000, 9999));
+}
+
+TEST_F(MaintenanceTest, ABacklogIsReadInOrderThoughInManySlices) {
+  core::Transaction transaction;
+  transaction.specifications = {SingleTask(1), SingleTask(2), BatchPart(10, 11, 100'000),
+                                BatchPart(120'000, 120'001, 70'000), SingleTask(300'000)};
+  transaction.outcomes = {Outcome(2), Outcome(65'536), Outcome(65'537)};
+  Commit(transaction);
+  const core::RecoveredState state = Reopen();
+  std::vector<uint64_t> firsts;
+  for (const core::SpecificationRow& row : state.specifications) firsts.push_back(row.first.value());
+  EXPECT_THAT(firsts, ElementsAre(1, 11, 120'001, 300'000));
+  EXPECT_EQ(state.tasks.size(), 1u + 100'000 - 2 + 70'000 + 1);
+  EXPECT_TRUE(std::is_sorted(state.tasks.begin(), state.tasks.end(),
+                             [](const auto& a, const auto& b) { return a.id < b.id; }));
+}
+
+TEST_F(MaintenanceTest, ARowThatCannotBeReadIsNamedWhicheverSliceItIsIn) {
+  CommitTasks(1, 10);
+  CommitTasks(200'000, 10);
+  store_.reset();
+  Sql("UPDATE specification SET owner = 'eve' WHERE first = 200003");
+  const absl::Status refused = TryReopen();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(refused.message()), testing::HasSubstr("table specification, row 200003"));
+}
+
+TEST_F(MaintenanceTest, EqualSpecificationsAreOneInMemory) {
+  core::Transaction transaction;
+  transaction.specifications = {SingleTask(1, MakeSpec("a")), SingleTask(2, MakeSpec("b")), SingleTask(3, MakeSpec("a"))};
+  Commit(transaction);
+  const core::RecoveredState state = Reopen();
+  ASSERT_EQ(state.specifications.size(), 3u);
+  EXPECT_EQ(state.specifications[0].spec, state.specifications[2].spec);
+  EXPECT_EQ(state.specifications[1].spec->name, "b");
+}
+
+TEST_F(MaintenanceTest, AWishForManyReachesAStraggler) {
+  CommitTasks(1, 10'000);
+  std::vector<uint64_t> ended;
+  for (uint64_t id = 1; id <= 10'000; ++id) {
+    if (id != 7 && id != 9999) ended.push_back(id);
+  }
+  core::Transaction wish;
+  wish.cancels = {{{TaskId(5), 20}, "bob", "first", At(1)}};
+  Commit(wish);
+  wish.cancels = {{{TaskId(7), 1}, "eve", "second", At(2)}};
+  Commit(wish);
+  End(ended);
+  MoveFloor();
+  const core::RecoveredState state = Reopen();
+  ASSERT_THAT(OpenIds(state), ElementsAre(7, 9999));
+  ASSERT_TRUE(state.tasks[0].cancel.has_value());
+  EXPECT_EQ(state.tasks[0].cancel->by, "bob");
+  EXPECT_FALSE(state.tasks[1].cancel.has_value());
 }
 
 TEST_F(MaintenanceTest, AnOldBacklogDoesNotHoldTheFloor) {
