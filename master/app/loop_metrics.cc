@@ -70,6 +70,9 @@ LoopMetrics AddLoopMetrics(telemetry::Metrics* metrics) {
       .refused_posts = &metrics->AddCounter("muster_mailbox_refused_total", "Events refused: the mailbox was full."),
       .disk_full_waits =
           &metrics->AddCounter("muster_disk_full_waits_total", "Commits that found the disk full and waited."),
+      .refused_low = &metrics->AddCounter("muster_low_room_refused_total", "Submits refused: little room is left."),
+      .bridged_heartbeats = &metrics->AddCounter("muster_bridged_heartbeats_total",
+                                                 "Heartbeats answered while a commit took long or waited for room."),
   };
 }
 

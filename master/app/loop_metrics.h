@@ -29,6 +29,8 @@ struct LoopMetrics {
   telemetry::Histogram* turn_events = nullptr;
   telemetry::Counter* refused_posts = nullptr;
   telemetry::Counter* disk_full_waits = nullptr;
+  telemetry::Counter* refused_low = nullptr;
+  telemetry::Counter* bridged_heartbeats = nullptr;
 };
 
 LoopMetrics AddLoopMetrics(telemetry::Metrics* metrics);

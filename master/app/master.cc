@@ -8,6 +8,7 @@
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
 #include "common/telemetry/log.h"
+#include "master/app/store_metrics.h"
 #include "master/store/sqlite_store.h"
 
 namespace muster::master {
@@ -17,6 +18,8 @@ namespace {
 constexpr absl::Duration kStopLoop = absl::Milliseconds(3500);
 constexpr absl::Duration kStopServer = absl::Milliseconds(500);
 constexpr absl::Duration kLongestLinger = absl::Milliseconds(2500);
+constexpr absl::Duration kShortestBridge = absl::Milliseconds(20);
+constexpr absl::Duration kLongestBridge = absl::Milliseconds(250);
 constexpr absl::Duration kHealthInterval = absl::Seconds(1);
 
 absl::Status Stopping() {
@@ -39,6 +42,7 @@ absl::StatusOr<std::unique_ptr<Master>> Master::Start(const MasterConfig& config
     (void)master->Stop("could not listen");
     return listening;
   }
+  master->loop_->WaitStarted();  // with a million open tasks the core's own recovery takes a second or two
   {
     absl::MutexLock lock(&master->mutex_);
     master->stage_.clear();
@@ -74,7 +78,10 @@ absl::Status Master::OpenStore(const std::string& version) {
     absl::MutexLock lock(&mutex_);
     stage_ = "recovering";
   }
-  MUSTER_ASSIGN_OR_RETURN(store_, store::OpenSqliteStore({.directory = config_.store_path, .version = version}));
+  MUSTER_ASSIGN_OR_RETURN(store_, store::OpenSqliteStore({.directory = config_.store_path,
+                                                          .ballast_bytes = config_.ballast_bytes,
+                                                          .low_water_bytes = config_.low_water_bytes,
+                                                          .version = version}));
   MUSTER_ASSIGN_OR_RETURN(core::RecoveredState recovered, store_->LoadOpen(clock_.Calendar()));
   MUSTER_LOG(kInfo, "store open",
              {{"path", config_.store_path}, {"cluster", recovered.cluster_id}, {"epoch", recovered.epoch.value()},
@@ -90,7 +97,9 @@ void Master::MakeParts() {
   dispatcher_metrics_ = std::make_unique<dispatcher::DispatcherMetrics>(&metrics_);
   LoopOptions options;
   options.linger = std::min(config_.core.heartbeat * 1.25, kLongestLinger);
+  options.slow_commit = std::clamp(config_.core.heartbeat / 4, kShortestBridge, kLongestBridge);
   options.on_fatal = hooks_.on_fatal;
+  AddStoreMetrics(&metrics_, store_.get());
   loop_ = std::make_unique<MasterLoop>(core_.get(), store_.get(), &clock_, &metrics_, std::move(options));
   tasks_ = std::make_unique<handler::TaskService>(handler::TaskServiceDeps{.events = loop_.get(),
                                                                            .inspector = loop_.get(),

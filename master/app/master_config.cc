@@ -32,6 +32,13 @@ void DeclareCluster(MasterConfig* config, config::Schema* schema) {
   core::CoreConfig& core = config->core;
   schema->Text("store.path", &config->store_path, "",
                "The directory of the database. Empty: $XDG_STATE_HOME/muster/master, or ~/.local/state/muster/master.");
+  schema->Size("store.ballast", &config->ballast_bytes, int64_t{64} << 20,
+               "A file of this size is kept, and let go when the disk is full, so that results and cancels still find "
+               "room. 0: none.",
+               {.least = 0});
+  schema->Size("store.low_water", &config->low_water_bytes, int64_t{64} << 20,
+               "With less than this free beside the store the ballast is let go and new tasks are refused.",
+               {.least = 0});
   schema->Choice("scheduler.balancer", &config->balancer, "least_loaded", {"round_robin", "weighted", "least_loaded"},
                  "How a worker is chosen.");
   schema->Time("scheduler.aging_interval", &core.aging_interval, absl::Seconds(60),

@@ -22,6 +22,8 @@ struct MasterConfig {
   std::string http_listen;
   std::string health_listen;  // empty: none
   std::string store_path;
+  int64_t ballast_bytes = 0;
+  int64_t low_water_bytes = 0;
   int64_t message_bytes = 0;
   std::string balancer;
   int64_t max_queued = 0;

@@ -34,7 +34,8 @@ MasterLoop::MasterLoop(core::ClusterCore* core, store::Store* store, const runti
       clock_(clock),
       options_(std::move(options)),
       metrics_(AddLoopMetrics(metrics)),
-      mailbox_(std::numeric_limits<size_t>::max()) {
+      mailbox_(std::numeric_limits<size_t>::max()),
+      keeper_(options_.slow_commit, [this] { AnswerLeases(); }) {
   own_figures_.last_commit = store_->last_commit();
   last_commit_ = own_figures_.last_commit;
   AddFigureMetrics(metrics, [this] { return Figures(); });
@@ -66,6 +67,16 @@ void MasterLoop::Join() {
   if (thread_.joinable()) thread_.join();
 }
 
+void MasterLoop::WaitStarted() {
+  absl::MutexLock lock(&state_mutex_);
+  state_mutex_.Await(absl::Condition(&started_));
+}
+
+void MasterLoop::NoteStarted() {
+  absl::MutexLock lock(&state_mutex_);
+  started_ = true;
+}
+
 bool MasterLoop::WaitStopped(absl::Duration wait) {
   absl::MutexLock lock(&state_mutex_);
   return state_mutex_.AwaitWithTimeout(absl::Condition(&stopped_), wait);
@@ -90,6 +101,10 @@ bool MasterLoop::Enqueue(Item item, bool always) {
 }
 
 bool MasterLoop::Post(core::Event event) {
+  if (std::holds_alternative<core::SubmitTasks>(event) && store_->LowOnRoom()) {
+    metrics_.refused_low->Increment();
+    return false;
+  }
   const int64_t bytes = WeightBytes(event);
   return Enqueue({std::move(event), bytes}, false);
 }
@@ -109,11 +124,15 @@ absl::Status MasterLoop::Refusal() const {
   if (!store_trouble_.empty()) {
     return RefuseForNow("DISK_FULL", absl::StrCat("the master cannot write: ", store_trouble_), absl::Seconds(5));
   }
+  if (const std::string shortage = store_->Shortage(); !shortage.empty()) {
+    return RefuseForNow("DISK_FULL", absl::StrCat("the master has little room: ", shortage), absl::Seconds(5));
+  }
   return RefuseForNow("MASTER_BUSY", "the master has more waiting than it can take", absl::Seconds(1));
 }
 
 bool MasterLoop::congested() const {
-  return waiting_events_.load(std::memory_order_relaxed) > static_cast<int64_t>(options_.mailbox_events / 2) ||
+  return disk_full_.load(std::memory_order_relaxed) ||
+         waiting_events_.load(std::memory_order_relaxed) > static_cast<int64_t>(options_.mailbox_events / 2) ||
          waiting_bytes_.load(std::memory_order_relaxed) > options_.mailbox_bytes / 2;
 }
 
@@ -129,6 +148,7 @@ std::string MasterLoop::Unready() const {
   absl::MutexLock lock(&state_mutex_);
   if (stopped_ || stopping_) return "the master is stopping";
   if (!store_trouble_.empty()) return absl::StrCat("the store cannot write: ", store_trouble_);
+  if (store_->LowOnRoom()) return absl::StrCat("new tasks are refused: ", store_->Shortage());
   return "";
 }
 
@@ -144,6 +164,7 @@ void MasterLoop::Run() {
   now_ = time_.Advance(clock_->Now(), absl::ZeroDuration());
   core_->Start(now_, &effects_);
   bool go_on = FinishTurn();
+  NoteStarted();
   while (go_on) go_on = Turn();
   End();
 }
@@ -167,6 +188,7 @@ bool MasterLoop::Turn() {
 bool MasterLoop::FinishTurn() {
   if (!CommitTurn()) return false;
   const bool go_on = Release();
+  TakeMeanwhile();
   RunLooks();
   Publish();
   return go_on;
@@ -183,7 +205,7 @@ void MasterLoop::TakeMail() {
 }
 
 absl::Duration MasterLoop::SleepTime() const {
-  if (next_mail_ < mail_.size()) return absl::ZeroDuration();
+  if (next_mail_ < mail_.size() || !effects_.effects.empty()) return absl::ZeroDuration();
   const absl::Duration until_due = std::min(core_->NextDue(), activity_since_ + options_.activity_delay) - now_;
   return std::clamp(until_due, absl::ZeroDuration(), options_.longest_sleep);
 }
@@ -193,7 +215,7 @@ void MasterLoop::ApplyLeasesFirst() {
   for (leases_seen_ = std::max(leases_seen_, next_mail_); leases_seen_ < mail_.size(); ++leases_seen_) {
     Item& item = mail_[leases_seen_];
     const auto* event = std::get_if<core::Event>(&item.what);
-    if (event != nullptr && KeepsALease(*event)) Apply(&item);
+    if (event != nullptr && KeepsALease(*event)) Apply(&item, &effects_);
   }
 }
 
@@ -204,12 +226,12 @@ void MasterLoop::ApplyMail() {
     Item& item = mail_[next_mail_++];
     ++events;
     bytes += item.bytes;
-    Apply(&item);
+    Apply(&item, &effects_);
   }
   if (events > 0) metrics_.turn_events->Observe(static_cast<double>(events));
 }
 
-void MasterLoop::Apply(Item* item) {
+void MasterLoop::Apply(Item* item, core::Effects* effects) {
   if (std::holds_alternative<std::monostate>(item->what)) return;
   waiting_events_.fetch_sub(1, std::memory_order_relaxed);
   waiting_bytes_.fetch_sub(item->bytes, std::memory_order_relaxed);
@@ -221,7 +243,7 @@ void MasterLoop::Apply(Item* item) {
       absl::MutexLock lock(&state_mutex_);
       stopping_ = true;
     }
-    core_->Apply(std::move(event), now_, &effects_);
+    core_->Apply(std::move(event), now_, effects);
   }
   item->what = std::monostate();
 }
@@ -240,37 +262,75 @@ bool MasterLoop::CommitTurn() {
 }
 
 bool MasterLoop::CommitWithRetry() {
+  const absl::StatusOr<CommitNumber> committed = CommitOrWait();
+  if (absl::IsCancelled(committed.status())) return false;  // aborted
+  if (!committed.ok()) {
+    NoteStoreTrouble(committed.status().ToString());
+    MUSTER_LOG(kError, "commit failed: the master exits", {{"error", committed.status().ToString()}});
+    if (options_.on_fatal) options_.on_fatal(committed.status());
+    return false;
+  }
+  last_commit_ = *committed;
+  ++own_figures_.commits;
+  committed_ = true;
+  if (disk_full_) NoteStoreTrouble("");
+  return true;
+}
+
+absl::StatusOr<CommitNumber> MasterLoop::CommitOrWait() {
+  const LeaseKeeper::Opening opening(&keeper_);
   for (;;) {
     const absl::Time began = clock_->Now();
-    const absl::StatusOr<CommitNumber> committed = store_->Commit(effects_.transaction);
+    absl::StatusOr<CommitNumber> committed = store_->Commit(effects_.transaction);
     metrics_.commit_seconds->Observe(Seconds(clock_->Now() - began));
     Beat();
-    if (committed.ok()) {
-      last_commit_ = *committed;
-      ++own_figures_.commits;
-      committed_ = true;
-      if (disk_full_) NoteStoreTrouble("");
-      return true;
-    }
-    if (!absl::IsResourceExhausted(committed.status())) {
-      NoteStoreTrouble(committed.status().ToString());
-      MUSTER_LOG(kError, "commit failed: the master exits", {{"error", committed.status().ToString()}});
-      if (options_.on_fatal) options_.on_fatal(committed.status());
-      return false;
-    }
-    metrics_.disk_full_waits->Increment();
-    if (!disk_full_) {
-      MUSTER_LOG(kError, "disk full: commits wait", {{"error", committed.status().ToString()}});
-      NoteStoreTrouble(committed.status().ToString());
-    }
-    absl::MutexLock lock(&state_mutex_);
-    if (state_mutex_.AwaitWithTimeout(absl::Condition(&abort_), options_.full_disk_retry)) return false;
+    if (!absl::IsResourceExhausted(committed.status())) return committed;
+    if (!WaitForRoom(committed.status())) return absl::CancelledError("aborted");
   }
+}
+
+bool MasterLoop::WaitForRoom(const absl::Status& why) {
+  metrics_.disk_full_waits->Increment();
+  if (!disk_full_) {
+    MUSTER_LOG(kError, "disk full: commits wait", {{"error", why.ToString()}});
+    NoteStoreTrouble(why.ToString());
+  }
+  absl::MutexLock lock(&state_mutex_);
+  return !state_mutex_.AwaitWithTimeout(absl::Condition(&abort_), options_.full_disk_retry);
+}
+
+// Their answers rest on nothing that must be durable; whatever else they cause waits for a commit.
+void MasterLoop::AnswerLeases() {
+  mailbox_.Take(&mail_, absl::ZeroDuration());
+  now_ = time_.Advance(clock_->Now(), absl::ZeroDuration());
+  for (Item& item : mail_) {
+    const auto* event = std::get_if<core::Event>(&item.what);
+    if (event != nullptr && std::holds_alternative<core::WorkerHeartbeat>(*event)) Apply(&item, &meanwhile_);
+  }
+  mail_.erase(std::remove_if(mail_.begin(), mail_.end(),
+                             [](const Item& item) { return std::holds_alternative<std::monostate>(item.what); }),
+              mail_.end());
+  next_mail_ = leases_seen_ = 0;
+  std::vector<core::Effect> answers;
+  std::vector<core::Effect> others;
+  for (core::Effect& effect : meanwhile_.effects) {
+    (std::holds_alternative<core::HeartbeatAnswer>(effect) ? answers : others).push_back(std::move(effect));
+  }
+  meanwhile_.effects = std::move(others);
+  if (answers.empty()) return;
+  metrics_.bridged_heartbeats->Increment(static_cast<double>(answers.size()));
+  for (core::EffectListener* listener : listeners_) listener->OnEffects(answers, last_commit_);
+}
+
+// After the release: the rows and effects of this turn are gone.
+void MasterLoop::TakeMeanwhile() {
+  if (!meanwhile_.Empty()) effects_ = std::exchange(meanwhile_, {});
 }
 
 void MasterLoop::NoteStoreTrouble(std::string trouble) {
   absl::MutexLock lock(&state_mutex_);
   disk_full_ = !trouble.empty();
+  started_ = true;
   store_trouble_ = std::move(trouble);
 }
 

@@ -7,12 +7,15 @@
 // synced the mailbox fills: group commit without a timer. A turn that only has activity to write needs no sync of its
 // own: its records ride with the next commit, at the latest after `activity_delay`.
 //
+// Low on room (the store says so): Post says no to submits alone, so that what finishes work still finds room.
 // Disk full (RESOURCE_EXHAUSTED): the turn is kept and its commit tried again; meanwhile Post and Inspect say no with
-// Refusal()'s reason, and PostAlways goes on. Any other failed commit is fatal: nothing of that turn is released, and
-// `on_fatal` is called on the loop's thread, which then ends.
+// Refusal()'s reason, sessions are not read, so results stay on their workers, and PostAlways goes on. Any other failed
+// commit is fatal: nothing of that turn is released, and `on_fatal` is called on the loop's thread, which then ends.
 //
-// Time: no lease expires because the master was deaf. After a stall (a slow sync, a stopped process) the loop's time
-// goes on from where it stood and catches up slowly, and waiting heartbeats are applied first.
+// Time: no lease expires because the master was deaf. While a commit takes long or waits for room, the lease keeper's
+// thread applies heartbeats and answers them; what else they cause belongs to the next turn. After a stall that nobody
+// could bridge (a stopped process) the loop's time goes on from where it stood and catches up slowly, and waiting
+// heartbeats are applied first.
 //
 // Thread rule: Post, PostAlways, Inspect, Refusal, Unhealthy, Unready, Figures from any thread; Start and Join from
 // the composition root. Ownership: core, store, clock and listeners must outlive the loop's thread.
@@ -35,6 +38,7 @@
 #include "common/runtime/clock.h"
 #include "common/runtime/mailbox.h"
 #include "common/telemetry/metrics.h"
+#include "master/app/lease_keeper.h"
 #include "master/app/loop_metrics.h"
 #include "master/app/loop_time.h"
 #include "master/core/cluster_core.h"
@@ -51,6 +55,7 @@ struct LoopOptions {
   absl::Duration activity_delay = absl::Seconds(1);
   absl::Duration longest_sleep = absl::Seconds(1);
   absl::Duration full_disk_retry = absl::Milliseconds(200);
+  absl::Duration slow_commit = absl::Milliseconds(250);  // one that takes longer is bridged by the lease keeper
   absl::Duration stuck_after = absl::Seconds(15);  // /healthz then says no
   // After the core has said Stopped, heartbeats are still answered for this long, so that every worker that runs
   // something hears how long its lease now holds.
@@ -73,6 +78,8 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
   // Ends without another commit; for tests and for a failed start.
   void Abort();
   void Join();
+  // Until what recovery itself causes is durable, or cannot be just now (a full disk), or the loop has ended.
+  void WaitStarted() ABSL_LOCKS_EXCLUDED(state_mutex_);
   // True once the thread has ended in order (the core said Stopped); false: not within `wait`.
   bool WaitStopped(absl::Duration wait) ABSL_LOCKS_EXCLUDED(state_mutex_);
 
@@ -102,9 +109,13 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
   void TakeMail();
   void ApplyLeasesFirst();  // what keeps workers alive must not wait behind a flood
   void ApplyMail();
-  void Apply(Item* item);
+  void Apply(Item* item, core::Effects* effects);
+  void AnswerLeases();      // the lease keeper's thread, while the loop's waits for the store
+  void TakeMeanwhile();
   bool CommitTurn();
   bool CommitWithRetry();
+  absl::StatusOr<CommitNumber> CommitOrWait();
+  bool WaitForRoom(const absl::Status& why) ABSL_LOCKS_EXCLUDED(state_mutex_);
   void NoteStoreTrouble(std::string trouble) ABSL_LOCKS_EXCLUDED(state_mutex_);
   bool Release();           // false: the core said Stopped
   void RunLooks();
@@ -112,6 +123,7 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
   void LingerOn(Item* item, absl::flat_hash_set<std::string>* unanswered);
   void End();
   absl::Duration SleepTime() const;
+  void NoteStarted() ABSL_LOCKS_EXCLUDED(state_mutex_);
   void Publish();
   void Beat();
 
@@ -130,7 +142,7 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
   std::atomic<int64_t> last_beat_ns_{0};    // of the clock, when the loop was last seen alive
   std::atomic<bool> disk_full_{false};     // or otherwise broken: nothing can be committed now
 
-  // The loop thread's own.
+  // The loop thread's own; the lease keeper's while an Opening lives.
   LoopTime time_;
   absl::Time now_;
   absl::Duration planned_sleep_;
@@ -139,6 +151,7 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
   size_t leases_seen_ = 0;      // mail before this has been searched for heartbeats
   std::vector<Look> looks_;
   core::Effects effects_;       // activity that waits for a commit stays in its transaction
+  core::Effects meanwhile_;     // of heartbeats that were applied during a commit: for the next turn
   absl::Time activity_since_ = absl::InfiniteFuture();
   bool committed_ = false;      // in this turn
   CommitNumber last_commit_;
@@ -148,11 +161,13 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
   mutable absl::Mutex state_mutex_;
   LoopFigures figures_ ABSL_GUARDED_BY(state_mutex_);
   std::string store_trouble_ ABSL_GUARDED_BY(state_mutex_);
+  bool started_ ABSL_GUARDED_BY(state_mutex_) = false;  // or in trouble, or ended: nobody waits for it any more
   bool abort_ ABSL_GUARDED_BY(state_mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(state_mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(state_mutex_) = false;
 
   std::thread thread_;
+  LeaseKeeper keeper_;  // last: it uses all of the above
 };
 
 }  // namespace muster::master

@@ -4,6 +4,7 @@
 // |-----------------|--------------------------------------------------------|------------------------------|-----------|
 // | main            | start-up, then waits for SIGTERM or SIGINT, shut-down  | everything                   | nobody    |
 // | loop            | MasterLoop: core, commits, release of effects          | the store's sync, its mailbox| Master    |
+// | lease keeper    | MasterLoop: answers heartbeats while the loop commits  | nothing; the loop waits for it| MasterLoop |
 // | store           | the store's maintenance: checkpoints, the open floor   | the disk                     | the store |
 // | task reads      | TaskService's ReadPool: store reads, questions to loop | the store's readers, the loop| TaskService |
 // | cluster reads   | ClusterService's ReadPool: the same                    | the store's readers, the loop| ClusterService |
@@ -20,5 +21,6 @@ namespace muster::master {
 
 // As ps -L and gdb show it (15 letters at most).
 inline constexpr char kLoopThreadName[] = "muster-loop";
+inline constexpr char kLeaseKeeperThreadName[] = "muster-leases";
 
 }  // namespace muster::master

@@ -121,6 +121,7 @@ void Maintainer::Run() {
       moves_floor = pending_floor_ == nullptr &&
                     commits_since_floor_ >= (is_idle ? 1 : kCommitsPerFloorStep);
     }
+    if (config_.ballast != nullptr) config_.ballast->Look();
     if (copies) CopyWal();
     if (moves_floor) (void)FindFloor();  // only postponed when it fails: it reads what every start reads again
   }

@@ -1,5 +1,6 @@
 // The store's maintenance, on a thread and a connection of its own, so that commits do not wait for it:
 //  - copies the write-ahead file into the database all the time; at the limit a commit waits for it, 20 ms at most;
+//  - looks whether the file system has room, once a second and more often while much is written (ballast.h);
 //  - moves the floor below which every task has ended (but for a listed few), so that a start need not look at
 //    history. It only reads: what it finds is written with the next commit.
 //
@@ -19,12 +20,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "master/store/ballast.h"
 #include "master/store/sqlite_database.h"
 #include "master/store/transaction_writer.h"
 
 namespace muster::store {
 
 struct MaintenanceConfig {
+  Ballast* ballast = nullptr;  // looked at every round; may be null
   int64_t wal_limit_bytes = int64_t{64} << 20;
   uint64_t floor_lag = 16'384;  // ids: the newest tasks are left alone, most of them end soon
 };

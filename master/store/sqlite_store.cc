@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/base/status_macros.h"
+#include "master/store/ballast.h"
 #include "master/store/directory_lock.h"
 #include "master/store/maintainer.h"
 #include "master/store/reader_pool.h"
@@ -86,6 +87,8 @@ class SqliteStore final : public Store {
   CommitNumber last_commit() const override {
     return CommitNumber(last_commit_.load(std::memory_order_acquire));
   }
+  bool LowOnRoom() const override { return ballast_->low(); }
+  std::string Shortage() const override { return ballast_->Shortage(); }
   StoreStats stats() const override;
 
  private:
@@ -116,6 +119,7 @@ class SqliteStore final : public Store {
   std::atomic<int64_t> last_commit_{0};
   std::atomic<uint64_t> commits_{0};
   std::atomic<uint64_t> refused_commits_{0};
+  std::unique_ptr<Ballast> ballast_;
   std::unique_ptr<Maintainer> maintainer_;
 };
 
@@ -130,7 +134,14 @@ absl::Status SqliteStore::Open() {
   mark_.Write({static_cast<uint64_t>(position_.number.value()), position_.digest, false});
   last_commit_.store(position_.number.value(), std::memory_order_release);
   MUSTER_RETURN_IF_ERROR(readers_.Open(path_, config_.reader_count));
-  MUSTER_ASSIGN_OR_RETURN(maintainer_, Maintainer::Start(path_, {config_.wal_limit_bytes, config_.floor_lag}));
+  ballast_ = std::make_unique<Ballast>(Ballast::Config{.directory = config_.directory,
+                                                       .bytes = config_.ballast_bytes,
+                                                       .low_water_bytes = config_.low_water_bytes});
+  MaintenanceConfig maintenance;
+  maintenance.ballast = ballast_.get();
+  maintenance.wal_limit_bytes = config_.wal_limit_bytes;
+  maintenance.floor_lag = config_.floor_lag;
+  MUSTER_ASSIGN_OR_RETURN(maintainer_, Maintainer::Start(path_, maintenance));
   return absl::OkStatus();
 }
 
@@ -215,6 +226,9 @@ absl::StatusOr<CommitNumber> SqliteStore::Commit(const core::Transaction& transa
   }
   const std::shared_ptr<const FloorAdvance> floor = maintainer_->pending_floor();
   absl::StatusOr<CommitPosition> written = writer_->Write(transaction, floor.get());
+  if (absl::IsResourceExhausted(written.status()) && ballast_->LetGo()) {
+    written = writer_->Write(transaction, floor.get());
+  }
   if (absl::IsResourceExhausted(written.status())) {
     refused_commits_.fetch_add(1, std::memory_order_relaxed);
     return std::move(written).status();
@@ -254,6 +268,8 @@ StoreStats SqliteStore::stats() const {
   stats.wal_limit_waits = maintainer_->limit_waits();
   stats.wal_bytes = maintainer_->wal_bytes();
   stats.database_bytes = FileBytes(path_);
+  stats.free_bytes = ballast_->free_bytes();
+  stats.ballast_held = ballast_->held();
   return stats;
 }
 

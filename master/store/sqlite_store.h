@@ -1,5 +1,5 @@
-// The embedded store: one directory with the database `muster.db` (SQLite in WAL mode), its `lock` and its
-// `store.mark`. docs/storage.md describes all three.
+// The embedded store: one directory with the database `muster.db` (SQLite in WAL mode), its `lock`, its `store.mark`
+// and its `ballast`. docs/storage.md describes them.
 //
 //   auto store = OpenSqliteStore({.directory = "/var/lib/muster"});
 //   auto state = (*store)->LoadOpen(absl::Now());
@@ -21,6 +21,8 @@ namespace muster::store {
 struct StoreConfig {
   std::string directory;                            // made when it is not there
   int64_t wal_limit_bytes = int64_t{64} << 20;      // of the write-ahead file; then a commit waits, 20 ms at most
+  int64_t ballast_bytes = 0;                        // kept back for a full disk (ballast.h); 0: none
+  int64_t low_water_bytes = 0;                      // less free than this: new work should be refused
   int reader_count = 4;                             // reads at the same time
   uint64_t floor_lag = 16'384;                      // newest ids that maintenance leaves alone
   std::string version;                              // of this program, kept in the store for people

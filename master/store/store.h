@@ -77,6 +77,8 @@ struct StoreStats {
   uint64_t wal_limit_waits = 0;   // commits that waited for the write-ahead file to be copied
   int64_t wal_bytes = 0;          // of the write-ahead file now
   int64_t database_bytes = 0;
+  int64_t free_bytes = 0;         // of the file system
+  bool ballast_held = false;
 };
 
 class Store {
@@ -116,6 +118,10 @@ class Store {
   virtual absl::StatusOr<std::vector<ActivityEntry>> ReadActivity(CommitNumber after, absl::Time since,
                                                                   size_t limit) = 0;
   virtual CommitNumber last_commit() const = 0;
+
+  // Little room is left: what makes new work should be refused, what finishes work still finds room. Cheap.
+  virtual bool LowOnRoom() const { return false; }
+  virtual std::string Shortage() const { return ""; }  // the same in words; empty: there is room
   virtual StoreStats stats() const { return {}; }
 };
 

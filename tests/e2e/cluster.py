@@ -17,6 +17,8 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.error
+import urllib.request
 
 BIN = pathlib.Path(os.environ.get("MUSTER_BIN", pathlib.Path(__file__).resolve().parents[2] / "build/bin"))
 # One factor for all times of the cluster and all deadlines of the tests: sanitizers and slow machines set it higher.
@@ -69,14 +71,15 @@ def resident_bytes(pid):
 class Daemon:
     """One of our servers. `addresses` come from its serving line: {"grpc": "127.0.0.1:1", "http": ...}."""
 
-    def __init__(self, arguments, log):
+    def __init__(self, arguments, log, environment=()):
         self.log = pathlib.Path(log)
         self.addresses = {}
         with open(self.log, "ab") as out:
             before = out.tell()
             self.process = subprocess.Popen(
                 [str(argument) for argument in arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **SANITIZER_ENV})
+                env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **SANITIZER_ENV,
+                     **dict(environment)})
         self._before = before
 
     @property
@@ -118,7 +121,7 @@ SANITIZER_ENV = {name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTI
 class Cluster:
     """Times are short so that losses take seconds: heartbeats every 0.2 s, lost after 2 s."""
 
-    def __init__(self, workers=1, slots=2, master_flags=(), worker_flags=(), times=True):
+    def __init__(self, workers=1, slots=2, master_flags=(), worker_flags=(), times=True, master_environment=()):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="muster-e2e-"))
         self.store = self.directory / "store"
         self.slots = slots
@@ -126,6 +129,7 @@ class Cluster:
                       "--workers.lost_after=%gs" % (2 * TIME_FACTOR)] if times else []
         self.master_flags = list(master_flags)
         self.worker_flags = list(worker_flags)
+        self.master_environment = dict(master_environment)
         self.worker_count = workers
         self.master = None
         self.workers = {}
@@ -163,7 +167,7 @@ class Cluster:
         listen = listen or (self.master.addresses["grpc"] if self.master else "127.0.0.1:0")
         self.master = Daemon([BIN / "muster-master", f"--store.path={self.store}", f"--grpc.listen={listen}",
                               "--http.listen=127.0.0.1:0", "--log.level=info", *self.times, *self.master_flags, *flags],
-                             self.directory / "master.log")
+                             self.directory / "master.log", self.master_environment)
         if wait:
             self.master.await_serving()
         return self.master
@@ -221,6 +225,20 @@ class Cluster:
 
     def json(self, *arguments, **options):
         return json.loads(self.ok(*arguments, "-o", "json", **options))
+
+    def metric(self, name):
+        """A series of the master's without labels, from /metrics."""
+        with urllib.request.urlopen(f"http://{self.master.addresses['http']}/metrics") as answer:
+            found = re.search(rf"^{name} (\S+)$", answer.read().decode(), re.M)
+        return float(found.group(1)) if found else 0.0
+
+    def unready(self):
+        """What the master's /readyz says against it; empty: it is ready."""
+        try:
+            with urllib.request.urlopen(f"http://{self.master.addresses['http']}/readyz") as answer:
+                return "" if answer.status == 200 else answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.read().decode() or "not ready"
 
     def task(self, selector):
         return self.json("get", selector)

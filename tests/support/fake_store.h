@@ -20,6 +20,11 @@ class FakeStore final : public store::Store {
     absl::MutexLock lock(&mutex_);
     hook_ = std::move(hook);
   }
+  // What LowOnRoom and Shortage say; empty: there is room.
+  void SetShortage(std::string shortage) {
+    absl::MutexLock lock(&mutex_);
+    shortage_ = std::move(shortage);
+  }
   std::vector<core::Transaction> committed() const {
     absl::MutexLock lock(&mutex_);
     return committed_;
@@ -46,6 +51,12 @@ class FakeStore final : public store::Store {
     return CommitNumber(static_cast<int64_t>(committed_.size()));
   }
 
+  bool LowOnRoom() const override { return !Shortage().empty(); }
+  std::string Shortage() const override {
+    absl::MutexLock lock(&mutex_);
+    return shortage_;
+  }
+
   absl::StatusOr<std::optional<store::StoredTask>> FindTask(TaskId) override {
     return std::optional<store::StoredTask>();
   }
@@ -68,6 +79,7 @@ class FakeStore final : public store::Store {
  private:
   mutable absl::Mutex mutex_;
   std::function<absl::Status(const core::Transaction&)> hook_ ABSL_GUARDED_BY(mutex_);
+  std::string shortage_ ABSL_GUARDED_BY(mutex_);
   std::vector<core::Transaction> committed_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -138,6 +138,7 @@ class MasterLoopTest : public ::testing::Test {
     options.activity_delay = activity_delay_;
     options.longest_sleep = absl::Milliseconds(20);  // the fake clock wakes nobody
     options.full_disk_retry = absl::Milliseconds(2);
+    options.slow_commit = absl::Milliseconds(2);
     if (!options.on_fatal) options.on_fatal = [this](const absl::Status&) { fatal_.Notify(); };
     core_ = std::make_unique<core::ClusterCore>(core::CoreConfig{}, *store_.LoadOpen(clock_.Now()));
     loop_ = std::make_unique<MasterLoop>(core_.get(), &store_, &clock_, &metrics_, std::move(options));
@@ -271,6 +272,47 @@ TEST_F(MasterLoopTest, AFullDiskHoldsTheTurnRefusesAndHeals) {
   EXPECT_FALSE(fatal_.HasBeenNotified());
 }
 
+TEST_F(MasterLoopTest, LittleRoomRefusesNewWorkAndNothingElse) {
+  Start();
+  ASSERT_TRUE(loop_->Post(Submit(1)));
+  ASSERT_TRUE(listener_.Await<core::SubmitAnswer>(1));
+  store_.SetShortage("12 MiB are free in /data");
+  EXPECT_FALSE(loop_->Post(Submit(2)));
+  EXPECT_EQ(ReasonOf(loop_->Refusal()), "DISK_FULL");
+  EXPECT_TRUE(RetryAfterOf(loop_->Refusal()).has_value());
+  EXPECT_NE(loop_->Unready().find("12 MiB"), std::string::npos);
+  ASSERT_TRUE(loop_->Post(core::CancelTasks{.call = CallId(3), .tasks = {{TaskId(1), 1}}, .by = "me"}));
+  ASSERT_TRUE(listener_.Await<core::CancelAnswer>(1));
+  EXPECT_EQ(store_.committed().back().outcomes.size(), 1u);
+  EXPECT_FALSE(loop_->congested());
+  store_.SetShortage("");
+  EXPECT_TRUE(loop_->Post(Submit(4)));
+}
+
+TEST_F(MasterLoopTest, HeartbeatsAreAnsweredWhileNothingCanBeCommitted) {
+  std::atomic<bool> full{false};
+  store_.OnCommit([&](const core::Transaction&) -> absl::Status {
+    return full ? absl::ResourceExhaustedError("no space left on /data/muster.db") : absl::OkStatus();
+  });
+  Start();
+  ASSERT_TRUE(loop_->Post(Join("w")));
+  ASSERT_TRUE(listener_.Await<core::JoinAnswer>(1));
+  full = true;
+  ASSERT_TRUE(loop_->Post(Submit(1)));
+  ASSERT_TRUE(Eventually([this] { return !loop_->Unready().empty(); }));
+  EXPECT_TRUE(loop_->congested());  // results stay where they are
+  for (uint64_t beat = 1; beat <= 100; ++beat) {
+    clock_.Advance(absl::Seconds(1));
+    loop_->PostAlways(Heartbeat("w", 1000 + beat));
+    ASSERT_TRUE(listener_.Await<core::HeartbeatAnswer>(beat));
+  }
+  EXPECT_TRUE(listener_.All<core::SubmitAnswer>().empty());
+  full = false;
+  ASSERT_TRUE(listener_.Await<core::SubmitAnswer>(1));
+  EXPECT_NE(StateOf("w"), WorkerState::kLost);
+  EXPECT_FALSE(loop_->congested());
+}
+
 TEST_F(MasterLoopTest, AFailedSyncIsFatalAndReleasesNothing) {
   store_.OnCommit([](const core::Transaction&) { return absl::InternalError("fdatasync /data/muster.db: EIO"); });
   Start();
@@ -324,6 +366,46 @@ TEST_F(MasterLoopTest, NoLeaseExpiresBecauseASyncWasSlow) {
   ASSERT_TRUE(loop_->Post(Submit(2)));
   ASSERT_TRUE(listener_.Await<core::SubmitAnswer>(2));
   EXPECT_NE(StateOf("w"), WorkerState::kLost);
+}
+
+TEST_F(MasterLoopTest, HeartbeatsAreAnsweredDuringALongSyncAndOnlySilenceIsLost) {
+  Start();
+  ASSERT_TRUE(loop_->Post(Join("w")));
+  ASSERT_TRUE(loop_->Post(Join("silent")));
+  ASSERT_TRUE(listener_.Await<core::JoinAnswer>(2));
+  store_.OnCommit([this](const core::Transaction&) { return gate_.Pass(); });
+  ASSERT_TRUE(loop_->Post(Submit(1)));
+  ASSERT_TRUE(gate_.AwaitEntered());
+  for (uint64_t beat = 1; beat <= 60; ++beat) {  // twice the lost time, in one sync
+    clock_.Advance(absl::Seconds(1));
+    loop_->PostAlways(Heartbeat("w", 1000 + beat));
+    ASSERT_TRUE(listener_.Await<core::HeartbeatAnswer>(beat));
+  }
+  EXPECT_TRUE(listener_.All<core::SubmitAnswer>().empty());
+  gate_.Open();
+  ASSERT_TRUE(listener_.Await<core::SubmitAnswer>(1));
+  EXPECT_TRUE(Eventually([this] { return StateOf("silent") == WorkerState::kLost; }));
+  EXPECT_NE(StateOf("w"), WorkerState::kLost);
+}
+
+TEST_F(MasterLoopTest, WhatAHeartbeatCausesDuringASyncBelongsToTheNextCommit) {
+  Start();
+  ASSERT_TRUE(loop_->Post(Join("w")));
+  ASSERT_TRUE(listener_.Await<core::JoinAnswer>(1));
+  store_.OnCommit([this](const core::Transaction&) { return gate_.Pass(); });
+  ASSERT_TRUE(loop_->Post(Submit(1)));
+  ASSERT_TRUE(gate_.AwaitEntered());
+  core::WorkerHeartbeat heartbeat = Heartbeat("w");
+  heartbeat.offer = Join("w").offer;
+  heartbeat.offer->executors.push_back({.name = "model"});
+  loop_->PostAlways(std::move(heartbeat));
+  ASSERT_TRUE(listener_.Await<core::HeartbeatAnswer>(1));
+  EXPECT_TRUE(store_.committed().empty());
+  gate_.Open();
+  ASSERT_TRUE(Eventually([this] { return store_.committed().size() == 2; }));
+  EXPECT_TRUE(store_.committed()[0].executors.empty());
+  ASSERT_EQ(store_.committed()[1].executors.size(), 1u);
+  EXPECT_EQ(store_.committed()[1].executors[0].name, "model");
 }
 
 TEST_F(MasterLoopTest, HeartbeatsPassAFloodOfSubmits) {

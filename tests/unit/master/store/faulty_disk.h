@@ -5,8 +5,11 @@
 #pragma once
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <atomic>
+#include <string>
+#include <utility>
 
 namespace muster::store {
 
@@ -24,6 +27,7 @@ class FaultyDisk {
   }
   ~FaultyDisk() {
     SetFull(false);
+    SetFullWhileHeld("");
     SetSyncFails(false);
     sqlite3_vfs_register(real_, 1);
     sqlite3_vfs_unregister(shim_);
@@ -33,6 +37,8 @@ class FaultyDisk {
   void SetFull(bool is_full) { main_is_full_ = wal_is_full_ = is_full; }
   // The database file alone: its write-ahead file finds room.
   void SetDatabaseFull() { main_is_full_ = true; }
+  // As long as this file takes room. Before anything writes.
+  void SetFullWhileHeld(std::string ballast) { ballast_ = std::move(ballast); }
   void SetSyncFails(bool fails) { sync_fails_ = fails; }
 
  private:
@@ -59,7 +65,11 @@ class FaultyDisk {
     return main_is_full_ ? SQLITE_FULL : main_.original->xWrite(file, bytes, size, offset);
   }
   static int WriteWal(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
-    return wal_is_full_ ? SQLITE_FULL : wal_.original->xWrite(file, bytes, size, offset);
+    return wal_is_full_ || BallastIsHeld() ? SQLITE_FULL : wal_.original->xWrite(file, bytes, size, offset);
+  }
+  static bool BallastIsHeld() {
+    struct stat file;
+    return !ballast_.empty() && stat(ballast_.c_str(), &file) == 0 && file.st_size > 0;
   }
   static int SyncMain(sqlite3_file* file, int flags) {
     return sync_fails_ ? SQLITE_IOERR_FSYNC : main_.original->xSync(file, flags);
@@ -75,6 +85,7 @@ class FaultyDisk {
   static inline std::atomic<bool> main_is_full_{false};
   static inline std::atomic<bool> wal_is_full_{false};
   static inline std::atomic<bool> sync_fails_{false};
+  static inline std::string ballast_;
 };
 
 }  // namespace muster::store
