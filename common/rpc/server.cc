@@ -5,6 +5,7 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/support/channel_arguments.h>
@@ -13,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/listener.h"
 #include "grpc/health/v1/health.pb.h"
 
 namespace muster::rpc {
@@ -22,7 +24,8 @@ constexpr int kKeepaliveMs = 10'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kLeastBackoffMs = 50;
 constexpr int kMostBackoffMs = 1'000;
-constexpr int kMaxStreams = 10'000;
+constexpr int kHandshakeMs = 10'000;
+constexpr int kIdleMs = 300'000;
 
 void InitOnce() {
   static const bool done = [] {
@@ -41,9 +44,23 @@ std::string WithPort(const std::string& listen, int port) {
 
 class ServerImpl final : public Server {
  public:
-  ServerImpl(std::unique_ptr<grpc::Server> server, std::string address)
-      : server_(std::move(server)), address_(std::move(address)) {
+  using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
+
+  // `listener` is null where gRPC listens itself.
+  ServerImpl(std::unique_ptr<grpc::Server> server, std::string address, std::unique_ptr<Acceptor> acceptor,
+             std::unique_ptr<Listener> listener)
+      : server_(std::move(server)),
+        address_(std::move(address)),
+        acceptor_(std::move(acceptor)),
+        listener_(std::move(listener)) {
     server_->GetHealthCheckService()->SetServingStatus(false);
+    if (listener_ == nullptr) return;
+    listener_->Start([this](int listening, int connection) {
+      Acceptor::NewConnectionParameters parameters;
+      parameters.listener_fd = listening;
+      parameters.fd = connection;
+      acceptor_->HandleNewConnection(&parameters);
+    });
   }
   ~ServerImpl() override { Stop(absl::ZeroDuration()); }
 
@@ -55,6 +72,7 @@ class ServerImpl final : public Server {
 
   void Stop(absl::Duration grace) override {
     if (std::exchange(stopped_, true)) return;
+    if (listener_ != nullptr) listener_->Stop();
     server_->GetHealthCheckService()->Shutdown();
     server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
     server_->Wait();
@@ -63,8 +81,17 @@ class ServerImpl final : public Server {
  private:
   const std::unique_ptr<grpc::Server> server_;
   const std::string address_;
+  const std::unique_ptr<Acceptor> acceptor_;
+  const std::unique_ptr<Listener> listener_;
   bool stopped_ = false;
 };
+
+absl::Status CannotListen(const std::string& address) {
+  return Refuse(absl::StatusCode::kUnavailable, "ADDRESS_IN_USE",
+                absl::StrCat("cannot listen on ", address,
+                             ": the port is taken or the address is not this machine's; "
+                             "stop what listens there or choose another grpc.listen"));
+}
 
 }  // namespace
 
@@ -83,24 +110,32 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   }
   MUSTER_ASSIGN_OR_RETURN(const auto credentials, ServerCredentials(config.tls));
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(config.listen, credentials, &port);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
+  std::unique_ptr<ServerImpl::Acceptor> acceptor;
+  std::unique_ptr<Listener> listener;
+  std::string address = config.listen;
+  if (absl::StartsWith(config.listen, "unix:")) {
+    builder.AddListeningPort(config.listen, credentials);
+  } else {
+    auto bound = Listener::Bind(config.listen, {.max_connections = config.max_connections,
+                                                .refused = config.refused_connections});
+    if (!bound.ok()) return CannotListen(config.listen);
+    listener = *std::move(bound);
+    address = WithPort(config.listen, listener->port());
+    acceptor = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
+  }
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, config.max_calls);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleMs);
+  builder.SetResourceQuota(grpc::ResourceQuota("muster").Resize(config.memory_bytes));
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kKeepaliveMs / 2);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.SetMaxReceiveMessageSize(config.max_message_bytes);
   builder.SetMaxSendMessageSize(-1);
   for (grpc::Service* service : services) builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  const bool local = absl::StartsWith(config.listen, "unix:");
-  if (server == nullptr || (!local && port == 0)) {
-    return Refuse(absl::StatusCode::kUnavailable, "ADDRESS_IN_USE",
-                  absl::StrCat("cannot listen on ", config.listen,
-                               ": the port is taken or the address is not this machine's; "
-                               "stop what listens there or choose another grpc.listen"));
-  }
-  return std::make_unique<ServerImpl>(std::move(server), local ? config.listen : WithPort(config.listen, port));
+  if (server == nullptr) return CannotListen(config.listen);
+  return std::make_unique<ServerImpl>(std::move(server), std::move(address), std::move(acceptor), std::move(listener));
 }
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,

@@ -1,9 +1,13 @@
 // A gRPC server of ours: reflection and health on, limits set, the real port known, an orderly stop.
 //
+// What bounds a peer that means no good: connections (listener.h), calls of one connection, bytes of a message, memory of
+// all that gRPC holds, ten seconds to shake hands, and five minutes for a connection without a call.
 // Thread rule: Start and Stop from the composition root; SetServing from any thread. Ownership: services must outlive
 // it. Errors: UNAVAILABLE naming the address when the port is taken.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,6 +26,11 @@ struct ServerConfig {
   std::string listen;  // host:port or unix:path; port 0 takes a free one
   TlsFiles tls;
   int max_message_bytes = 4 << 20;
+  size_t max_connections = 10'000;          // more are closed at once
+  int max_calls = 1000;                     // open at a time on one connection; more wait in the client
+  size_t memory_bytes = size_t{512} << 20;  // of buffers; near it gRPC reads less and ends calls
+  // So many connections were closed because there were too many; once a second at most, from a thread of its own.
+  std::function<void(size_t count)> refused_connections = nullptr;
 };
 
 class Server {

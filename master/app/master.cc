@@ -101,12 +101,15 @@ void Master::MakeParts() {
   options.on_fatal = hooks_.on_fatal;
   AddStoreMetrics(&metrics_, store_.get());
   loop_ = std::make_unique<MasterLoop>(core_.get(), store_.get(), &clock_, &metrics_, std::move(options));
+  handler::TaskLimits limits;
+  limits.streams = static_cast<size_t>(config_.max_streams);
   tasks_ = std::make_unique<handler::TaskService>(handler::TaskServiceDeps{.events = loop_.get(),
                                                                            .inspector = loop_.get(),
                                                                            .store = store_.get(),
                                                                            .calls = &calls_,
                                                                            .clock = &clock_,
-                                                                           .metrics = &metrics_});
+                                                                           .metrics = &metrics_,
+                                                                           .limits = limits});
   dispatcher::SessionPorts ports;
   ports.cluster_id = core_->cluster_id();
   ports.epoch = core_->epoch();
@@ -132,7 +135,8 @@ void Master::MakeParts() {
                            .start_time = clock_.Now(),
                            .request_stop = [this](const std::string& reason, std::vector<std::string> resume) {
                              RequestStop(reason, std::move(resume));
-                           }});
+                           },
+                           .most_streams = static_cast<size_t>(config_.max_streams)});
   registry_ = std::make_unique<handler::RegistryService>(handler::RegistryDeps{.events = loop_.get(),
                                                                                .calls = &calls_,
                                                                                .cluster_id = core_->cluster_id(),
@@ -148,12 +152,22 @@ void Master::MakeParts() {
 }
 
 absl::Status Master::Listen() {
-  const rpc::ServerConfig config{
-      .listen = config_.grpc_listen, .tls = config_.tls, .max_message_bytes = static_cast<int>(config_.message_bytes)};
+  const rpc::ServerConfig config{.listen = config_.grpc_listen,
+                                 .tls = config_.tls,
+                                 .max_message_bytes = static_cast<int>(config_.message_bytes),
+                                 .max_connections = static_cast<size_t>(config_.max_connections),
+                                 .max_calls = static_cast<int>(config_.max_calls),
+                                 .memory_bytes = static_cast<size_t>(config_.grpc_memory_bytes),
+                                 .refused_connections = [this](size_t count) { CountRefusedConnections(count); }};
   MUSTER_ASSIGN_OR_RETURN(server_,
                           rpc::Server::Start(config, {tasks_->service(), cluster_.get(), registry_.get()}));
   timers_ = std::make_unique<handler::Timers>();
   return absl::OkStatus();
+}
+
+void Master::CountRefusedConnections(size_t count) {
+  refused_connections_.Increment(static_cast<double>(count));
+  MUSTER_LOG(kWarning, "connections closed: there are too many", {{"count", count}, {"key", "grpc.max_connections"}});
 }
 
 // Once a second, so that grpc.health.v1 tells what /readyz tells.

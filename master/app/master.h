@@ -67,6 +67,7 @@ class Master {
   absl::Status OpenStore(const std::string& version);
   void MakeParts();
   absl::Status Listen();
+  void CountRefusedConnections(size_t count);
   void RefreshHealth();
   std::string Unready() const;
   void AddProcessMetrics(const std::string& version);
@@ -80,6 +81,8 @@ class Master {
   std::vector<std::string> resume_at_stop_ ABSL_GUARDED_BY(mutex_);
   const runtime::SystemClock clock_;
   telemetry::Metrics metrics_;
+  telemetry::Counter& refused_connections_ = metrics_.AddCounter(
+      "muster_connections_refused_total", "gRPC connections closed at once, because there were too many.");
   handler::PendingCalls calls_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<core::ClusterCore> core_;

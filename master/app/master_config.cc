@@ -20,6 +20,19 @@ void DeclareServers(MasterConfig* config, config::Schema* schema) {
   schema->Text("grpc.tls.key", &config->tls.key, "", "PEM file: its private key.");
   schema->Text("grpc.tls.ca", &config->tls.ca, "",
                "PEM file: whom to believe. With it every client and worker needs a certificate.");
+  schema->Number("grpc.max_connections", &config->max_connections, 10'000,
+                 "Connections at a time; more are closed at once, and so are those that would take the last quarter of "
+                 "the process's descriptors (1024 at most).",
+                 {.least = 10, .most = 1'000'000});
+  schema->Number("grpc.max_calls", &config->max_calls, 1000,
+                 "Calls that one connection may have open at a time; more wait in the client.",
+                 {.least = 10, .most = 100'000});
+  schema->Number("grpc.max_streams", &config->max_streams, 4096,
+                 "Readers at a time (watch, attach, logs, the activity log, drains); more are refused.",
+                 {.least = 16, .most = 1'000'000});
+  schema->Size("grpc.memory", &config->grpc_memory_bytes, int64_t{512} << 20,
+               "Buffers of all connections; near it connections are slowed down and calls are ended.",
+               {.least = 64 << 20});
   schema->Text("http.listen", &config->http_listen, "127.0.0.1:7080",
                "Metrics and health over plain HTTP; loopback only.");
   schema->Text("health.listen", &config->health_listen, "",

@@ -25,6 +25,10 @@ struct MasterConfig {
   int64_t ballast_bytes = 0;
   int64_t low_water_bytes = 0;
   int64_t message_bytes = 0;
+  int64_t max_connections = 10'000;
+  int64_t max_calls = 1000;    // of one connection
+  int64_t max_streams = 4096;  // of all readers
+  int64_t grpc_memory_bytes = int64_t{512} << 20;
   std::string balancer;
   int64_t max_queued = 0;
   std::vector<std::string> known_executors;  // besides those that are shipped

@@ -8,6 +8,7 @@
 // | store           | the store's maintenance: checkpoints, the open floor   | the disk                     | the store |
 // | task reads      | TaskService's ReadPool: store reads, questions to loop | the store's readers, the loop| TaskService |
 // | cluster reads   | ClusterService's ReadPool: the same                    | the store's readers, the loop| ClusterService |
+// | accept          | rpc::Listener: takes connections, closes too many      | the listening sockets        | Server::Stop |
 // | gRPC            | reactions of services, sessions and timers             | nothing: hand over, return   | gRPC, at Server::Stop and Dispatcher::Shutdown |
 // | HTTP            | civetweb: /metrics, /healthz, /readyz                  | sockets                      | HttpServer |
 // | log             | spdlog: writes the lines                               | stderr, the log file         | StopLogging |

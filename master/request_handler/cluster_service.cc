@@ -219,8 +219,7 @@ grpc::ServerWriteReactor<v1::DrainWorkerResponse>* ClusterService::DrainWorker(C
       request->has_deadline() ? convert::FromProto(request->deadline()) : absl::InfiniteDuration();
   if (deadline < absl::ZeroDuration()) {
     stream->End(RefuseField("BAD_DURATION", "deadline", "must not be negative"));
-  } else {
-    Track(stream);
+  } else if (Track(stream)) {
     stream->Begin(deadline, request->reason().substr(0, kLongestReason));
   }
   return stream.get();
@@ -231,7 +230,7 @@ grpc::ServerWriteReactor<v1::ReadActivityResponse>* ClusterService::ReadActivity
   const auto stream = std::make_shared<ActivityStream>(
       ActivityStream::Ports{deps_.store, deps_.inspector, &pool_, deps_.inspect_wait}, *request);
   stream->Keep();
-  Track(stream);
+  if (!Track(stream)) return stream.get();
   CommitNumber durable;
   bool full = false;
   {
@@ -271,16 +270,22 @@ grpc::ServerWriteReactor<v1::ShutdownResponse>* ClusterService::Shutdown(Context
   return stream.get();
 }
 
-void ClusterService::Track(const std::shared_ptr<StreamEnd>& stream) {
-  absl::Status stopped;
+bool ClusterService::Track(const std::shared_ptr<StreamEnd>& stream) {
+  absl::Status refused;
   {
     absl::MutexLock lock(&mutex_);
-    stopped = stopped_;
     streams_.erase(std::remove_if(streams_.begin(), streams_.end(), [](const auto& weak) { return weak.expired(); }),
                    streams_.end());
-    streams_.push_back(stream);
+    if (!stopped_.ok()) {
+      refused = stopped_;
+    } else if (streams_.size() >= deps_.most_streams) {
+      refused = RefuseForNow("TOO_MANY_STREAMS", "the master serves as many readers as it may", absl::Seconds(1));
+    } else {
+      streams_.push_back(stream);
+    }
   }
-  if (!stopped.ok()) stream->End(stopped);
+  if (!refused.ok()) stream->End(refused);
+  return refused.ok();
 }
 
 }  // namespace muster::handler

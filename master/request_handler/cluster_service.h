@@ -43,6 +43,7 @@ struct ClusterDeps {
   size_t read_threads = 2;
   size_t read_queue = 1024;
   size_t most_followers = 1024;
+  size_t most_streams = 4096;  // drains and readers of the activity log
 };
 
 class ClusterService final : public v1::ClusterService::CallbackService, public core::EffectListener {
@@ -80,8 +81,8 @@ class ClusterService final : public v1::ClusterService::CallbackService, public 
   // Posts a change to a worker; the answer's view goes to `fill`.
   template <typename Event>
   grpc::ServerUnaryReactor* Change(Context* context, Event event, std::function<void(const WorkerView&)> fill);
-  // So that Stop ends it too.
-  void Track(const std::shared_ptr<StreamEnd>& stream) ABSL_LOCKS_EXCLUDED(mutex_);
+  // So that Stop ends it too. False: there are too many, and it has ended.
+  bool Track(const std::shared_ptr<StreamEnd>& stream) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const ClusterDeps deps_;
   Timers timers_;

@@ -9,6 +9,7 @@
 //   main            | start-up, signals, shut-down           | signals, the end of a drain | the process
 //   loop            | WorkerLoop: the core and its effects   | its mailbox, until due time | WorkerLoop::Start, ::Stop
 //   registry        | RegistryClient: Join, Heartbeat        | those calls (bounded)       | RegistryClient::Start, ::Stop
+//   accept          | rpc::Listener: takes connections       | the listening socket        | rpc::Server::Start, ::Stop
 //   gRPC            | reactors: sessions, Execute, health    | nothing                     | rpc::Server::Start, ::Stop
 //   execution       | the host's event loop, its spawners,   | epoll; vfork until exec     | ExecutionHost::Create,
 //                   | plugin health checks, plugins' own     |                             | its destructor

@@ -33,6 +33,8 @@ namespace {
 
 constexpr absl::Duration kTellMasterOfDrain = absl::Seconds(1);
 constexpr absl::Duration kServerStopGrace = absl::Milliseconds(500);
+constexpr absl::Duration kLookAtDrain = absl::Milliseconds(100);
+constexpr size_t kServerMemoryBytes = size_t{128} << 20;  // one master's session, and people with grpcurl
 constexpr char kExecutorService[] = "muster.executor.";
 
 Incarnation DrawIncarnation() {
@@ -141,7 +143,17 @@ class WorkerAppImpl final : public WorkerApp {
     if (!config.health_listen.empty()) {
       MUSTER_ASSIGN_OR_RETURN(health_, start_http(config.health_listen));
     }
-    MUSTER_ASSIGN_OR_RETURN(server_, rpc::Server::Start({.listen = config.grpc_listen, .tls = config.tls}, {&service_}));
+    if (!config.http_listen.empty()) {
+      http.listen = config.http_listen;
+      http.drain = [this](const telemetry::SayLine& say) { return DrainAloud(say); };
+      MUSTER_ASSIGN_OR_RETURN(http_, telemetry::HttpServer::Start(std::move(http)));
+    }
+    MUSTER_ASSIGN_OR_RETURN(server_, rpc::Server::Start(
+                                         {.listen = config.grpc_listen,
+                                          .tls = config.tls,
+                                          .memory_bytes = kServerMemoryBytes,
+                                          .refused_connections = [this](size_t count) { CountRefusedConnections(count); }},
+                                         {&service_}));
     {
       absl::MutexLock lock(&server_mutex_);
       serving_ = true;
@@ -151,6 +163,11 @@ class WorkerAppImpl final : public WorkerApp {
   }
 
   absl::Status BringRegistry() {
+  void CountRefusedConnections(size_t count) {
+    worker_metrics_.refused_connections.Increment(static_cast<double>(count));
+    MUSTER_LOG(kWarning, "connections closed: there are too many", {{"count", count}});
+  }
+
     const WorkerConfig& config = options_.config;
     MUSTER_ASSIGN_OR_RETURN(const auto credentials, rpc::ChannelCredentials(config.tls));
     const std::string address = AdvertisedAddress(config, server_->address());
