@@ -1,9 +1,11 @@
 // muster worker get|set|drain|resume: one worker.
+#include <algorithm>
 #include <memory>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "cli/errors.h"
@@ -77,22 +79,42 @@ Action SetUpSetWorker(Flags& flags) {
   };
 }
 
+// "7, 9 and 4 more"
+std::string Ids(const google::protobuf::RepeatedPtrField<std::string>& ids, int64_t count) {
+  constexpr int kMostNamed = 8;
+  std::string text = absl::StrJoin(ids.begin(), ids.begin() + std::min(ids.size(), kMostNamed), ", ");
+  if (count > std::min(ids.size(), kMostNamed)) absl::StrAppend(&text, " and ", count - std::min(ids.size(), kMostNamed), " more");
+  return text;
+}
+
+// What still runs, how much time it has, and what the drain has stopped.
+void NarrateDrain(Terminal& terminal, const std::string& name, const v1::DrainWorkerResponse& news) {
+  if (const int count = news.requeued_task_ids_size(); count > 0) {
+    terminal.Say(absl::StrCat(name, ": ", Ids(news.requeued_task_ids(), count), count == 1 ? " is" : " are",
+                              " stopped there and queued again"));
+  }
+  if (news.done()) return;
+  const absl::Duration left = convert::FromProto(news.time_left());
+  terminal.Say(absl::StrCat(
+      name, " takes no new work; ", news.remaining(), news.remaining() == 1 ? " attempt is" : " attempts are",
+      " still there: ", Ids(news.task_ids(), news.remaining()),
+      !news.has_time_left()            ? ""
+      : left <= absl::ZeroDuration()   ? "; their time is up"
+                                       : absl::StrCat("; ", DurationText(absl::Ceil(left, absl::Seconds(1))), " left")));
+}
+
 absl::StatusOr<int> Drain(Session& session, const v1::DrainWorkerRequest& request) {
   MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
   Terminal& terminal = session.terminal();
   auto stream = client->DrainWorker(request);
   v1::DrainWorkerResponse response;
   StreamNews news;
-  int64_t told = -1;
   while ((news = stream->Next(&response, absl::InfiniteFuture())) != StreamNews::kEnd) {
     if (news != StreamNews::kMessage) continue;
-    if (response.done()) {
-      terminal.Say(absl::StrCat(request.name(), " is drained; nothing runs there. `muster worker resume ", request.name(), "` takes it back"));
-      return 0;
-    }
-    if (told == response.remaining()) continue;
-    told = response.remaining();
-    terminal.Say(absl::StrCat(request.name(), " takes no new work; ", told, told == 1 ? " attempt is" : " attempts are", " still there"));
+    NarrateDrain(terminal, request.name(), response);
+    if (!response.done()) continue;
+    terminal.Say(absl::StrCat(request.name(), " is drained; nothing runs there. `muster worker resume ", request.name(), "` takes it back"));
+    return 0;
   }
   if (!stream->status().ok()) return stream->status();
   return absl::InternalError(absl::StrCat("the drain of ", request.name(), " broke off; `muster worker get ", request.name(), "` shows how far it is"));

@@ -1,10 +1,12 @@
 #include "common/telemetry/http_server.h"
 
+#include <arpa/inet.h>
 #include <civetweb.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <thread>
@@ -27,6 +29,48 @@ int Answer(mg_connection* connection, int code, const char* type, const std::str
   return code;
 }
 
+// A page in a browser on this machine reaches loopback too. Browsers tell where a request comes from, and a name that
+// someone has pointed at this machine is no address.
+bool MayComeFromAPage(const mg_connection* connection) {
+  for (const char* header : {"Origin", "Referer", "Sec-Fetch-Site"}) {
+    if (mg_get_header(connection, header) != nullptr) return true;
+  }
+  const char* const header = mg_get_header(connection, "Host");
+  std::string host = header == nullptr ? "" : header;
+  if (host.empty() || host.front() == '[') return false;
+  host.resize(std::min(host.size(), host.find(':')));
+  in_addr address{};
+  return host != "localhost" && inet_pton(AF_INET, host.c_str(), &address) != 1;
+}
+
+// An answer of many lines, each sent when it is said. HTTP/1.0 knows no chunks: there the end of the connection is
+// the end of the answer.
+class LineAnswer {
+ public:
+  explicit LineAnswer(mg_connection* connection)
+      : connection_(connection),
+        chunked_(std::strcmp(mg_get_request_info(connection)->http_version, "1.0") != 0) {
+    mg_printf(connection_,
+              "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n%sX-Content-Type-Options: nosniff\r\n"
+              "Cache-Control: no-store\r\nConnection: close\r\n\r\n",
+              kText, chunked_ ? "Transfer-Encoding: chunked\r\n" : "");
+  }
+
+  bool Say(std::string_view line) {
+    const std::string text = absl::StrCat(absl::string_view(line.data(), line.size()), "\n");
+    const auto size = static_cast<unsigned>(text.size());
+    return (chunked_ ? mg_send_chunk(connection_, text.data(), size) : mg_write(connection_, text.data(), size)) > 0;
+  }
+  // Without it the answer is cut short.
+  void End() {
+    if (chunked_) mg_send_chunk(connection_, "", 0);
+  }
+
+ private:
+  mg_connection* const connection_;
+  const bool chunked_;
+};
+
 class HttpServerImpl final : public HttpServer {
  public:
   explicit HttpServerImpl(HttpConfig config) : config_(std::move(config)) {}
@@ -41,9 +85,9 @@ class HttpServerImpl final : public HttpServer {
 
   absl::Status Listen() {
     mg_init_library(0);
-    const char* options[] = {"listening_ports",     config_.listen.c_str(), "num_threads",        "4",
-                             "request_timeout_ms",  "5000",                 "enable_keep_alive",  "no",
-                             "connection_queue",    "32",                   nullptr};
+    const char* options[] = {"listening_ports",     config_.listen.c_str(), "num_threads",        "16",
+                             "request_timeout_ms",  "2000",                 "enable_keep_alive",  "no",
+                             "connection_queue",    "64",                   nullptr};
     mg_callbacks callbacks{};
     callbacks.log_message = [](const mg_connection*, const char*) { return 1; };  // not to stderr
     context_ = mg_start(&callbacks, this, options);
@@ -88,6 +132,7 @@ class HttpServerImpl final : public HttpServer {
   int Serve(mg_connection* connection) {
     const mg_request_info* request = mg_get_request_info(connection);
     const std::string path = request->local_uri == nullptr ? "" : request->local_uri;
+    if (config_.drain && path == "/drain") return Drain(connection, request->request_method);
     if (std::strcmp(request->request_method, "GET") != 0 && std::strcmp(request->request_method, "HEAD") != 0) {
       return Answer(connection, 405, kText, "only GET is served here\n");
     }
@@ -99,6 +144,21 @@ class HttpServerImpl final : public HttpServer {
     return Answer(connection, 404, kText, "nothing here; try /metrics, /healthz or /readyz\n");
   }
 
+  int Drain(mg_connection* connection, std::string_view method) {
+    if (method != "GET" && method != "POST") return Answer(connection, 405, kText, "GET or POST drains\n");
+    if (MayComeFromAPage(connection)) {
+      return Answer(connection, 403, kText, "a web page may not drain; call it by address, as curl or a kubelet does\n");
+    }
+    if (drains_.fetch_add(1) >= kMostDrains) {
+      drains_.fetch_sub(1);
+      return Answer(connection, 503, kText, "it drains, and others are being told already; try again later\n");
+    }
+    LineAnswer answer(connection);
+    if (config_.drain([&answer](std::string_view line) { return answer.Say(line); })) answer.End();
+    drains_.fetch_sub(1);
+    return 200;
+  }
+
   static int Check(mg_connection* connection, const std::function<std::string()>& problem_of) {
     const std::string problem = problem_of ? problem_of() : std::string();
     if (problem.empty()) return Answer(connection, 200, kText, "ok\n");
@@ -106,6 +166,7 @@ class HttpServerImpl final : public HttpServer {
   }
 
   const HttpConfig config_;
+  std::atomic<int> drains_{0};
   mg_context* context_ = nullptr;
   std::string address_;
 };

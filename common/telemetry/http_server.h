@@ -1,26 +1,38 @@
-// The plain HTTP face of a daemon: /metrics, /healthz (the process turns), /readyz (it can take work).
+// The plain HTTP face of a daemon: /metrics, /healthz (the process turns), /readyz (it can take work), and where it is
+// offered /drain.
 //
-// Thread rule: the checks run on civetweb's threads and must not block. Errors: Start's name the address.
+// Thread rule: the checks run on civetweb's threads and must not block; a drain does, and at most kMostDrains at a
+// time, so that the checks keep threads of their own. Errors: Start's name the address.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "common/telemetry/metrics.h"
 
 namespace muster::telemetry {
 
+// Writes one line of an answer that is still going on. False: the caller has gone.
+using SayLine = std::function<bool(std::string_view line)>;
+
 struct HttpConfig {
   std::string listen;  // host:port; port 0 takes a free one
   const Metrics* metrics = nullptr;
   std::function<std::string()> unhealthy;  // empty: well
   std::function<std::string()> unready;    // empty: ready
+  // Set: POST and GET /drain (a kubelet's hook can only GET) run it and answer with its lines as it says them. It
+  // returns at the end of the drain, before the server stops, or once the caller has gone. False: it did not come to
+  // its end; the answer is then cut short, so that curl and the hook fail. No page in a browser may call it.
+  std::function<bool(const SayLine& say)> drain;
 };
 
 class HttpServer {
  public:
+  static constexpr int kMostDrains = 2;
+
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(HttpConfig config);
   virtual ~HttpServer() = default;
   virtual std::string address() const = 0;  // host:port it really has

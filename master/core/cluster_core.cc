@@ -1,6 +1,7 @@
 #include "master/core/cluster_core.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -187,6 +188,10 @@ std::optional<WorkerView> ClusterCore::FindWorker(std::string_view name) const {
 std::optional<WorkerView> ClusterCore::FindWorker(WorkerId id) const { return ViewOfWorker(impl_->cluster_, id); }
 uint32_t ClusterCore::AttemptsOn(WorkerId id) const {
   return static_cast<uint32_t>(impl_->cluster_.tasks.On(id).size());
+}
+std::vector<TaskId> ClusterCore::TasksOn(WorkerId id, size_t limit) const {
+  const auto& there = impl_->cluster_.tasks.On(id);
+  return {there.begin(), std::next(there.begin(), static_cast<std::ptrdiff_t>(std::min(limit, there.size())))};
 }
 std::vector<QueueView> ClusterCore::Queues(absl::Time now) const { return ViewOfQueues(impl_->cluster_, now); }
 const CoreCounters& ClusterCore::counters() const {

@@ -127,6 +127,7 @@ class ClusterCore {
   bool admission_open() const;
   const CoreConfig& config() const;
   const std::string& cluster_id() const;
+  std::vector<TaskId> TasksOn(WorkerId id, size_t limit) const;  // whose attempts those are, by id
   Epoch epoch() const;
 
   // Recomputes every agreement between the tables; crashes where one does not hold. For tests.

@@ -1,14 +1,17 @@
 #include "master/request_handler/drain_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/id_text.h"
 #include "common/base/refusal.h"
 #include "common/convert/convert.h"
 
 namespace muster::handler {
 
 void DrainStream::Begin(absl::Duration deadline, std::string reason) {
+  deadline_ = deadline;
   core::DrainWorker drain{.name = worker_, .deadline = deadline, .reason = std::move(reason)};
   drain.call =
       ports_.calls->Expect<core::WorkerAnswer>([self = Self()](const absl::StatusOr<core::WorkerAnswer>& answer) {
@@ -25,7 +28,7 @@ void DrainStream::Begin(absl::Duration deadline, std::string reason) {
 void DrainStream::Poll() {
   if (over()) return;
   const bool asked = ports_.inspector->Inspect(
-      [self = Self()](const core::ClusterCore& core, absl::Time) { self->Look(core); });
+      [self = Self()](const core::ClusterCore& core, absl::Time now) { self->Look(core, now); });
   if (!asked) PollLater();
 }
 
@@ -33,7 +36,7 @@ void DrainStream::PollLater() {
   ports_.timers->After(ports_.poll, [self = Self()] { self->Poll(); });
 }
 
-void DrainStream::Look(const core::ClusterCore& core) {
+void DrainStream::Look(const core::ClusterCore& core, absl::Time now) {
   const std::optional<WorkerView> view = core.FindWorker(worker_);
   if (!view.has_value()) {
     End(Refuse(absl::StatusCode::kNotFound, "NO_SUCH_WORKER", absl::StrCat("no worker is named ", worker_)));
@@ -43,21 +46,41 @@ void DrainStream::Look(const core::ClusterCore& core) {
     End(Refuse(absl::StatusCode::kAborted, "RESUMED", absl::StrCat(worker_, " was resumed meanwhile")));
     return;
   }
+  if (began_ == absl::InfinitePast()) began_ = now;
   const uint32_t remaining = core.AttemptsOn(view->id);
+  std::vector<TaskId> there = core.TasksOn(view->id, kMostNamed);
+  const std::vector<TaskId> requeued = Requeued(core, there);
+  there_ = std::move(there);
   const bool done = remaining == 0 || view->state == WorkerState::kLost;
-  if (done || told_ != remaining) {
-    told_ = remaining;
-    v1::DrainWorkerResponse response;
-    convert::ToProto(*view, response.mutable_worker());
-    response.set_remaining(remaining);
-    response.set_done(done);
-    Push(std::move(response));
-  }
+  if (done || told_ != remaining || !requeued.empty() || now >= told_at_ + kRepeat) Tell(*view, remaining, requeued, now);
   if (done) {
     End(absl::OkStatus());
   } else {
     PollLater();
   }
+}
+
+std::vector<TaskId> DrainStream::Requeued(const core::ClusterCore& core, const std::vector<TaskId>& there) const {
+  std::vector<TaskId> requeued;
+  for (const TaskId id : there_) {
+    if (!std::binary_search(there.begin(), there.end(), id) && core.IsOpen(id)) requeued.push_back(id);
+  }
+  return requeued;
+}
+
+void DrainStream::Tell(const WorkerView& view, uint32_t remaining, const std::vector<TaskId>& requeued, absl::Time now) {
+  told_ = remaining;
+  told_at_ = now;
+  v1::DrainWorkerResponse response;
+  convert::ToProto(view, response.mutable_worker());
+  response.set_remaining(remaining);
+  response.set_done(remaining == 0 || view.state == WorkerState::kLost);
+  for (const TaskId id : there_) response.add_task_ids(IdToText(id.value()));
+  for (const TaskId id : requeued) response.add_requeued_task_ids(IdToText(id.value()));
+  if (deadline_ != absl::InfiniteDuration()) {
+    convert::ToProto(std::max(absl::ZeroDuration(), began_ + deadline_ - now), response.mutable_time_left());
+  }
+  Push(std::move(response));
 }
 
 }  // namespace muster::handler

@@ -1,4 +1,5 @@
-// One DrainWorker call: the wish, and then what is left on that worker until nothing is.
+// One DrainWorker call: the wish, and then what is left on that worker, for how long it may run on, and what went back
+// to the queue, until nothing is left. A message for each change, and one at least every kRepeat.
 //
 // Thread rule: any thread. Ownership: by itself (server_stream.h); the ports must outlive the timers.
 #pragma once
@@ -6,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "master/core/ports.h"
@@ -34,11 +36,22 @@ class DrainStream final : public ServerStream<v1::DrainWorkerResponse> {
   std::shared_ptr<DrainStream> Self() { return std::static_pointer_cast<DrainStream>(shared_from_this()); }
   void Poll();
   void PollLater();
-  void Look(const core::ClusterCore& core);  // on the loop's thread
+  void Look(const core::ClusterCore& core, absl::Time now);  // on the loop's thread
+  // Of those that were there at the last look: which are open, but not there any more.
+  std::vector<TaskId> Requeued(const core::ClusterCore& core, const std::vector<TaskId>& there) const;
+  void Tell(const WorkerView& view, uint32_t remaining, const std::vector<TaskId>& requeued, absl::Time now);
+
+  static constexpr absl::Duration kRepeat = absl::Seconds(5);
+  static constexpr size_t kMostNamed = 100;
 
   const Ports ports_;
   const std::string worker_;
-  std::optional<uint32_t> told_;  // one poll at a time
+  absl::Duration deadline_ = absl::InfiniteDuration();
+  // One poll at a time.
+  absl::Time began_ = absl::InfinitePast();  // the loop's time
+  absl::Time told_at_ = absl::InfinitePast();
+  std::optional<uint32_t> told_;
+  std::vector<TaskId> there_;
 };
 
 }  // namespace muster::handler

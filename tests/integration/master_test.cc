@@ -162,6 +162,8 @@ TEST_F(MasterTest, ADrainTellsWhatIsLeftUntilNothingIs) {
   v1::DrainWorkerResponse response;
   ASSERT_TRUE(reader->Read(&response));
   EXPECT_EQ(response.remaining(), 1u);
+  EXPECT_THAT(response.task_ids(), ::testing::ElementsAre(id));
+  EXPECT_FALSE(response.has_time_left()) << "no deadline was given";
   EXPECT_FALSE(response.done());
   v1::SessionResponse ended;
   v1::AttemptResult* result = ended.add_results();
@@ -171,10 +173,38 @@ TEST_F(MasterTest, ADrainTellsWhatIsLeftUntilNothingIs) {
   ASSERT_TRUE(worker.Say(ended));
   ASSERT_TRUE(reader->Read(&response));
   EXPECT_TRUE(response.done());
+  EXPECT_EQ(response.requeued_task_ids_size(), 0) << "it ended";
   EXPECT_EQ(response.worker().state(), v1::WORKER_STATE_DRAINING);
   EXPECT_FALSE(reader->Read(&response));
   EXPECT_TRUE(reader->Finish().ok());
   EXPECT_EQ(TaskStateOf(id), v1::TASK_STATE_SUCCEEDED);
+}
+
+TEST_F(MasterTest, ADrainTellsWhatItStoppedAndHowMuchTimeWasLeft) {
+  FakeWorker worker;
+  ASSERT_TRUE(StartMaster().ok());
+  ASSERT_TRUE(JoinWorker("w1", &worker));
+  const std::string id = Submit();
+  ASSERT_TRUE(worker.Await([&] { return worker.assigned() == 1; }));
+  v1::DrainWorkerRequest request;
+  request.set_name("w1");
+  request.mutable_deadline()->set_seconds(60);
+  auto context = Call();
+  auto reader = cluster_->DrainWorker(context.get(), request);
+  v1::DrainWorkerResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_GT(response.time_left().seconds(), 50);
+  EXPECT_LE(response.time_left().seconds(), 60);
+  v1::SessionResponse stopped;
+  v1::AttemptResult* result = stopped.add_results();
+  *result->mutable_key() = worker.messages()[1].assignments(0).key();
+  result->mutable_end()->set_reason(v1::END_REASON_PREEMPTED);
+  result->set_started(true);
+  ASSERT_TRUE(worker.Say(stopped));
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_TRUE(response.done());
+  EXPECT_THAT(response.requeued_task_ids(), ::testing::ElementsAre(id));
+  EXPECT_EQ(TaskStateOf(id), v1::TASK_STATE_QUEUED);
 }
 
 TEST_F(MasterTest, AFollowerOfTheActivityLogSeesWhatHappensNextAndEndsWithTheMaster) {

@@ -26,6 +26,13 @@ int Fail(const std::string& message) {
   return 1;
 }
 
+std::string ServingLine(const WorkerApp& app) {
+  std::string line = "muster-worker: serving grpc=" + app.grpc_address();
+  line += " http=" + (app.http_address().empty() ? std::string("off") : app.http_address());
+  if (!app.health_address().empty()) line += " health=" + app.health_address();
+  return line;
+}
+
 // Signals as a descriptor: none of them interrupts anything.
 int SignalDescriptor() {
   sigset_t signals;
@@ -71,9 +78,7 @@ int Serve(const WorkerConfig& config, FencePage* fence) {
       telemetry::StopLogging();
       return Fail(std::string(app.status().message()));
     }
-    const std::string http = (*app)->http_address();
-    fprintf(stderr, "muster-worker: serving grpc=%s http=%s\n", (*app)->grpc_address().c_str(),
-            http.empty() ? "off" : http.c_str());
+    fprintf(stderr, "%s\n", ServingLine(**app).c_str());
     WaitForEnd(app->get(), signals, ended, config.drain_timeout);
     (*app)->Stop();
     exit_code = (*app)->exit_code();

@@ -13,7 +13,8 @@
 //   gRPC            | reactors: sessions, Execute, health    | nothing                     | rpc::Server::Start, ::Stop
 //   execution       | the host's event loop, its spawners,   | epoll; vfork until exec     | ExecutionHost::Create,
 //                   | plugin health checks, plugins' own     |                             | its destructor
-//   HTTP            | civetweb: /metrics, /healthz, /readyz  | sockets, briefly            | telemetry::HttpServer
+//   HTTP            | civetweb: /metrics, /healthz, /readyz, | sockets, briefly; two of    | telemetry::HttpServer
+//                   | /drain                                 | 16: the end of a drain      |
 //   log             | writes log lines                       | stderr, the log file        | StartLogging, StopLogging
 //
 // Who tells whom: everyone posts to the loop's mailbox; the loop calls host and service, which never call back into

@@ -20,6 +20,7 @@
 #include "common/telemetry/log.h"
 #include "common/telemetry/metrics.h"
 #include "worker/app/boot_clock.h"
+#include "worker/app/drain_narration.h"
 #include "worker/app/host_listener.h"
 #include "worker/app/load_probe.h"
 #include "worker/app/output_relay.h"
@@ -32,9 +33,9 @@ namespace muster::worker {
 namespace {
 
 constexpr absl::Duration kTellMasterOfDrain = absl::Seconds(1);
-constexpr absl::Duration kServerStopGrace = absl::Milliseconds(500);
 constexpr absl::Duration kLookAtDrain = absl::Milliseconds(100);
 constexpr size_t kServerMemoryBytes = size_t{128} << 20;  // one master's session, and people with grpcurl
+constexpr absl::Duration kServerStopGrace = absl::Milliseconds(500);
 constexpr char kExecutorService[] = "muster.executor.";
 
 Incarnation DrawIncarnation() {
@@ -47,8 +48,8 @@ class WorkerAppImpl final : public WorkerApp {
  public:
   explicit WorkerAppImpl(Options options)
       : options_(std::move(options)),
-        loop_({.slots = static_cast<uint32_t>(options_.config.slots),
-               .max_held = static_cast<uint32_t>(options_.config.max_held)}),
+        loop_(options_.config.name, {.slots = static_cast<uint32_t>(options_.config.slots),
+                                     .max_held = static_cast<uint32_t>(options_.config.max_held)}),
         relay_(&clock_, [this] { loop_.Post(SessionMessage()); }),
         worker_metrics_(&metrics_, static_cast<uint32_t>(options_.config.slots), [this] { return loop_.view(); },
                         [this] { return relay_.relayed_bytes(); }),
@@ -87,10 +88,11 @@ class WorkerAppImpl final : public WorkerApp {
 
   std::string grpc_address() const override { return server_->address(); }
   std::string http_address() const override { return http_ == nullptr ? "" : http_->address(); }
+  std::string health_address() const override { return health_ == nullptr ? "" : health_->address(); }
 
   void Drain(absl::Duration timeout) override {
     MUSTER_LOG(kInfo, "draining", {{"timeout", absl::FormatDuration(timeout)}});
-    if (registry_ != nullptr) registry_->SetDraining();
+    if (registry_running_) registry_->SetDraining();
     loop_.Post(DrainRequested{.deadline = clock_.Now() + timeout, .leaving = true});
   }
 
@@ -101,6 +103,10 @@ class WorkerAppImpl final : public WorkerApp {
 
   void Stop() override {
     if (std::exchange(stopped_, true)) return;
+    {
+      absl::MutexLock lock(&end_mutex_);
+      stopping_ = true;
+    }
     if (registry_ != nullptr) {
       // So that nothing more is on its way to a worker that is about to go.
       if (registry_->joined() && loop_.view().draining) registry_->WaitUntilDrainIsKnown(kTellMasterOfDrain);
@@ -131,17 +137,12 @@ class WorkerAppImpl final : public WorkerApp {
  private:
   absl::Status BringServers() {
     const WorkerConfig& config = options_.config;
-    const auto start_http = [this](const std::string& listen) {
-      return telemetry::HttpServer::Start({.listen = listen,
-                                           .metrics = &metrics_,
-                                           .unhealthy = [] { return std::string(); },
-                                           .unready = [this] { return Unready(); }});
-    };
-    if (!config.http_listen.empty()) {
-      MUSTER_ASSIGN_OR_RETURN(http_, start_http(config.http_listen));
-    }
+    telemetry::HttpConfig http{.listen = config.health_listen,
+                               .metrics = &metrics_,
+                               .unhealthy = [] { return std::string(); },
+                               .unready = [this] { return Unready(); }};
     if (!config.health_listen.empty()) {
-      MUSTER_ASSIGN_OR_RETURN(health_, start_http(config.health_listen));
+      MUSTER_ASSIGN_OR_RETURN(health_, telemetry::HttpServer::Start(http));
     }
     if (!config.http_listen.empty()) {
       http.listen = config.http_listen;
@@ -162,12 +163,12 @@ class WorkerAppImpl final : public WorkerApp {
     return absl::OkStatus();
   }
 
-  absl::Status BringRegistry() {
   void CountRefusedConnections(size_t count) {
     worker_metrics_.refused_connections.Increment(static_cast<double>(count));
     MUSTER_LOG(kWarning, "connections closed: there are too many", {{"count", count}});
   }
 
+  absl::Status BringRegistry() {
     const WorkerConfig& config = options_.config;
     MUSTER_ASSIGN_OR_RETURN(const auto credentials, rpc::ChannelCredentials(config.tls));
     const std::string address = AdvertisedAddress(config, server_->address());
@@ -286,6 +287,29 @@ class WorkerAppImpl final : public WorkerApp {
 
   // --- The end
 
+  // As SIGTERM does it, told to the caller. True: drained, and every result is acknowledged.
+  bool DrainAloud(const telemetry::SayLine& say) {
+    Drain(options_.config.drain_timeout);
+    DrainNarration narration(options_.config.name);
+    while (true) {
+      const bool over = WaitUntilOver(kLookAtDrain);
+      for (const std::string& line : narration.Next(loop_.view(), clock_.Now())) {
+        if (!say(line)) return false;
+      }
+      if (over) break;
+    }
+    absl::MutexLock lock(&end_mutex_);
+    const bool drained = ended_ && exit_code_ == 0;
+    return say(drained ? "drained" : absl::StrCat("not drained: ", ended_ ? last_words_ : "the worker stops")) && drained;
+  }
+
+  // Ended, or about to be stopped all the same.
+  bool WaitUntilOver(absl::Duration wait) {
+    const auto over = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(end_mutex_) { return ended_ || stopping_; };
+    absl::MutexLock lock(&end_mutex_);
+    return end_mutex_.AwaitWithTimeout(absl::Condition(&over), wait);
+  }
+
   void Drained(uint32_t unacknowledged) {
     if (unacknowledged == 0) return End(0, "");
     End(1, absl::StrCat(unacknowledged, " results were not acknowledged by the master"));
@@ -326,6 +350,7 @@ class WorkerAppImpl final : public WorkerApp {
   mutable absl::Mutex end_mutex_;
   std::string shortage_ ABSL_GUARDED_BY(end_mutex_);
   bool ended_ ABSL_GUARDED_BY(end_mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(end_mutex_) = false;
   int exit_code_ ABSL_GUARDED_BY(end_mutex_) = 0;
   std::string last_words_ ABSL_GUARDED_BY(end_mutex_);
   bool stopped_ = false;

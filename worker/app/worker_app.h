@@ -36,7 +36,8 @@ class WorkerApp {
   virtual ~WorkerApp() = default;
 
   virtual std::string grpc_address() const = 0;
-  virtual std::string http_address() const = 0;  // "" when it is off
+  virtual std::string http_address() const = 0;    // "" when it is off
+  virtual std::string health_address() const = 0;  // "" when it is off
 
   // No new work; what runs may finish for so long. Again with a shorter time: faster.
   virtual void Drain(absl::Duration timeout) = 0;

@@ -98,7 +98,7 @@ void Declare(WorkerConfig* config, config::Schema* schema) {
   schema->Text("grpc.tls.key", &c.tls.key, "", "PEM file of its key.");
   schema->Text("grpc.tls.ca", &c.tls.ca, "", "PEM file of the authorities that master and clients must be signed by.");
   schema->Text("http.listen", &c.http_listen, "127.0.0.1:7081",
-               "Where /metrics, /healthz and /readyz are served, on loopback. Empty: nowhere.");
+               "Where /metrics, /healthz, /readyz and /drain are served, on loopback. Empty: nowhere.");
   schema->Text("health.listen", &c.health_listen, "",
                "The same, read-only, on any address, for probes from outside. Empty: nowhere.");
   schema->Number("slots", &c.slots, 0, "Attempts at once. 0: the cores that it may use.",

@@ -33,7 +33,8 @@ AttemptWork TakeWork(std::shared_ptr<const void> work) {
 
 }  // namespace
 
-WorkerLoop::WorkerLoop(WorkerCoreConfig config) : mailbox_(kMailboxLimit), core_(config), view_(core_.View()) {}
+WorkerLoop::WorkerLoop(const std::string& worker, WorkerCoreConfig config)
+    : mailbox_(kMailboxLimit), core_(config), narration_(worker), view_(core_.View()) {}
 WorkerLoop::~WorkerLoop() { Stop(); }
 
 void WorkerLoop::Post(SessionMessage message) { mailbox_.PostAlways(std::move(message)); }
@@ -106,8 +107,15 @@ void WorkerLoop::Carry(std::vector<WorkerEffect>* effects) {
   effects->clear();
 }
 
+void WorkerLoop::NarrateDrain(const WorkerCoreView& view) {
+  for (std::string& line : narration_.Next(view, parts_.clock->Now())) {
+    MUSTER_LOG(kInfo, "drain", {{"news", std::move(line)}});
+  }
+}
+
 void WorkerLoop::PublishView() {
   WorkerCoreView view = core_.View();
+  NarrateDrain(view);
   parts_.relay->SetLinger(view.waiting > 0 ? kLinger : absl::ZeroDuration());
   bool changed = false;
   {

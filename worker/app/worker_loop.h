@@ -17,6 +17,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/runtime/mailbox.h"
 #include "worker/app/boot_clock.h"
+#include "worker/app/drain_narration.h"
 #include "worker/app/fence_page.h"
 #include "worker/app/output_relay.h"
 #include "worker/app/worker_metrics.h"
@@ -40,7 +41,7 @@ class WorkerLoop {
     std::function<void()> load_changed;  // draining or refusing changed: the master should hear of it soon
   };
 
-  explicit WorkerLoop(WorkerCoreConfig config);
+  WorkerLoop(const std::string& worker, WorkerCoreConfig config);
   ~WorkerLoop();
 
   void Post(SessionMessage message);
@@ -58,6 +59,7 @@ class WorkerLoop {
   void Run();
   void Take(SessionMessage message);
   void Carry(std::vector<WorkerEffect>* effects);
+  void NarrateDrain(const WorkerCoreView& view);
   void PublishView() ABSL_LOCKS_EXCLUDED(view_mutex_);
   void FlushReports();
   absl::Duration WaitFor() const;
@@ -84,6 +86,7 @@ class WorkerLoop {
   Parts parts_;
   std::shared_ptr<SessionReactor> session_;  // the one that is obeyed
   bool busy_ = false;                        // attempts wait for slots
+  DrainNarration narration_;                 // for the log
   bool output_waits_ = false;                // for room in the session's queue
 
   mutable absl::Mutex view_mutex_;

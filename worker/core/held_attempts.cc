@@ -57,6 +57,19 @@ std::vector<Held*> HeldAttempts::All() {
   return all;
 }
 
+std::vector<AttemptKey> HeldAttempts::RunningKeys() const {
+  std::vector<std::pair<uint64_t, AttemptKey>> by_arrival;
+  by_arrival.reserve(running_);
+  for (const auto& [key, attempt] : held_) {
+    if (std::holds_alternative<Held::Running>(attempt->state)) by_arrival.emplace_back(attempt->arrival, key);
+  }
+  std::sort(by_arrival.begin(), by_arrival.end());
+  std::vector<AttemptKey> keys;
+  keys.reserve(by_arrival.size());
+  for (const auto& [arrival, key] : by_arrival) keys.push_back(key);
+  return keys;
+}
+
 void HeldAttempts::Uncount(const Held& attempt) {
   if (std::holds_alternative<Held::Waiting>(attempt.state)) {
     waiting_.erase(attempt.arrival);

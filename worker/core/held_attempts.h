@@ -57,6 +57,7 @@ class HeldAttempts {
 
   // In the order of their arrival.
   std::vector<Held*> All();
+  std::vector<AttemptKey> RunningKeys() const;
 
   size_t size() const { return held_.size(); }
   uint32_t waiting() const { return static_cast<uint32_t>(waiting_.size()); }

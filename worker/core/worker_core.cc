@@ -73,8 +73,16 @@ class WorkerCore::Impl {
     view.unacknowledged = held_.finished();
     view.session_open = static_cast<bool>(stream_);
     view.draining = drain_.has_value();
+    if (drain_) view.drain = ViewOfDrain();
     view.refuses_because = drain_ ? kDraining : refusal_;
     return view;
+  }
+
+  DrainView ViewOfDrain() const {
+    return {.deadline = drain_->deadline,
+            .give_up = drain_->deadline + config_.drain_give_up_after,
+            .leaving = drain_->leaving,
+            .running = held_.RunningKeys()};
   }
 
   bool IsCurrent(StreamId stream) const { return stream && stream == stream_; }

@@ -176,6 +176,14 @@ struct WorkerCoreConfig {
   absl::Duration drain_give_up_after = absl::Seconds(5);
 };
 
+// How far a drain is.
+struct DrainView {
+  absl::Time deadline;              // what runs then is stopped
+  absl::Time give_up;               // leaving: it ends then at the latest
+  bool leaving = false;             // the process ends afterwards
+  std::vector<AttemptKey> running;  // in the order of their arrival
+};
+
 struct WorkerCoreView {
   uint32_t running = 0;         // attempts, direct ones and orphans included
   uint32_t fenced_running = 0;  // of them RERUN_AFTER_FENCE: they must not outlive the lease
@@ -184,7 +192,8 @@ struct WorkerCoreView {
   uint32_t unacknowledged = 0;  // results kept
   bool session_open = false;
   bool draining = false;
-  std::string refuses_because;  // in words, draining included
+  std::optional<DrainView> drain;  // while draining
+  std::string refuses_because;     // in words, draining included
 };
 
 class WorkerCore {

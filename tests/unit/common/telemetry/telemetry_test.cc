@@ -4,12 +4,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <sstream>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
+#include "absl/synchronization/notification.h"
 #include "common/telemetry/http_server.h"
 #include "common/telemetry/log.h"
 #include "common/telemetry/metrics.h"
@@ -54,6 +62,93 @@ TEST(HttpServer, TellsTheTruthAboutHealthAndReadiness) {
   EXPECT_TRUE(absl::StrContains(text, "muster_depth{queue=\"a\"} 7")) << text;
   EXPECT_TRUE(absl::StartsWith(Get(at, "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"), "HTTP/1.1 405"));
   EXPECT_TRUE(absl::StartsWith(Get(at, "GET /../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 404"));
+}
+
+// The body of a chunked answer, and whether it came to its end.
+std::pair<std::string, bool> Unchunk(const std::string& answer) {
+  std::string body;
+  size_t at = answer.find("\r\n\r\n") + 4;
+  while (at < answer.size()) {
+    const size_t size = std::stoul(answer.substr(at), nullptr, 16);
+    at = answer.find("\r\n", at) + 2;
+    if (size == 0) return {body, true};
+    body += answer.substr(at, size);
+    at += size + 2;
+  }
+  return {body, false};
+}
+
+class DrainOverHttp : public testing::Test {
+ protected:
+  void Start(std::function<bool(const SayLine&)> drain) {
+    auto server = HttpServer::Start({.listen = "127.0.0.1:0", .metrics = &metrics_, .drain = std::move(drain)});
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+  std::string Ask(const std::string& head) { return Get(server_->address(), head + "\r\n\r\n"); }
+
+  Metrics metrics_;
+  std::atomic<int> drains_{0};
+  std::unique_ptr<HttpServer> server_;
+};
+
+TEST_F(DrainOverHttp, EachLineIsSentWhenItIsSaidAndTheEndWhenItIsDrained) {
+  Start([this](const SayLine& say) {
+    ++drains_;
+    return say("w1 takes nothing new") && say("drained");
+  });
+  for (const char* method : {"POST", "GET"}) {
+    const std::string answer = Ask(absl::StrCat(method, " /drain HTTP/1.1\r\nHost: 127.0.0.1:7081\r\nContent-Length: 0"));
+    EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 200")) << answer;
+    EXPECT_EQ(Unchunk(answer), std::make_pair(std::string("w1 takes nothing new\ndrained\n"), true)) << answer;
+  }
+  EXPECT_EQ(drains_, 2);
+  EXPECT_TRUE(absl::EndsWith(Ask("GET /drain HTTP/1.0"), "\r\n\r\nw1 takes nothing new\ndrained\n"));
+}
+
+TEST_F(DrainOverHttp, ADrainThatDidNotComeToItsEndIsAnAnswerCutShort) {
+  Start([](const SayLine& say) { return say("not drained: 1 results were not acknowledged by the master") && false; });
+  const auto [body, ended] = Unchunk(Ask("POST /drain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0"));
+  EXPECT_EQ(body, "not drained: 1 results were not acknowledged by the master\n");
+  EXPECT_FALSE(ended);
+}
+
+TEST_F(DrainOverHttp, AWebPageOnThisMachineDrainsNothing) {
+  Start([this](const SayLine&) { return ++drains_ > 0; });
+  for (const char* head : {"Host: 127.0.0.1\r\nOrigin: http://evil.example", "Host: 127.0.0.1\r\nSec-Fetch-Site: cross-site",
+                           "Host: 127.0.0.1\r\nReferer: http://evil.example/", "Host: rebound.evil.example:7081"}) {
+    EXPECT_TRUE(absl::StartsWith(Ask(absl::StrCat("GET /drain HTTP/1.1\r\n", head)), "HTTP/1.1 403")) << head;
+  }
+  for (const char* method : {"HEAD", "PUT", "DELETE"}) {
+    EXPECT_TRUE(absl::StartsWith(Ask(absl::StrCat(method, " /drain HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0")),
+                                 "HTTP/1.1 405"))
+        << method;
+  }
+  EXPECT_EQ(drains_, 0);
+}
+
+TEST_F(DrainOverHttp, WhereItIsNotOfferedThereIsNoSuchPath) {
+  Start(nullptr);
+  EXPECT_TRUE(absl::StartsWith(Ask("GET /drain HTTP/1.1\r\nHost: 127.0.0.1"), "HTTP/1.1 404"));
+}
+
+TEST_F(DrainOverHttp, ManyCallersLeaveThreadsForTheHealthChecks) {
+  absl::Notification go_on;
+  absl::BlockingCounter drains(HttpServer::kMostDrains);
+  Start([&](const SayLine& say) {
+    drains.DecrementCount();
+    go_on.WaitForNotification();
+    return say("drained");
+  });
+  std::vector<std::thread> callers;
+  for (int i = 0; i < HttpServer::kMostDrains; ++i) {
+    callers.emplace_back([this] { Ask("POST /drain HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0"); });
+  }
+  drains.Wait();
+  EXPECT_TRUE(absl::StartsWith(Ask("GET /drain HTTP/1.1\r\nHost: 127.0.0.1"), "HTTP/1.1 503"));
+  EXPECT_TRUE(absl::StartsWith(Ask("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1"), "HTTP/1.1 200"));
+  go_on.Notify();
+  for (std::thread& caller : callers) caller.join();
 }
 
 TEST(HttpServer, ATakenPortIsOneClearLine) {

@@ -1,11 +1,14 @@
 // A whole worker in this process, driven by a fake master over real gRPC on loopback.
 #include "worker/app/worker_app.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <string>
+#include <thread>
 
 #include "tests/unit/worker/app/fake_execution_host.h"
 #include "tests/unit/worker/app/fake_master.h"
@@ -21,6 +24,21 @@ v1::TaskSpec True() {
   v1::TaskSpec spec;
   spec.mutable_command()->add_argv("true");
   return spec;
+}
+
+// The whole answer, as it was on the wire.
+std::string PostDrain(const std::string& address) {
+  const int port = std::stoi(address.substr(address.rfind(':') + 1));
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in to{.sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(port)), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
+  const std::string request = "POST /drain HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n";
+  EXPECT_EQ(::send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+  std::string answer;
+  char buffer[4096];
+  for (ssize_t n; (n = ::recv(fd, buffer, sizeof(buffer), 0)) > 0;) answer.append(buffer, static_cast<size_t>(n));
+  ::close(fd);
+  return answer;
 }
 
 class WorkerAppTest : public ::testing::Test {
@@ -251,6 +269,38 @@ TEST_F(WorkerAppTest, APersonsExecuteRunsHereAndIsRefusedWithoutASlot) {
       grpc::CreateChannel(app_->grpc_address(), grpc::InsecureChannelCredentials()));
   const auto deadline = std::chrono::system_clock::now() + std::chrono::seconds(20);
   v1::ExecuteRequest request;
+TEST_F(WorkerAppTest, ADrainOverHttpIsTheSameDrainAndItsAnswerEndsWithIt) {
+  Start();
+  FakeSession session(app_->grpc_address(), 1);
+  session.Assign(True(), 7);
+  ASSERT_TRUE(host_->WaitUntilRunning(Key(7)));
+  std::string answer;
+  std::thread caller([&] { answer = PostDrain(app_->http_address()); });
+  ASSERT_TRUE(master_.WaitForHeartbeat([](const auto& heartbeat) { return heartbeat.draining(); }));
+  host_->End(Key(7));
+  EXPECT_TRUE(session.ReadUntil([](const auto& all) { return all.results_size() == 1; }));
+  session.Acknowledge(7);
+  EXPECT_TRUE(app_->WaitUntilEnded(absl::Seconds(20)));
+  caller.join();
+  EXPECT_THAT(answer, HasSubstr("w1 takes nothing new"));
+  EXPECT_THAT(answer, HasSubstr("\r\n8\r\ndrained\n\r\n0\r\n\r\n"));
+  EXPECT_EQ(app_->exit_code(), 0);
+}
+
+TEST_F(WorkerAppTest, AStopDoesNotWaitForWhoListensToADrain) {
+  Start();
+  FakeSession session(app_->grpc_address(), 1);
+  session.Assign(True(), 7);
+  ASSERT_TRUE(host_->WaitUntilRunning(Key(7)));
+  std::string answer;
+  std::thread caller([&] { answer = PostDrain(app_->http_address()); });
+  ASSERT_TRUE(master_.WaitForHeartbeat([](const auto& heartbeat) { return heartbeat.draining(); }));
+  app_->Stop();
+  caller.join();
+  EXPECT_THAT(answer, HasSubstr("not drained: the worker stops"));
+  EXPECT_THAT(answer, ::testing::Not(HasSubstr("\r\n0\r\n\r\n"))) << "cut short";
+}
+
   *request.mutable_task() = True();
   grpc::ClientContext context;
   context.set_deadline(deadline);
