@@ -82,6 +82,10 @@ void AddFigureMetrics(telemetry::Metrics* metrics, std::function<LoopFigures()> 
   AddCounts(metrics, read);
   metrics->AddGaugeCallback("muster_queued_bytes", "Bytes of what is open.", {},
                             [read] { return static_cast<double>(read().core.queued_bytes); });
+  metrics->AddGaugeCallback("muster_admission_floor", "Lower priorities are let in sparingly, for the queue is slow; -101: none.",
+                            {}, [read] { return static_cast<double>(read().core.admission_floor); });
+  metrics->AddGaugeCallback("muster_queue_delay_seconds", "The shortest wait of what started lately (queue.delay_target).",
+                            {}, [read] { return absl::ToDoubleSeconds(read().core.queue_delay); });
   metrics->AddCounterCallback("muster_loop_turns_total", "Turns of the loop.", {},
                               [read] { return static_cast<double>(read().turns); });
   metrics->AddCounterCallback("muster_commits_total", "Durable commits since the start.", {},

@@ -13,6 +13,7 @@ namespace {
 
 constexpr absl::Duration kQueueFullDelay = absl::Seconds(1);
 constexpr absl::Duration kShutDownDelay = absl::Seconds(5);
+constexpr int32_t kHighestPriority = 100;
 constexpr size_t kMaxVerdicts = 1024;
 constexpr size_t kMaxWarnings = 8;
 
@@ -27,6 +28,12 @@ int64_t BytesOf(const SubmitTasks& event) {
   return bytes;
 }
 
+int32_t LowestPriority(const SubmitTasks& event) {
+  int32_t lowest = event.batch_spec ? event.batch_spec->priority : kHighestPriority;
+  for (const NewTask& task : event.tasks) lowest = std::min(lowest, task.spec->priority);
+  return lowest;
+}
+
 }  // namespace
 
 void Admission::Close(const std::string& reason) {
@@ -38,7 +45,7 @@ void Admission::OnSubmit(const Moment& turn, SubmitTasks event) {
   SubmitAnswer answer;
   answer.call = event.call;
   if (AnswerRepeated(turn, event, &answer)) return;
-  answer.status = Check(event);
+  answer.status = Check(turn, event);
   if (!answer.status.ok()) {
     ++cluster_.counters.refused_submits;
     return turn.Emit(std::move(answer));
@@ -72,7 +79,7 @@ bool Admission::AnswerRepeated(const Moment& turn, const SubmitTasks& event, Sub
   return true;
 }
 
-absl::Status Admission::Check(const SubmitTasks& event) const {
+absl::Status Admission::Check(const Moment& turn, const SubmitTasks& event) const {
   if (!cluster_.admission_open) {
     absl::Status closed = Refuse(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
                                  absl::StrCat("no new tasks: ", cluster_.admission_closed_because));
@@ -91,7 +98,24 @@ absl::Status Admission::Check(const SubmitTasks& event) const {
   if (event.batch_spec != nullptr) {
     if (absl::Status known = CheckExecutor(*event.batch_spec); !known.ok()) return known;
   }
+  if (absl::Status delay = CheckDelay(turn, event); !delay.ok()) return delay;
   return CheckRoom(event);
+}
+
+// A call is accepted whole or not at all: its lowest priority decides.
+absl::Status Admission::CheckDelay(const Moment& turn, const SubmitTasks& event) const {
+  DelayFloor& floor = cluster_.delay_floor;
+  const int32_t priority = LowestPriority(event);
+  floor.OnOffer(priority, turn.now);
+  if (!floor.Refuses(priority, turn.now)) return absl::OkStatus();
+  const int32_t lowest_taken = *floor.floor();
+  return RefuseForNow("QUEUE_SLOW",
+                      absl::StrCat("tasks start ", absl::FormatDuration(absl::Trunc(floor.delay(), absl::Milliseconds(10))),
+                                   " after their submit, ", absl::FormatDuration(floor.target()), " is the target: ",
+                                   lowest_taken > kHighestPriority
+                                       ? "few are taken now"
+                                       : absl::StrCat("few below priority ", lowest_taken, " are taken now")),
+                      floor.RetryAfter(priority));
 }
 
 absl::Status Admission::CheckRoom(const SubmitTasks& event) const {

@@ -1,6 +1,7 @@
 // Taking tasks in: bounds, executors that nobody has, request ids, ids, and the first state.
+// With a delay target, a slow queue raises a floor (delay_floor.h): the lowest priorities are refused first.
 //
-// Thread rule: one thread. Errors: refusals in the answer, with the reasons SHUTTING_DOWN, QUEUE_FULL,
+// Thread rule: one thread. Errors: refusals in the answer, with the reasons SHUTTING_DOWN, QUEUE_FULL, QUEUE_SLOW,
 // REQUEST_ID_REUSED, UNKNOWN_EXECUTOR (common/base/refusal.h); then nothing happened.
 #pragma once
 
@@ -22,12 +23,16 @@ class Admission {
 
   void OnSubmit(const Moment& turn, SubmitTasks event);
   void Close(const std::string& reason);
-  void OnTurn(const Moment& turn) { requests_.Forget(turn.now); }
+  void OnTurn(const Moment& turn) {
+    requests_.Forget(turn.now);
+    cluster_.delay_floor.OnTurn(turn.now);
+  }
 
  private:
   // True: it was answered from the window, or refused for it.
   bool AnswerRepeated(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer);
-  absl::Status Check(const SubmitTasks& event) const;
+  absl::Status Check(const Moment& turn, const SubmitTasks& event) const;
+  absl::Status CheckDelay(const Moment& turn, const SubmitTasks& event) const;
   absl::Status CheckRoom(const SubmitTasks& event) const;
   absl::Status CheckExecutor(const TaskSpec& spec) const;
 

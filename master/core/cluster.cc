@@ -21,6 +21,7 @@ Cluster::Cluster(CoreConfig core_config, std::string id, Epoch number)
       workers({config.heartbeat, config.lost_after, config.max_workers}),
       queues(config.aging_interval),
       balancer(PolicyOf(config.balancer)),
+      delay_floor(config.queue_delay_target),
       random(config.seed) {}
 
 SessionNumber Cluster::OpenSessionOf(WorkerId worker) const {

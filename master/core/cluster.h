@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "master/balancer/balancer.h"
 #include "master/core/cluster_core.h"
+#include "master/core/delay_floor.h"
 #include "master/core/due_times.h"
 #include "master/core/effects.h"
 #include "master/core/random.h"
@@ -75,6 +76,7 @@ struct Cluster {
   balancer::Balancer balancer;
   DueTimes dues;
   RetryBudget retry_budget;
+  DelayFloor delay_floor;
   Random random;
   CoreCounters counters;
 

@@ -201,6 +201,8 @@ const CoreCounters& ClusterCore::counters() const {
     impl_->counters_.open_by_state[state] = cluster.tasks.count(static_cast<TaskState>(state));
   }
   impl_->counters_.queued_bytes = static_cast<uint64_t>(cluster.tasks.waiting_bytes());
+  impl_->counters_.admission_floor = cluster.delay_floor.floor().value_or(kNoFloor);
+  impl_->counters_.queue_delay = cluster.delay_floor.delay();
   return impl_->counters_;
 }
 bool ClusterCore::admission_open() const { return impl_->cluster_.admission_open; }

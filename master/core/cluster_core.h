@@ -47,6 +47,7 @@ struct CoreConfig {
   absl::Duration session_retry = absl::Milliseconds(200);  // doubling to 16 times that
   uint64_t max_queued = 1'000'000;
   int64_t max_queued_bytes = int64_t{2} << 30;
+  absl::Duration queue_delay_target;  // zero: a queue may be as slow as it likes
   uint32_t max_workers = 20'000;
   uint32_t prefetch_limit = 256;
   absl::Duration prefetch_horizon = absl::Milliseconds(20);
@@ -80,6 +81,8 @@ struct QueueView {
   absl::Duration oldest_wait;
 };
 
+inline constexpr int32_t kNoFloor = -101;
+
 // Since start unless said otherwise; for /metrics and the summary.
 struct CoreCounters {
   uint64_t accepted = 0;
@@ -93,6 +96,8 @@ struct CoreCounters {
   uint64_t recalled = 0;
   uint64_t open_by_state[16] = {};   // now
   uint64_t queued_bytes = 0;         // now
+  int32_t admission_floor = kNoFloor;  // now: the lowest priority that is freely taken
+  absl::Duration queue_delay;          // now: the shortest wait of what started lately, with a delay target
 };
 
 class ClusterCore {
@@ -122,12 +127,12 @@ class ClusterCore {
   std::optional<WorkerView> FindWorker(std::string_view name) const;
   std::optional<WorkerView> FindWorker(WorkerId id) const;
   uint32_t AttemptsOn(WorkerId id) const;  // dispatched or running there
+  std::vector<TaskId> TasksOn(WorkerId id, size_t limit) const;  // whose attempts those are, by id
   std::vector<QueueView> Queues(absl::Time now) const;
   const CoreCounters& counters() const;
   bool admission_open() const;
   const CoreConfig& config() const;
   const std::string& cluster_id() const;
-  std::vector<TaskId> TasksOn(WorkerId id, size_t limit) const;  // whose attempts those are, by id
   Epoch epoch() const;
 
   // Recomputes every agreement between the tables; crashes where one does not hold. For tests.

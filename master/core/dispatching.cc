@@ -8,7 +8,10 @@ void Dispatching::Send(const Moment& turn, Task& task, WorkerId worker, bool pre
   const SessionNumber session = cluster_.OpenSessionOf(worker);
   MUSTER_CHECK(session);
   MUSTER_CHECK(task.last_attempt < kMaxAttemptNumber);
-  if (task.last_attempt == 0) cluster_.retry_budget.OnFirstAttempt();
+  if (task.last_attempt == 0) {
+    cluster_.retry_budget.OnFirstAttempt();
+    cluster_.delay_floor.OnStart(task.spec().priority, turn.now - task.queued_since, turn.now);
+  }
   const AttemptKey key{task.id, AttemptNumber(++task.last_attempt)};
   const Incarnation incarnation = cluster_.workers.incarnation(worker);
 

@@ -105,6 +105,7 @@ void CheckAgreement(const Cluster& cluster) {
   }
   MUSTER_CHECK(sums.waiting_bytes == cluster.tasks.waiting_bytes());
   MUSTER_CHECK(sums.queued == cluster.queues.size());
+  MUSTER_CHECK(cluster.delay_floor.queued() == cluster.tasks.count(TaskState::kQueued));
   MUSTER_CHECK(sums.pauses == cluster.paused.size());
   MUSTER_CHECK(sums.on.size() == cluster.tasks.by_worker().size());
   size_t dues = sums.task_dues + sums.pauses;

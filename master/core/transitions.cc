@@ -121,6 +121,7 @@ void Transitions::Enter(Task& task) {
   if (task.state_now() == TaskState::kQueued) {
     cluster_.queues.Add(task.id, task.spec().queue, task.spec().priority, {task.spec().requirements, task.avoid},
                         task.queued_since);
+    cluster_.delay_floor.Enter(task.spec().priority);
   } else if (const auto* sent = std::get_if<Dispatched>(&task.state); sent != nullptr && sent->prefetched) {
     cluster_.link(sent->worker).prefetched[task.dispatch_order] = task.id;
   }
@@ -131,6 +132,7 @@ void Transitions::Leave(Task& task) {
   cluster_.dues.Unset(DueOf(task), DueKind::kTask, task.id.value());
   switch (task.state_now()) {
     case TaskState::kQueued:
+      cluster_.delay_floor.Leave(task.spec().priority);
       if (const auto pause = cluster_.paused.find(task.id); pause != cluster_.paused.end()) {
         cluster_.dues.Unset(pause->second, DueKind::kPause, task.id.value());
         cluster_.paused.erase(pause);

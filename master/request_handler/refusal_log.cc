@@ -7,7 +7,7 @@
 
 namespace muster::handler {
 
-struct RefusalLog::State {
+struct RefusalLog::State : std::enable_shared_from_this<RefusalLog::State> {
   core::EventSink* const events;
   absl::Mutex mutex;
   absl::flat_hash_map<std::pair<std::string, std::string>, int64_t> counts ABSL_GUARDED_BY(mutex);
@@ -24,14 +24,16 @@ struct RefusalLog::State {
       if (!events->Post(core::NoteRefusals{.cause = it->first.first, .by = it->first.second, .count = it->second})) break;
       counts.erase(it++);
     }
+    if (!counts.empty()) PostLater();
+  }
+
+  void PostLater() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    timer.Start(absl::Seconds(1), [self = shared_from_this()] { self->Post(); });
   }
 };
 
 RefusalLog::RefusalLog(core::EventSink* events, telemetry::Metrics* metrics)
-    : total_(metrics == nullptr
-                 ? nullptr
-                 : &metrics->AddCounter("muster_requests_refused_total", "Calls refused at the master's edge.")),
-      state_(std::make_shared<State>(events)) {}
+    : metrics_(metrics), state_(std::make_shared<State>(events)) {}
 
 RefusalLog::~RefusalLog() {
   Flush();
@@ -41,17 +43,27 @@ RefusalLog::~RefusalLog() {
 }
 
 void RefusalLog::Count(const absl::Status& refusal, std::string_view by) {
-  if (total_ != nullptr) total_->Increment();
   std::string cause = ReasonOf(refusal);
   if (cause.empty()) cause = absl::StatusCodeToString(refusal.code());
+  CountInMetrics(cause);
   absl::MutexLock lock(&state_->mutex);
   const bool first = state_->counts.empty();
   std::pair<std::string, std::string> key(std::move(cause), by);
   if (state_->counts.size() >= kMostKeys && !state_->counts.contains(key)) key = {key.first, "others"};
   ++state_->counts[std::move(key)];
-  if (first && !state_->closed) {
-    state_->timer.Start(absl::Seconds(1), [state = state_] { state->Post(); });
+  if (first && !state_->closed) state_->PostLater();
+}
+
+void RefusalLog::CountInMetrics(const std::string& cause) {
+  if (metrics_ == nullptr) return;
+  absl::MutexLock lock(&mutex_);
+  const std::string& name = by_cause_.size() < kMostCauses || by_cause_.contains(cause) ? cause : "OTHER";
+  telemetry::Counter*& counter = by_cause_[name];
+  if (counter == nullptr) {
+    counter = &metrics_->AddCounter("muster_requests_refused_total", "Calls that were refused, by the reason told.",
+                                    {{"cause", name}});
   }
+  counter->Increment();
 }
 
 void RefusalLog::Flush() { state_->Post(); }

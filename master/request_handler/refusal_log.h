@@ -1,4 +1,5 @@
-// Refusals made at the edge, counted per cause and identity and second, for the activity log (nothing polite hides).
+// Refusals that callers were told: counted per cause in /metrics, and per cause and identity and second for the activity
+// log (nothing polite hides).
 //
 // Thread rule: any thread. Bounded: beyond `kMostKeys` in one second, the rest is counted under "others".
 #pragma once
@@ -32,8 +33,14 @@ class RefusalLog {
 
  private:
   struct State;
-  telemetry::Counter* const total_;  // null without metrics
-  std::shared_ptr<State> state_;     // shared with the alarm, which may come late
+  void CountInMetrics(const std::string& cause);
+
+  static constexpr size_t kMostCauses = 64;  // all are our own words; beyond it, "OTHER"
+
+  telemetry::Metrics* const metrics_;  // may be null
+  absl::Mutex mutex_;
+  absl::flat_hash_map<std::string, telemetry::Counter*> by_cause_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<State> state_;       // shared with the alarm, which may come late
 };
 
 }  // namespace muster::handler
