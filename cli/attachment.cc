@@ -34,7 +34,7 @@ bool IsBroken(const absl::Status& status) {
 }  // namespace
 
 Attachment::Attachment(Client* client, AttachmentOptions options)
-    : client_(client), options_(std::move(options)), backoff_(absl::Milliseconds(100), absl::Seconds(1), 1) {}
+    : client_(client), options_(std::move(options)), backoff_(absl::Milliseconds(100), absl::Seconds(1)) {}
 
 Attachment::~Attachment() = default;
 
@@ -154,9 +154,14 @@ bool Attachment::Mend(absl::Time deadline, News* news) {
     return true;
   }
   if (!told_ && broken_since_ != absl::InfiniteFuture() && now - broken_since_ > absl::Seconds(1) && options_.say) {
-    options_.say(absl::StrCat("the connection to ", client_->master(), " is lost (",
-                              ConnectionTrouble({status_.message().data(), status_.message().size()}),
-                              "); trying again, the work goes on"));
+    if (status_.code() == absl::StatusCode::kResourceExhausted) {
+      const absl::Duration delay = std::max(absl::ZeroDuration(), retry_at_ - now);
+      options_.say(absl::StrCat(RetryLine(status_, client_->master(), delay), ", the work goes on"));
+    } else {
+      options_.say(absl::StrCat("the connection to ", client_->master(), " is lost (",
+                                ConnectionTrouble({status_.message().data(), status_.message().size()}),
+                                "); trying again, the work goes on"));
+    }
     told_ = true;
   }
   if (now < retry_at_) {

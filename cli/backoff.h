@@ -1,8 +1,11 @@
 // How long until the next try: doubling with full jitter, or what the server asked for with a little jitter on top.
+// Many clients lose the same master at the same moment: each draws its own times, so that they do not all come back at
+// once. A test gives the seed.
 // Thread rule: one thread.
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <random>
 
@@ -14,6 +17,7 @@ namespace muster::cli {
 
 class Backoff {
  public:
+  Backoff(absl::Duration base, absl::Duration cap) : Backoff(base, cap, Seed()) {}
   Backoff(absl::Duration base, absl::Duration cap, uint64_t seed) : base_(base), cap_(cap), next_(base), random_(seed) {}
 
   absl::Duration Next(const absl::Status& status) {
@@ -28,6 +32,11 @@ class Backoff {
   void Reset() { next_ = base_; }
 
  private:
+  static uint64_t Seed() {
+    std::random_device device;
+    return uint64_t{device()} << 32 | device();
+  }
+
   absl::Duration base_, cap_, next_;
   std::mt19937_64 random_;
 };

@@ -30,14 +30,10 @@ namespace muster::cli {
 namespace {
 
 constexpr size_t kMessagesAhead = 4;
+constexpr absl::Duration kSilentFor = absl::Seconds(1);
+constexpr absl::Duration kTellAgain = absl::Seconds(10);
 // The server holds its answers to `message.max`; a page of tasks with long specifications may pass it.
 constexpr int kMaxMessageBytes = 64 << 20;
-
-uint64_t RandomSeed() {
-  uint64_t seed = 0;
-  [[maybe_unused]] ssize_t got = getrandom(&seed, sizeof(seed), 0);
-  return seed;
-}
 
 // Reads on a thread of its own and hands over, never more than kMessagesAhead: then the thread waits, and with it,
 // through gRPC's flow control, the server.
@@ -254,8 +250,8 @@ class ClientImpl final : public Client {
                                 void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
                                                       std::function<void(grpc::Status)>)) {
     const absl::Time begin = absl::Now();
-    Backoff backoff(absl::Milliseconds(50), absl::Seconds(1), RandomSeed());
-    bool told = false;
+    Backoff backoff(absl::Milliseconds(50), absl::Seconds(1));
+    absl::Time told = absl::InfinitePast();
     while (true) {
       Response response;
       absl::Status status = Once(request, &response, stub, method);
@@ -269,9 +265,10 @@ class ClientImpl final : public Client {
       const absl::Duration delay = backoff.Next(status);
       const absl::Duration spent = absl::Now() - begin;
       if (spent + delay > patience) return status;
-      if (!told && patience > absl::Seconds(3) && spent + delay > absl::Seconds(1) && options_.narrate) {
-        options_.narrate(ErrorLine(status, options_.master));
-        told = true;
+      const bool worth_a_word = spent + delay >= kSilentFor && (refused || patience > absl::Seconds(3));
+      if (worth_a_word && absl::Now() >= told + kTellAgain && options_.narrate) {
+        options_.narrate(RetryLine(status, options_.master, delay));
+        told = absl::Now();
       }
       MUSTER_RETURN_IF_ERROR(Pause(delay));
     }

@@ -47,7 +47,7 @@ struct ClientOptions {
   absl::Duration first_patience = absl::Seconds(2);
   absl::Duration patience = absl::Seconds(60);
   absl::Duration call_timeout = absl::Seconds(60);
-  // Told once a second of trying has passed: why it does not go on.
+  // Told when it takes a second or longer, and every ten seconds again: why it does not go on, and when it tries next.
   std::function<void(const std::string&)> narrate;
 };
 

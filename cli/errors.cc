@@ -20,6 +20,23 @@ std::string MessageOf(const absl::Status& status) {
   return OneLine(std::string(status.message().data(), status.message().size()), 2000);
 }
 
+// A refusal that passes, in as few words as will do; for what is not in the table, the master's own.
+std::string WhatIsFull(const std::string& reason, const absl::Status& status) {
+  static constexpr struct {
+    const char* reason;
+    const char* words;
+  } kWords[] = {
+      {"QUEUE_FULL", "queue full"},
+      {"MASTER_BUSY", "too much waits"},
+      {"TOO_MANY_STREAMS", "too many readers"},
+      {"TOO_MANY_READS", "too many reads"},
+  };
+  for (const auto& known : kWords) {
+    if (reason == known.reason) return known.words;
+  }
+  return MessageOf(status);
+}
+
 std::string Bracketed(const std::string& reason) { return reason.empty() ? "" : absl::StrCat(" [", reason, "]"); }
 
 }  // namespace
@@ -105,6 +122,20 @@ std::string ErrorLine(const absl::Status& status, std::string_view master) {
       return absl::StrCat(MessageOf(status).empty() ? "the call failed" : MessageOf(status), Bracketed(reason), " (",
                           absl::AsciiStrToLower(absl::StatusCodeToString(status.code())), ")");
   }
+}
+
+std::string RetryLine(const absl::Status& status, std::string_view master, absl::Duration delay) {
+  const absl::string_view where(master.data(), master.size());
+  const std::string reason = ReasonOf(status);
+  std::string why;
+  if (status.code() == absl::StatusCode::kResourceExhausted) {
+    why = absl::StrCat("the master is busy (", WhatIsFull(reason, status), ")");
+  } else if (reason.empty()) {
+    why = absl::StrCat("cannot reach ", where, " (", ConnectionTrouble({status.message().data(), status.message().size()}), ")");
+  } else {
+    why = MessageOf(status);
+  }
+  return absl::StrCat(why, "; trying again in ", DurationText(absl::Ceil(delay, absl::Milliseconds(100))));
 }
 
 bool IsPassing(const absl::Status& status) {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 namespace muster::cli {
 
@@ -30,6 +31,9 @@ std::string ErrorLine(const absl::Status& status, std::string_view master);
 
 // "connection refused" out of the transport's long sentence.
 std::string ConnectionTrouble(std::string_view message);
+
+// Why a call is repeated, and when: "the master is busy (queue full); trying again in 2s".
+std::string RetryLine(const absl::Status& status, std::string_view master, absl::Duration delay);
 
 // Worth another try of the same call: the master is away or asks to come back.
 bool IsPassing(const absl::Status& status);

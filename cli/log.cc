@@ -41,7 +41,7 @@ absl::StatusOr<int> Log(Session& session, const LogFlags& flags) {
   Format format = flags.output.Get();
   if (flags.follow && format == Format::kJson) format = Format::kJsonl;  // a list that never ends is lines
   ListWriter list(format, "records");
-  Backoff backoff(absl::Milliseconds(100), absl::Seconds(1), 4);
+  Backoff backoff(absl::Milliseconds(100), absl::Seconds(1));
   bool ever_heard = false;
   while (true) {
     auto stream = client->ReadActivity(request);

@@ -79,7 +79,7 @@ absl::StatusOr<int> Logs(Session& session, const LogsFlags& flags) {
   if (flags.tail && *flags.tail == 0 && !flags.follow) return 0;
 
   LogPrinter printer(session.terminal());
-  Backoff backoff(absl::Milliseconds(100), absl::Seconds(1), 3);
+  Backoff backoff(absl::Milliseconds(100), absl::Seconds(1));
   absl::Time last_heard = absl::Now();
   bool ever_heard = false;
   while (true) {

@@ -118,7 +118,7 @@ absl::StatusOr<Client*> Session::client() {
     options.tls_certificate = connection_.tls_certificate;
     options.tls_key = connection_.tls_key;
     if (flags_.retry_for) options.first_patience = options.patience = *flags_.retry_for;
-    options.narrate = [this](const std::string& why) { terminal_.Say(absl::StrCat("trying again: ", why)); };
+    options.narrate = [this](const std::string& why) { terminal_.Say(why); };
     MUSTER_ASSIGN_OR_RETURN(client_, Client::Make(options, interrupts_.get()));
   }
   return client_.get();

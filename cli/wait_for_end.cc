@@ -65,7 +65,7 @@ absl::StatusOr<EndOfTasks> WaitForEnd(Client& client, const std::vector<std::str
   request.mutable_filter()->mutable_selectors()->Assign(selectors.begin(), selectors.end());
   request.mutable_filter()->set_include_finished(true);
   EndCounter counter(options);
-  Backoff backoff(absl::Milliseconds(100), absl::Seconds(1), 2);
+  Backoff backoff(absl::Milliseconds(100), absl::Seconds(1));
   bool ever_heard = false;
   absl::Time last_heard = absl::Now();
   absl::Time progress_at = absl::InfinitePast();

@@ -88,6 +88,32 @@ TEST_F(ConversationTest, RunWritesBothStreamsAndExitsWithTheTasksCode) {
   EXPECT_TRUE(cluster_.submits()[0].task().lossless_output());
 }
 
+TEST_F(ConversationTest, ABusyMasterIsTriedAgainAfterItsDelayWithTheSameRequestAndItIsShown) {
+  std::vector<absl::Time> calls;
+  const auto accept = cluster_.on_submit;
+  cluster_.on_submit = [&](int call, const v1::SubmitRequest& request, v1::SubmitResponse* response) {
+    calls.push_back(absl::Now());
+    if (call == 0) return rpc::ToGrpc(RefuseForNow("QUEUE_FULL", "1 tasks wait already, 1 may", absl::Seconds(1)));
+    return accept(call, request, response);
+  };
+  const Said said = Run({"submit", "--", "true"});
+  EXPECT_EQ(said.code, 0);
+  EXPECT_EQ(said.out, "3F\n");
+  EXPECT_THAT(said.err, HasSubstr("muster: the master is busy (queue full); trying again in 1"));
+  ASSERT_EQ(calls.size(), 2u);
+  EXPECT_GE(calls[1] - calls[0], absl::Seconds(1));
+  EXPECT_EQ(cluster_.submits()[0].request_id(), cluster_.submits()[1].request_id());
+}
+
+TEST_F(ConversationTest, PatienceWithABusyMasterEndsWhenItIsToldTo) {
+  cluster_.on_submit = [&](int, const v1::SubmitRequest&, v1::SubmitResponse*) {
+    return rpc::ToGrpc(RefuseForNow("QUEUE_FULL", "full", absl::Seconds(1)));
+  };
+  const Said said = Run({"submit", "--retry-for", "0.5s", "--", "true"});
+  EXPECT_EQ(said.code, 125);
+  EXPECT_EQ(said.err, "muster: refused: full [QUEUE_FULL]; try again in 1s\n");
+}
+
 TEST_F(ConversationTest, WhatWasWrittenIsAcknowledgedBeforeMoreIsAwaited) {
   std::atomic<int64_t> acknowledged = 0;
   cluster_.on_attach = [&](int, FakeCluster::AttachStream* stream) {

@@ -37,6 +37,17 @@ TEST(Errors, ARefusalShowsItsStableReasonAndItsDelay) {
             "refused: the queue is full [QUEUE_FULL]; try again in 3s");
 }
 
+TEST(Errors, WhyACallIsRepeatedIsOneLineWithTheTime) {
+  EXPECT_EQ(RetryLine(RefuseForNow("QUEUE_FULL", "1000000 tasks wait already, 1000000 may", absl::Seconds(1)), "m", absl::Seconds(1.93)),
+            "the master is busy (queue full); trying again in 2s");
+  EXPECT_EQ(RetryLine(RefuseForNow("NEW_ONE", "more than\nit can take", absl::Seconds(1)), "m", absl::Seconds(1)),
+            "the master is busy (more than it can take); trying again in 1s");
+  EXPECT_EQ(RetryLine(absl::UnavailableError("x: Connection refused"), "127.0.0.1:7070", absl::Milliseconds(420)),
+            "cannot reach 127.0.0.1:7070 (connection refused); trying again in 500ms");
+  EXPECT_EQ(RetryLine(Refuse(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "no new tasks: upgrade"), "m", absl::Seconds(5)),
+            "no new tasks: upgrade; trying again in 5s");
+}
+
 TEST(Errors, WhatAServerSaysCannotWriteOnTheTerminal) {
   EXPECT_EQ(ErrorLine(Refuse(absl::StatusCode::kNotFound, "NO_SUCH_TASK", "no task \x1b[2J\nhere"), "m"), "no task ?[2J here [NO_SUCH_TASK]");
 }
