@@ -155,6 +155,7 @@ void WorkerLoop::Do(SendHello& effect) {
 }
 
 void WorkerLoop::Do(RejectSession& effect) {
+  parts_.metrics->sessions_refused.Increment();
   MUSTER_LOG(kWarning, "session not obeyed", {{"reason", effect.reason}});
   parts_.service->Reject(effect.stream, effect.reason);
 }

@@ -17,13 +17,15 @@ WorkerMetrics::WorkerMetrics(telemetry::Metrics* metrics, uint32_t slots, std::f
       direct(metrics->AddCounter("muster_worker_direct_total", "Direct executions that were started.")),
       direct_refused(metrics->AddCounter("muster_worker_direct_refused_total", "Direct executions refused.")),
       sessions(metrics->AddCounter("muster_worker_sessions_total", "Sessions that were obeyed.")),
+      sessions_refused(metrics->AddCounter("muster_worker_sessions_refused_total",
+                                           "Sessions of an older epoch or number, or ended by a newer one.")),
       results_sent(metrics->AddCounter("muster_worker_results_sent_total", "Results sent, repeats included.")),
       fenced(metrics->AddCounter("muster_worker_killed_total", "Attempts killed by force: lease or drain ended.")),
       orphaned(metrics->AddCounter("muster_worker_orphans_total", "Attempts of another cluster that were stopped.")),
-      run_time_(metrics->AddHistogram("muster_worker_run_seconds", "Run time of attempts that started.")) {
-  for (size_t i = 1; i < kReasons; ++i) {
       refused_connections(metrics->AddCounter("muster_worker_connections_refused_total",
                                               "gRPC connections closed at once, because there were too many.")),
+      run_time_(metrics->AddHistogram("muster_worker_run_seconds", "Run time of attempts that started.")) {
+  for (size_t i = 1; i < kReasons; ++i) {
     ended_[i] = &metrics->AddCounter("muster_worker_attempts_ended_total", "Attempts that ended, by reason.",
                                      {{"reason", std::string(EndReasonName(static_cast<EndReason>(i)))}});
   }

@@ -25,11 +25,12 @@ class WorkerMetrics {
   telemetry::Counter& direct;
   telemetry::Counter& direct_refused;
   telemetry::Counter& sessions;
+  telemetry::Counter& sessions_refused;
   telemetry::Counter& results_sent;  // repeats included
   telemetry::Counter& fenced;
   telemetry::Counter& orphaned;
-
   telemetry::Counter& refused_connections;
+
  private:
   static constexpr size_t kReasons = static_cast<size_t>(EndReason::kValidationFailed) + 1;
 

@@ -17,6 +17,7 @@
 #include "common/rpc/status.h"
 #include "common/telemetry/log.h"
 #include "muster/v1/registry_service.grpc.pb.h"
+#include "worker/session/master_order.h"
 
 namespace muster::worker {
 namespace {
@@ -110,9 +111,10 @@ class RegistryClientImpl final : public RegistryClient {
 
     v1::JoinResponse response;
     const absl::Time sent = options_.clock->Now();
-    const absl::Status status = Call(kJoinCall, [&](grpc::ClientContext* context) {
+    absl::Status status = Call(kJoinCall, [&](grpc::ClientContext* context) {
       return stub_->Join(context, request, &response);
     });
+    if (status.ok()) status = order_.Join(response.cluster_id(), Epoch(response.epoch()));
     if (!status.ok()) return AfterFailedJoin(status, sent);
 
     interval_ = std::clamp(convert::FromProto(response.heartbeat_interval()), kShortestInterval, kLongestInterval);
@@ -155,9 +157,10 @@ class RegistryClientImpl final : public RegistryClient {
     v1::HeartbeatResponse response;
     const absl::Time sent = options_.clock->Now();
     const absl::Duration longest = std::clamp(2 * interval_, kShortestCall, kLongestCall);
-    const absl::Status status = Call(longest, [&](grpc::ClientContext* context) {
+    absl::Status status = Call(longest, [&](grpc::ClientContext* context) {
       return stub_->Heartbeat(context, request, &response);
     });
+    if (status.ok()) status = order_.Answer(Epoch(response.epoch()));
     if (!status.ok()) {
       Complain("no answer to a heartbeat", status);
       BackOff();
@@ -222,6 +225,7 @@ class RegistryClientImpl final : public RegistryClient {
 
   // The thread's own.
   absl::BitGen random_;
+  MasterOrder order_;
   absl::Duration interval_ = absl::Seconds(2);
   absl::Duration wait_ = absl::ZeroDuration();
   absl::Duration retry_ = kFirstRetry;

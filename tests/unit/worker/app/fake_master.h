@@ -42,15 +42,25 @@ class FakeMaster final : public v1::RegistryService::Service {
     absl::MutexLock lock(&mutex_);
     forget_ = true;
   }
+  void SetEpoch(int64_t epoch) {
+    absl::MutexLock lock(&mutex_);
+    epoch_ = epoch;
+  }
+  // So many from now on.
+  bool WaitForHeartbeats(int count) {
+    absl::MutexLock lock(&mutex_);
+    const auto are = [this, until = heartbeats_ + count] { return heartbeats_ >= until; };
+    return mutex_.AwaitWithTimeout(absl::Condition(&are), absl::Seconds(20));
+  }
   // Until a join (heartbeat) like this has come.
   bool WaitForJoin(std::function<bool(const v1::JoinRequest&)> like) { return Wait(joins_, join_, like); }
   bool WaitForHeartbeat(std::function<bool(const v1::HeartbeatRequest&)> like) {
     return Wait(heartbeats_, heartbeat_, like);
   }
-  bool WaitForJoins(int count) {
+  bool WaitForJoins(int count, absl::Duration wait = absl::Seconds(20)) {
     absl::MutexLock lock(&mutex_);
     const auto are = [this, count] { return joins_ >= count; };
-    return mutex_.AwaitWithTimeout(absl::Condition(&are), absl::Seconds(20));
+    return mutex_.AwaitWithTimeout(absl::Condition(&are), wait);
   }
   bool WaitForRefusedJoins(int count) {
     absl::MutexLock lock(&mutex_);
@@ -68,7 +78,7 @@ class FakeMaster final : public v1::RegistryService::Service {
     join_ = *request;
     ++joins_;
     response->set_cluster_id("a");
-    response->set_epoch(1);
+    response->set_epoch(epoch_);
     response->mutable_heartbeat_interval()->set_nanos(30'000'000);
     response->mutable_self_fence()->set_seconds(20);
     response->mutable_kill_grace()->set_seconds(5);
@@ -79,6 +89,7 @@ class FakeMaster final : public v1::RegistryService::Service {
     absl::MutexLock lock(&mutex_);
     heartbeat_ = *request;
     ++heartbeats_;
+    response->set_epoch(epoch_);
     response->set_join_again(std::exchange(forget_, false));
     response->mutable_lease()->set_seconds(20);
     return grpc::Status::OK;
@@ -94,6 +105,7 @@ class FakeMaster final : public v1::RegistryService::Service {
   mutable absl::Mutex mutex_;
   grpc::Status refusal_;
   bool forget_ = false;
+  int64_t epoch_ = 1;
   int joins_ = 0;
   int refused_joins_ = 0;
   int heartbeats_ = 0;

@@ -177,6 +177,24 @@ TEST_F(WorkerAppTest, JoinsAgainWhenTheMasterForgotIt) {
   EXPECT_TRUE(master_.WaitForJoins(2));
 }
 
+TEST_F(WorkerAppTest, AMasterOfAnOlderEpochExtendsNoLeaseAndIsNotJoined) {
+  master_.SetEpoch(5);
+  Start();
+  ASSERT_TRUE(master_.WaitForHeartbeats(2));
+  master_.SetEpoch(4);
+  ASSERT_TRUE(master_.WaitForHeartbeats(2));  // answers of before are through
+  const int64_t lease = fence_.lease_until_ns.load();
+  master_.ForgetWorkers();  // an older master does not know it, but that is nothing to obey
+  ASSERT_TRUE(master_.WaitForHeartbeats(3));
+  EXPECT_EQ(fence_.lease_until_ns.load(), lease);
+  EXPECT_FALSE(master_.WaitForJoins(2, absl::ZeroDuration()));
+  master_.SetEpoch(6);
+  master_.ForgetWorkers();
+  EXPECT_TRUE(master_.WaitForJoins(2));
+  ASSERT_TRUE(master_.WaitForHeartbeats(2));
+  EXPECT_GT(fence_.lease_until_ns.load(), lease);
+}
+
 TEST_F(WorkerAppTest, ANameThatALiveWorkerHasEndsItWithOneClearLine) {
   master_.RefuseJoins({grpc::StatusCode::ALREADY_EXISTS, "worker w1 at 127.0.0.1:9999 heartbeats"});
   Start();
@@ -251,24 +269,6 @@ TEST_F(WorkerAppTest, ADrainThatNobodyAcknowledgesEndsWithOneAndTheCount) {
   EXPECT_THAT(app_->last_words(), HasSubstr("1 results"));
 }
 
-TEST_F(WorkerAppTest, ATaskThatMustNotOutliveTheLeaseIsShownToTheSupervisor) {
-  Start();
-  ASSERT_TRUE(master_.WaitForHeartbeat([](const auto&) { return true; }));
-  FakeSession session(app_->grpc_address(), 1);
-  v1::TaskSpec fenced = True();
-  fenced.set_on_worker_loss(v1::ON_WORKER_LOSS_RERUN_AFTER_FENCE);
-  session.Assign(fenced, 7);
-  ASSERT_TRUE(host_->WaitUntilRunning(Key(7)));
-  EXPECT_EQ(fence_.fenced_running.load(), 1u);
-  EXPECT_GT(fence_.lease_until_ns.load(), 0);
-}
-
-TEST_F(WorkerAppTest, APersonsExecuteRunsHereAndIsRefusedWithoutASlot) {
-  Start(1);
-  const auto stub = v1::WorkerService::NewStub(
-      grpc::CreateChannel(app_->grpc_address(), grpc::InsecureChannelCredentials()));
-  const auto deadline = std::chrono::system_clock::now() + std::chrono::seconds(20);
-  v1::ExecuteRequest request;
 TEST_F(WorkerAppTest, ADrainOverHttpIsTheSameDrainAndItsAnswerEndsWithIt) {
   Start();
   FakeSession session(app_->grpc_address(), 1);
@@ -301,6 +301,24 @@ TEST_F(WorkerAppTest, AStopDoesNotWaitForWhoListensToADrain) {
   EXPECT_THAT(answer, ::testing::Not(HasSubstr("\r\n0\r\n\r\n"))) << "cut short";
 }
 
+TEST_F(WorkerAppTest, ATaskThatMustNotOutliveTheLeaseIsShownToTheSupervisor) {
+  Start();
+  ASSERT_TRUE(master_.WaitForHeartbeat([](const auto&) { return true; }));
+  FakeSession session(app_->grpc_address(), 1);
+  v1::TaskSpec fenced = True();
+  fenced.set_on_worker_loss(v1::ON_WORKER_LOSS_RERUN_AFTER_FENCE);
+  session.Assign(fenced, 7);
+  ASSERT_TRUE(host_->WaitUntilRunning(Key(7)));
+  EXPECT_EQ(fence_.fenced_running.load(), 1u);
+  EXPECT_GT(fence_.lease_until_ns.load(), 0);
+}
+
+TEST_F(WorkerAppTest, APersonsExecuteRunsHereAndIsRefusedWithoutASlot) {
+  Start(1);
+  const auto stub = v1::WorkerService::NewStub(
+      grpc::CreateChannel(app_->grpc_address(), grpc::InsecureChannelCredentials()));
+  const auto deadline = std::chrono::system_clock::now() + std::chrono::seconds(20);
+  v1::ExecuteRequest request;
   *request.mutable_task() = True();
   grpc::ClientContext context;
   context.set_deadline(deadline);
