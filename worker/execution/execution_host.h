@@ -50,6 +50,7 @@ struct HostConfig {
 class Listener {
  public:
   virtual ~Listener() = default;
+  // Before any output, some milliseconds after it happened; never for an attempt whose report comes first.
   virtual void OnStarted(AttemptKey key, absl::Time time) = 0;
   // For a subscribed stream: bytes from `offset` on; `skipped` bytes before it are gone. At most 64 KiB, some
   // milliseconds after they were written. What was not sent when the attempt ends is in its report and comes no more.

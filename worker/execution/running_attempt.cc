@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "absl/time/clock.h"
 
@@ -83,16 +84,18 @@ bool RunningAttempt::Stop(EndReason reason, bool by_force, bool by_master) {
   return true;
 }
 
+// Most commands are over before anyone could act on their start: it is told with the first output, or not at all
+// when the report, which says it too, comes first.
 void RunningAttempt::Started() {
-  absl::Time now;
+  const absl::Time now = host_->Now();
   {
     absl::MutexLock lock(&mutex_);
     if (started_ || finished_) return;
-    now = host_->Now();
-    started_ = true;
+    started_ = untold_start_ = true;
     start_time_ = now;
+    if (std::exchange(dirty_, true)) return;
   }
-  host_->listener().OnStarted(key(), now);
+  host_->NeedsFlush(shared_from_this(), false);
 }
 
 size_t RunningAttempt::Room(plugin::Stream which) const {
@@ -134,7 +137,21 @@ size_t RunningAttempt::Output(plugin::Stream which, std::string_view bytes) {
   return taken;
 }
 
+void RunningAttempt::TellStart() {
+  absl::Time start;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (finished_ || !std::exchange(untold_start_, false)) return;
+    start = start_time_;
+    delivering_ = true;
+  }
+  host_->listener().OnStarted(key(), start);
+  absl::MutexLock lock(&mutex_);
+  delivering_ = false;
+}
+
 bool RunningAttempt::Flush(int max_chunks) {
+  TellStart();
   for (int i = 0; i < max_chunks; ++i) {
     OutputStream::Chunk chunk;
     plugin::Stream which = plugin::Stream::kStdout;

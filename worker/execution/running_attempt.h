@@ -82,6 +82,7 @@ class RunningAttempt final : public plugin::Context, public std::enable_shared_f
   bool NotDelivering() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !delivering_; }
   AttemptEnd MakeEnd(plugin::Result result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   AttemptReportPtr MakeReport(plugin::Result result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TellStart() ABSL_LOCKS_EXCLUDED(mutex_);
   // After what may have made room: tells the plugin.
   void TellRoom(plugin::Stream which) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -99,9 +100,10 @@ class RunningAttempt final : public plugin::Context, public std::enable_shared_f
   bool stop_by_force_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_by_master_ ABSL_GUARDED_BY(mutex_) = false;
   bool started_ ABSL_GUARDED_BY(mutex_) = false;
+  bool untold_start_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool delivering_ ABSL_GUARDED_BY(mutex_) = false;
-  bool dirty_ ABSL_GUARDED_BY(mutex_) = false;
+  bool dirty_ ABSL_GUARDED_BY(mutex_) = false;  // the host's loop has been told to flush it
   uint32_t log_lines_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Time start_time_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };

@@ -242,6 +242,14 @@ TEST(CommandAttempt, StopIsPoliteFirst) {
   EXPECT_EQ(report->stdout_output.head, "up\nbye\n");
 }
 
+TEST(CommandAttempt, OneThatIsOverAtOnceIsToldByItsReportAlone) {
+  HostFixture host;
+  const AttemptReportPtr report = host.Run(host.Noop("{}"));
+  EXPECT_TRUE(report->started);
+  EXPECT_NE(report->start_time, absl::InfinitePast());
+  EXPECT_FALSE(host.listener().Started(report->key));
+}
+
 TEST(CommandAttempt, AStoppedProcessIsReachedToo) {
   HostFixture host;
   const AttemptKey key = host.Start(host.Command({"sh", "-c", "kill -STOP $$"}));
