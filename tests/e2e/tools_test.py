@@ -60,6 +60,19 @@ class Faces(unittest.TestCase):
             with self.assertRaises(urllib.error.HTTPError):
                 urllib.request.urlopen(base + "/nothing", timeout=10)
 
+    def test_the_probes_address_serves_health_and_nothing_else(self):
+        flags = ["--health.listen=127.0.0.1:0"]
+        with Cluster(workers=1, master_flags=flags, worker_flags=flags) as cluster:
+            for daemon in (cluster.master, cluster.workers["w1"]):
+                base = "http://" + daemon.addresses["health"]
+                for path in ("/healthz", "/readyz", "/metrics"):
+                    with urllib.request.urlopen(base + path, timeout=10) as answer:
+                        self.assertEqual(answer.status, 200)
+                for method, path in (("POST", "/healthz"), ("GET", "/drain"), ("GET", "/api/v1/tasks"), ("GET", "/..")):
+                    with self.assertRaises(urllib.error.HTTPError) as refused:
+                        urllib.request.urlopen(urllib.request.Request(base + path, method=method), timeout=10)
+                    self.assertIn(refused.exception.code, (400, 404, 405), (method, path))
+
     def test_every_format_of_ps(self):
         identity = self.cluster.ok("submit", "--name", "formats", "-l", "team=a", "--", "true").strip()
         self.cluster.ok("wait", identity)

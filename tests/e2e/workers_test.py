@@ -1,6 +1,7 @@
 """Workers that die, hang, refuse, share and come back."""
 
 import collections
+import fcntl
 import os
 import pathlib
 import signal
@@ -145,6 +146,17 @@ class Workers(unittest.TestCase):
             cluster.start_worker("w2", "--labels=gpu=a100")
             cluster.await_state("wants-gpu", "SUCCEEDED")
             self.assertEqual(cluster.task("wants-gpu")["attempts"][0]["worker"], "w2")
+
+    def test_two_hundred_commands_run_at_once_without_a_thread_each(self):
+        with Cluster(workers=1, slots=200) as cluster:
+            # All wait for one lock, so that none has to look again and again.
+            with open(cluster.directory / "gate", "w") as gate:
+                fcntl.flock(gate, fcntl.LOCK_EX)
+                batch = cluster.ok("map", "--detach", "--", "flock", "-s", gate.name, "true", ":::", *range(200)).strip()
+                running = {"state": "TASK_STATE_RUNNING", "count": "200"}
+                eventually(lambda: running in cluster.task(batch)["counts"], 60, "200 running commands")
+                self.assertLess(len(os.listdir(f"/proc/{cluster.server_of('w1')}/task")), 60, "threads")
+            self.assertEqual(cluster.muster("wait", batch).returncode, 0)
 
     def test_shutdown_with_drain_stops_the_cluster_in_order(self):
         with Cluster(workers=2) as cluster:
