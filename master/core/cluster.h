@@ -53,9 +53,12 @@ struct WorkerLink {
   absl::Time fenced_by = absl::InfinitePast();    // by then it has surely killed what is fenced, if it hears nothing
   absl::Time drain_deadline = absl::InfiniteFuture();
   std::string drain_reason;
+  // Until then Hello of a new incarnation must have come, or what its predecessor held is lost to silence.
+  absl::Time proof_deadline = absl::InfiniteFuture();
   uint32_t suspects = 0;                          // attempts there of tasks that two workers died of
   absl::btree_map<uint64_t, TaskId> prefetched;   // sent ahead and not started, in the order of dispatch
-  std::vector<AttemptKey> lost_in_silence;        // started ones; they count when its process turns out dead
+  // Started ones; they count when their process turns out dead.
+  std::vector<std::pair<AttemptKey, Incarnation>> lost_in_silence;
 };
 
 struct Cluster {

@@ -119,6 +119,9 @@ void ClusterCore::Impl::DoDue(const Moment& turn) {
       case DueKind::kDrainDeadline:
         worker_events_.OnDrainDeadline(turn, WorkerId(static_cast<uint32_t>(due->id)));
         break;
+      case DueKind::kProofDeadline:
+        worker_events_.OnProofDeadline(turn, WorkerId(static_cast<uint32_t>(due->id)));
+        break;
     }
   }
   ReleaseRetries(turn);

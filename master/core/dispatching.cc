@@ -1,6 +1,7 @@
 #include "master/core/dispatching.h"
 
 #include "common/base/check.h"
+#include "common/base/planted_fault.h"
 
 namespace muster::core {
 
@@ -12,7 +13,9 @@ void Dispatching::Send(const Moment& turn, Task& task, WorkerId worker, bool pre
     cluster_.retry_budget.OnFirstAttempt();
     cluster_.delay_floor.OnStart(task.spec().priority, turn.now - task.queued_since, turn.now);
   }
-  const AttemptKey key{task.id, AttemptNumber(++task.last_attempt)};
+  // Mutant: the number of an attempt that was never reported started is given out again.
+  const bool reuse = Mutated("reuse_attempt_number") && task.last_attempt > 0 && !task.started;
+  const AttemptKey key{task.id, AttemptNumber(reuse ? task.last_attempt : ++task.last_attempt)};
   const Incarnation incarnation = cluster_.workers.incarnation(worker);
 
   task.started = false;

@@ -18,6 +18,7 @@ enum class DueKind : uint8_t {
   kPause,         // id is a TaskId: queued, and looked at again
   kSessionRetry,  // id is a WorkerId, here and below
   kDrainDeadline,
+  kProofDeadline,
 };
 
 struct Due {

@@ -35,7 +35,11 @@ void CheckPlaced(const Cluster& cluster, const Task& task, Sums* sums) {
   const AttemptPlace place = PlaceOf(task.state);
   MUSTER_CHECK(cluster.workers.Contains(place.worker));
   MUSTER_CHECK(place.attempt.value() == task.last_attempt);
-  MUSTER_CHECK(cluster.workers.incarnation(place.worker) == place.incarnation);
+  // Another incarnation's attempts wait only until this one has said hello.
+  const bool current = cluster.workers.incarnation(place.worker) == place.incarnation;
+  MUSTER_CHECK(current || !cluster.workers.session_open(place.worker));
+  MUSTER_CHECK(current || cluster.links.at(place.worker).proof_deadline != absl::InfiniteFuture() ||
+               task.state_now() == TaskState::kUnknown);
   sums->on[place.worker].insert(task.id);
   const bool unknown = task.state_now() == TaskState::kUnknown;
   MUSTER_CHECK(!(unknown && task.holds_room));
@@ -115,6 +119,7 @@ void CheckAgreement(const Cluster& cluster) {
   for (const auto& entry : cluster.links) {
     if (entry.second.retry_at != absl::InfiniteFuture()) ++dues;
     if (entry.second.drain_deadline != absl::InfiniteFuture()) ++dues;
+    if (entry.second.proof_deadline != absl::InfiniteFuture()) ++dues;
   }
   MUSTER_CHECK(dues == cluster.dues.size());
   for (const WorkerId worker : cluster.workers.Ids()) CheckWorker(cluster, worker, sums);

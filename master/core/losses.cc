@@ -20,20 +20,31 @@ std::vector<TaskId> IdsOn(const Cluster& cluster, WorkerId worker) {
 
 void Losses::WorkerSilent(const Moment& turn, WorkerId worker) {
   const std::string why = absl::StrCat("worker ", cluster_.NameOf(worker), " is lost: no heartbeat");
+  for (const TaskId id : IdsOn(cluster_, worker)) Silent(turn, *cluster_.tasks.Find(id), why);
+}
+
+void Losses::PredecessorSilent(const Moment& turn, WorkerId worker, Incarnation current) {
+  const std::string why = absl::StrCat("worker ", cluster_.NameOf(worker), " started anew and cannot be reached");
   for (const TaskId id : IdsOn(cluster_, worker)) {
     Task& task = *cluster_.tasks.Find(id);
-    if (task.state_now() == TaskState::kUnknown) continue;
-    auto& remembered = cluster_.link(worker).lost_in_silence;
-    if (task.started && remembered.size() < kMaxRemembered) {
-      remembered.push_back({id, PlaceOf(task.state).attempt});
-    }
-    Lose(turn, task, LossKind::kSilence, why);
+    if (PlaceOf(task.state).incarnation != current) Silent(turn, task, why);
   }
+}
+
+void Losses::Silent(const Moment& turn, Task& task, const std::string& why) {
+  if (task.state_now() == TaskState::kUnknown) return;
+  const AttemptPlace place = PlaceOf(task.state);
+  auto& remembered = cluster_.link(place.worker).lost_in_silence;
+  if (task.started && remembered.size() < kMaxRemembered) {
+    remembered.emplace_back(AttemptKey{task.id, place.attempt}, place.incarnation);
+  }
+  Lose(turn, task, LossKind::kSilence, why);
 }
 
 void Losses::WorkerReplaced(const Moment& turn, WorkerId worker, Incarnation current) {
   const std::string why = absl::StrCat("worker ", cluster_.NameOf(worker), " died and started anew");
-  for (const AttemptKey& key : std::exchange(cluster_.link(worker).lost_in_silence, {})) {
+  for (const auto& [key, incarnation] : std::exchange(cluster_.link(worker).lost_in_silence, {})) {
+    if (incarnation == current) continue;  // it was cut off, and nothing died
     if (Task* const task = cluster_.tasks.Find(key.task)) ++task->losses;
   }
   for (const TaskId id : IdsOn(cluster_, worker)) {

@@ -79,8 +79,7 @@ StateData Recovery::PlacedFrom(const Moment& turn, const RecoveredTask& recovere
   if (!worker || cluster_.workers.state(worker) == WorkerState::kNone) {
     worker = cluster_.workers.Expect(current.worker, current.incarnation, turn.now);
     // It may have been promised a long lease when the last master ended.
-    cluster_.link(worker).fenced_by = turn.now + cluster_.config.shutdown_lease + cluster_.config.kill_grace +
-                                      cluster_.config.fence_margin;
+    cluster_.link(worker).fenced_by = turn.now + LongestFence();
   }
   if (recovered.unknown.has_value() && recovered.unknown->key == current.key) {
     // It may have turned up since, which is not stored: leave it the time to say so again.
@@ -109,11 +108,15 @@ StateData Recovery::WaitingFrom(const Moment& turn, Task& task, const RecoveredT
     if (!UsedNothing(end)) task.queued_since = std::min(turn.now, std::max(end.ended, end.retry_at));
   }
   if (last.retry_at == absl::InfinitePast()) return Queued{task.queued_since};
-  const PendingReason reason = last.used_attempt ? PendingReason::kRetry : PendingReason::kWorkerLost;
-  const absl::Duration full = last.used_attempt ? spec.retry.max_delay
-                                                : cluster_.config.shutdown_lease + cluster_.config.kill_grace +
-                                                      cluster_.config.fence_margin;
-  return Pending{reason, Rebase(last.retry_at, full, turn.now)};
+  if (last.used_attempt) return Pending{PendingReason::kRetry, Rebase(last.retry_at, spec.retry.max_delay, turn.now)};
+  // It waits for a fence. How much of that has passed only the calendar could say, which may have jumped: all of it
+  // again.
+  const absl::Duration left = std::clamp(last.retry_at - last.ended, absl::ZeroDuration(), LongestFence());
+  return Pending{PendingReason::kWorkerLost, turn.now + left};
+}
+
+absl::Duration Recovery::LongestFence() const {
+  return cluster_.config.shutdown_lease + cluster_.config.kill_grace + cluster_.config.fence_margin;
 }
 
 }  // namespace muster::core

@@ -2,7 +2,8 @@
 //
 // Attempts without an end are DISPATCHED on their worker, which is expected to join and to say hello; LOST decides when
 // it does not. Deadlines are calendar time in the store and re-based once: the remainder is clamped to [0, full
-// length], so that neither a clock that jumped nor a master that restarts often keeps a task from being decided.
+// length], so that neither a clock that jumped nor a master that restarts often keeps a task from being decided. Only
+// the wait for a fence begins anew with each start, because a calendar that jumped must not make two copies.
 // Thread rule: one thread. Errors: rows that contradict each other are a broken invariant; the store has checked them.
 #pragma once
 
@@ -24,6 +25,7 @@ class Recovery {
   StateData StateFrom(const Moment& turn, Task& task, const RecoveredTask& recovered);
   StateData PlacedFrom(const Moment& turn, const RecoveredTask& recovered, const AttemptRow& current);
   StateData WaitingFrom(const Moment& turn, Task& task, const RecoveredTask& recovered);
+  absl::Duration LongestFence() const;  // from the answer to a heartbeat, whoever gave it
 
   Cluster& cluster_;
   Transitions& transitions_;

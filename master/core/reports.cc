@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/planted_fault.h"
 
 namespace muster::core {
 namespace {
@@ -20,7 +21,9 @@ bool IsRetryable(EndReason reason) {
 }  // namespace
 
 void Reports::OnReports(const Moment& turn, const WorkerReports& reports) {
-  if (!reports.session || cluster_.OpenSessionOf(reports.worker) != reports.session) return;
+  // Mutant: what a superseded session says counts, too.
+  const bool any_session = Mutated("skip_epoch_check") && cluster_.workers.Contains(reports.worker);
+  if (!any_session && (!reports.session || cluster_.OpenSessionOf(reports.worker) != reports.session)) return;
   for (const auto& started : reports.started) OnStarted(turn, reports.worker, started);
   for (const auto& result : reports.results) OnResult(turn, reports.worker, reports.session, result);
   for (const auto& key : reports.given_back) OnGivenBack(turn, reports.worker, key);
@@ -56,6 +59,8 @@ Task* Reports::Current(WorkerId worker, const AttemptKey& key) {
   Task* const task = cluster_.tasks.Find(key.task);
   if (task == nullptr) return nullptr;
   const AttemptPlace place = PlaceOf(task->state);
+  // Mutant: whatever attempt of the task is named, it is taken for the current one.
+  if (Mutated("skip_attempt_check")) return place.attempt ? task : nullptr;
   const bool same = place.attempt == key.number && place.worker == worker &&
                     place.incarnation == cluster_.workers.incarnation(worker);
   return same && key.number ? task : nullptr;
@@ -176,6 +181,8 @@ void Reports::Preempted(const Moment& turn, Task& task, const AttemptReportPtr& 
     return transitions_.End(turn, task, TaskState::kFailed,
                             {"preempted: " + what, report, EndReason::kPreempted});
   }
+  // Mutant: a preemption uses up an attempt.
+  if (Mutated("count_preemption")) return Failed(turn, task, report);
   transitions_.CloseAttempt(turn, task, {EndReason::kPreempted, false, false, absl::InfinitePast(), what, report});
   transitions_.Requeue(turn, task, true, {what, report, EndReason::kPreempted});
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/base/planted_fault.h"
+
 namespace muster::core {
 
 bool MayRetry(const RetryPolicy& policy, const AttemptEnd& end, uint32_t failures) {
@@ -18,6 +20,8 @@ absl::Duration RetryDelay(const RetryPolicy& policy, uint32_t failures, Random* 
   constexpr uint32_t kMaxDoublings = 40;
   const uint32_t doublings = std::min(failures > 0 ? failures - 1 : 0, kMaxDoublings);
   const absl::Duration most = std::min(policy.max_delay, policy.base_delay * std::ldexp(1.0, static_cast<int>(doublings)));
+  // Mutant: what failed together comes back together.
+  if (Mutated("no_jitter")) return std::max(absl::ZeroDuration(), most);
   return std::max(absl::ZeroDuration(), most * random->Fraction());
 }
 

@@ -112,6 +112,8 @@ void Transitions::TakeRoom(Task& task, WorkerId worker) {
   if (task.holds_room) return;
   cluster_.workers.Adopt(worker, task.spec().requirements.resources);
   task.holds_room = true;
+  task.runs_apart = task.losses >= kLossesUntilApart;
+  if (task.runs_apart) ++cluster_.link(worker).suspects;
   cluster_.touched.insert(worker);
 }
 

@@ -41,18 +41,35 @@ void WorkerEvents::OnJoin(const Moment& turn, WorkerJoin event) {
   }
   const auto& joined = std::get<registry::Joined>(outcome);
   const WorkerId worker = joined.id;
-  // The same process: it was cut off, and nothing died.
-  if (!joined.predecessor) cluster_.link(worker).lost_in_silence.clear();
+  if (joined.predecessor) ExpectProof(turn, worker);
   turn.Emit(JoinAnswer{call, absl::OkStatus()});
   turn.Log(activity::WorkerJoined{event.name, event.incarnation, event.address,
                                   cluster_.workers.facts(worker).offer.capacity.slots});
   GrantLease(turn, worker);
   NoteOffer(turn, worker);
   DropSession(turn, worker, "the worker joined anew");
-  losses_.WorkerReplaced(turn, worker, event.incarnation);
   AskForSession(turn, worker);
   Settle(turn);
   turn.Emit(WorkerChanged{worker});
+}
+
+// A join may have been long under way, and its process be the dead one of the two. Only Hello proves which one lives;
+// what another incarnation holds waits for it, and is lost to silence when none comes.
+void WorkerEvents::ExpectProof(const Moment& turn, WorkerId worker) {
+  if (cluster_.tasks.On(worker).empty() || cluster_.link(worker).proof_deadline != absl::InfiniteFuture()) return;
+  SetProofDeadline(worker, turn.now + cluster_.config.lost_after);
+}
+
+void WorkerEvents::SetProofDeadline(WorkerId worker, absl::Time at) {
+  WorkerLink& link = cluster_.link(worker);
+  cluster_.dues.Unset(link.proof_deadline, DueKind::kProofDeadline, worker.value());
+  link.proof_deadline = at;
+  cluster_.dues.Set(at, DueKind::kProofDeadline, worker.value());
+}
+
+void WorkerEvents::OnProofDeadline(const Moment& turn, WorkerId worker) {
+  cluster_.link(worker).proof_deadline = absl::InfiniteFuture();
+  losses_.PredecessorSilent(turn, worker, cluster_.workers.incarnation(worker));
 }
 
 void WorkerEvents::OnHeartbeat(const Moment& turn, WorkerHeartbeat event) {
@@ -109,6 +126,7 @@ bool WorkerEvents::MakeRoomForAnother() {
     if (!cluster_.workers.Forget(worker)) continue;
     CancelSessionRetry(worker);
     SetDrainDeadline(worker, absl::InfiniteFuture());
+    SetProofDeadline(worker, absl::InfiniteFuture());
     cluster_.links.erase(worker);
     cluster_.touched.insert(worker);  // that it is gone is a change, too
     return true;
@@ -151,8 +169,9 @@ void WorkerEvents::OnSessionOpened(const Moment& turn, const SessionOpened& even
   }
   link.state = WorkerLink::Session::kOpen;
   link.failures = 0;
+  SetProofDeadline(event.worker, absl::InfiniteFuture());
+  losses_.WorkerReplaced(turn, event.worker, event.incarnation);
   reports_.OnHello(turn, event.worker, event.held);
-  cluster_.link(event.worker).lost_in_silence.clear();
   if (cluster_.workers.draining_by_hand(event.worker)) SendDrainOrder(turn, event.worker, false);
   cluster_.touched.insert(event.worker);
   Settle(turn);

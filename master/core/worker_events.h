@@ -31,8 +31,11 @@ class WorkerEvents {
   void Expire(const Moment& turn);
   void OnSessionRetryDue(const Moment& turn, WorkerId worker);
   void OnDrainDeadline(const Moment& turn, WorkerId worker);
+  void OnProofDeadline(const Moment& turn, WorkerId worker);
 
  private:
+  void ExpectProof(const Moment& turn, WorkerId worker);
+  void SetProofDeadline(WorkerId worker, absl::Time at);
   void GrantLease(const Moment& turn, WorkerId worker);
   absl::Duration Lease() const;
   void NoteOffer(const Moment& turn, WorkerId worker);
