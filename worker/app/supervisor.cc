@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "worker/app/boot_clock.h"
+#include "worker/app/lease_watch.h"
 
 namespace muster::worker {
 namespace {
@@ -96,17 +97,13 @@ class Supervisor {
   }
 
   void LookAtLease() {
-    const bool over = page_->fenced_running.load() > 0 && BootTimeNanoseconds() > page_->lease_until_ns.load();
-    if (!over) {
-      over_since_ns_ = 0;
-      return;
-    }
-    const int64_t now = MonotonicNs();
-    if (over_since_ns_ == 0) over_since_ns_ = now;
-    if (now - over_since_ns_ < page_->patience_ns.load() || fenced_) return;
+    const uint32_t fenced = page_->fenced_running.load();
+    const bool must = watch_.MustKill(BootTimeNanoseconds(), page_->lease_until_ns.load(), fenced,
+                                      page_->patience_ns.load());
+    if (!must || fenced_) return;
     fenced_ = true;
     fprintf(stderr, "muster-worker: the lease has ended and the server (pid %d) did not stop %u attempts that must "
-            "not run twice: killing it with all its tasks\n", server_, page_->fenced_running.load());
+            "not run twice: killing it with all its tasks\n", server_, fenced);
     kill(server_, SIGKILL);
   }
 
@@ -148,7 +145,7 @@ class Supervisor {
   const sigset_t signals_;
   bool server_ended_ = false;
   int server_status_ = 0;
-  int64_t over_since_ns_ = 0;
+  LeaseWatch watch_;
   bool fenced_ = false;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/planted_fault.h"
 
 namespace muster::worker {
 
@@ -11,7 +12,9 @@ SessionOrder::Verdict SessionOrder::Offer(const std::string& cluster_id, Epoch e
   const auto known = std::find_if(seen_.begin(), seen_.end(),
                                   [&cluster_id](const Seen& seen) { return seen.cluster_id == cluster_id; });
   if (known != seen_.end()) {
-    if (epoch < known->epoch) {
+    // Mutant: an older master is obeyed, too.
+    const bool any_epoch = Mutated("skip_epoch_check");
+    if (epoch < known->epoch && !any_epoch) {
       return {.refused_because = absl::StrCat("a master of epoch ", known->epoch.value(),
                                               " was obeyed already; this one has epoch ", epoch.value())};
     }

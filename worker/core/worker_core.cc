@@ -7,6 +7,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
+#include "common/base/planted_fault.h"
 #include "worker/core/held_attempts.h"
 #include "worker/core/session_order.h"
 
@@ -274,6 +275,8 @@ class WorkerCore::Impl {
   void Finish(Held* attempt, AttemptReportPtr report) {
     held_.MoveToFinished(attempt, std::move(report));
     Repeat(*attempt);
+    // Mutant: what was sent is forgotten before it is acknowledged.
+    if (Mutated("forget_result") && stream_) held_.Remove(attempt->key);
   }
 
   void StartWhatFits() {
@@ -375,7 +378,8 @@ class WorkerCore::Impl {
   }
 
   void ActOnTime() {
-    if (now_ >= lease_until_) Fence();
+    // Mutant: the lease's end means nothing.
+    if (now_ >= lease_until_ && !Mutated("ignore_lease")) Fence();
     if (!drain_) return;
     if (drain_->stage == Drain::Stage::kLetRun && now_ >= drain_->deadline) {
       drain_->stage = Drain::Stage::kStopped;

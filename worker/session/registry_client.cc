@@ -17,13 +17,12 @@
 #include "common/rpc/status.h"
 #include "common/telemetry/log.h"
 #include "muster/v1/registry_service.grpc.pb.h"
+#include "worker/session/call_schedule.h"
 #include "worker/session/master_order.h"
 
 namespace muster::worker {
 namespace {
 
-constexpr absl::Duration kFirstRetry = absl::Milliseconds(100);
-constexpr absl::Duration kLongestRetry = absl::Seconds(2);
 constexpr absl::Duration kShortestCall = absl::Seconds(1);
 constexpr absl::Duration kLongestCall = absl::Seconds(10);
 constexpr absl::Duration kJoinCall = absl::Seconds(5);
@@ -80,7 +79,7 @@ class RegistryClientImpl final : public RegistryClient {
   bool DrainKnownOrStopped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return drain_known_ || stopping_; }
 
   void Run() {
-    while (!Sleep(wait_)) {
+    while (!Sleep(schedule_.wait())) {
       if (joined()) {
         Heartbeat();
       } else if (!Join()) {
@@ -117,14 +116,13 @@ class RegistryClientImpl final : public RegistryClient {
     if (status.ok()) status = order_.Join(response.cluster_id(), Epoch(response.epoch()));
     if (!status.ok()) return AfterFailedJoin(status, sent);
 
-    interval_ = std::clamp(convert::FromProto(response.heartbeat_interval()), kShortestInterval, kLongestInterval);
-    wait_ = interval_;
-    retry_ = kFirstRetry;
+    schedule_.Joined(
+        std::clamp(convert::FromProto(response.heartbeat_interval()), kShortestInterval, kLongestInterval));
     told_offer_ = offer;
     complained_ = false;
     ever_joined_ = true;
     MUSTER_LOG(kInfo, "joined", {{"master", options_.master}, {"cluster", response.cluster_id()},
-                                 {"epoch", response.epoch()}, {"heartbeat", absl::FormatDuration(interval_)}});
+                                 {"epoch", response.epoch()}, {"heartbeat", absl::FormatDuration(schedule_.interval())}});
     NoteAnswered(request.draining(), true);
     options_.times_told(convert::FromProto(response.kill_grace()));
     options_.lease_extended(sent + convert::FromProto(response.self_fence()));
@@ -156,7 +154,7 @@ class RegistryClientImpl final : public RegistryClient {
 
     v1::HeartbeatResponse response;
     const absl::Time sent = options_.clock->Now();
-    const absl::Duration longest = std::clamp(2 * interval_, kShortestCall, kLongestCall);
+    const absl::Duration longest = std::clamp(2 * schedule_.interval(), kShortestCall, kLongestCall);
     absl::Status status = Call(longest, [&](grpc::ClientContext* context) {
       return stub_->Heartbeat(context, request, &response);
     });
@@ -166,15 +164,14 @@ class RegistryClientImpl final : public RegistryClient {
       BackOff();
       return;
     }
-    wait_ = interval_;
-    retry_ = kFirstRetry;
     complained_ = false;
     if (response.join_again()) {
       MUSTER_LOG(kWarning, "the master does not know this worker: joining again", {{"master", options_.master}});
       NoteAnswered(false, false);
-      wait_ = absl::ZeroDuration();
+      schedule_.AskedToJoinAgain();
       return;
     }
+    schedule_.Answered();
     if (offer_changed) told_offer_ = offer;
     NoteAnswered(request.draining(), true);
     options_.lease_extended(sent + convert::FromProto(response.lease()));
@@ -215,10 +212,7 @@ class RegistryClientImpl final : public RegistryClient {
     }
   }
 
-  void BackOff() {
-    wait_ = std::min(retry_ * absl::Uniform(random_, 0.5, 1.0), joined() ? interval_ : kLongestRetry);
-    retry_ = std::min(retry_ * 2, kLongestRetry);
-  }
+  void BackOff() { schedule_.NotAnswered(joined(), absl::Uniform(random_, 0.0, 1.0)); }
 
   const Options options_;
   const std::unique_ptr<v1::RegistryService::Stub> stub_;
@@ -226,9 +220,7 @@ class RegistryClientImpl final : public RegistryClient {
   // The thread's own.
   absl::BitGen random_;
   MasterOrder order_;
-  absl::Duration interval_ = absl::Seconds(2);
-  absl::Duration wait_ = absl::ZeroDuration();
-  absl::Duration retry_ = kFirstRetry;
+  CallSchedule schedule_;
   WorkerOffer told_offer_;
   std::optional<absl::Time> name_taken_since_;
   bool ever_joined_ = false;
