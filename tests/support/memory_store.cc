@@ -39,7 +39,12 @@ std::string MemoryStore::Commit(const core::Transaction& transaction) {
   for (const auto& row : transaction.executors) {
     if (!executors_.insert(row.name).second) note("executor " + row.name + " is offered for the first time again");
   }
-  requests_.insert(requests_.end(), transaction.requests.begin(), transaction.requests.end());
+  for (const auto& row : transaction.requests) {
+    if (!request_index_.emplace(std::make_pair(row.owner, row.request_id), requests_.size()).second) {
+      note("a second answer to request " + row.request_id);
+    }
+    requests_.push_back(row);
+  }
   activity_.insert(activity_.end(), transaction.activity.begin(), transaction.activity.end());
   clean_end_ = transaction.clean_end;
   return wrong;
@@ -79,6 +84,7 @@ std::string MemoryStore::AddAttemptEnd(const core::AttemptEndRow& row) {
   if (!task.attempt_ends.empty() && task.attempt_ends.back().key.number >= row.key.number) {
     return About(row.key.task, "an attempt ended twice, or out of order");
   }
+  if (row.report && row.report->key != row.key) return About(row.key.task, "an attempt ended by another's report");
   task.attempt_ends.push_back(row);
   return "";
 }
@@ -88,6 +94,10 @@ std::string MemoryStore::AddOutcome(const core::OutcomeRow& row) {
   if (found == tasks_.end()) return About(row.task, "an outcome without a specification");
   if (found->second.outcome) return About(row.task, "a second outcome");
   if (!IsTerminal(row.state)) return About(row.task, "an outcome that is no end");
+  const auto& attempts = found->second.attempts;
+  if (row.report && (attempts.empty() || row.report->key != attempts.back().key || row.attempt != row.report->key.number)) {
+    return About(row.task, "a superseded attempt's report decided it");
+  }
   found->second.outcome = row;
   return "";
 }
@@ -95,6 +105,15 @@ std::string MemoryStore::AddOutcome(const core::OutcomeRow& row) {
 const MemoryStore::StoredTask* MemoryStore::Find(TaskId id) const {
   const auto found = tasks_.find(id);
   return found == tasks_.end() ? nullptr : &found->second;
+}
+
+const TaskSpec& MemoryStore::SpecOf(TaskId id) const {
+  return *specifications_.at(tasks_.at(id).first_of_specification).spec;
+}
+
+const core::RequestRow* MemoryStore::FindRequest(const std::string& owner, const std::string& id) const {
+  const auto found = request_index_.find({owner, id});
+  return found == request_index_.end() ? nullptr : &requests_[found->second];
 }
 
 core::RecoveredState MemoryStore::LoadOpen() {

@@ -2,7 +2,7 @@
 // core can be restarted in tests without a file, and the real store can be compared with it.
 //
 // It also checks what the core promises of its rows: one outcome per task, attempt numbers that rise, one end per
-// attempt, nothing about tasks that do not exist.
+// attempt, reports of that very attempt, one row per request id, nothing about tasks that do not exist.
 // Thread rule: one thread.
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/domain/ids.h"
@@ -36,8 +37,10 @@ class MemoryStore {
 
   const std::map<TaskId, StoredTask>& tasks() const { return tasks_; }
   const StoredTask* Find(TaskId id) const;
+  const TaskSpec& SpecOf(TaskId id) const;  // of one that is there
   const std::vector<activity::Record>& activity() const { return activity_; }
   const std::vector<core::RequestRow>& requests() const { return requests_; }
+  const core::RequestRow* FindRequest(const std::string& owner, const std::string& id) const;
   bool last_end_clean() const { return clean_end_; }
 
  private:
@@ -51,6 +54,7 @@ class MemoryStore {
   std::map<std::string, core::WorkerSettingRow> worker_settings_;
   std::set<std::string> executors_;
   std::vector<core::RequestRow> requests_;
+  std::map<std::pair<std::string, std::string>, size_t> request_index_;  // by owner and id
   std::vector<activity::Record> activity_;
   TaskId next_id_{1};
   int64_t commits_ = 0;

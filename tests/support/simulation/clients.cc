@@ -1,0 +1,128 @@
+#include "tests/support/simulation/clients.h"
+
+#include <memory>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/refusal.h"
+#include "tests/support/simulation/cluster_times.h"
+
+namespace muster::simulation {
+namespace {
+
+constexpr char kOwner[] = "user";
+constexpr absl::Duration kTryAgain = absl::Seconds(1);
+
+}  // namespace
+
+TaskSpecPtr Clients::RandomSpec() {
+  const double kind = scene_.Chance();
+  const double mode = scene_.Chance();
+  const double extra = scene_.Chance();
+  auto spec = std::make_shared<TaskSpec>();
+  spec->owner = kOwner;
+  spec->requirements.executor = "command";
+  spec->requirements.resources.slots = kind > 0.9 ? 2 : 1;
+  spec->payload = "a specification";
+  spec->priority = static_cast<int32_t>(scene_.Pick(5));
+  spec->fingerprint = kind < 0.4 ? kQuick : kind < 0.95 ? kSlow : kDeadly;
+  spec->on_worker_loss = mode < 0.4    ? OnWorkerLoss::kRerun
+                         : mode < 0.75 ? OnWorkerLoss::kRerunAfterFence
+                                       : OnWorkerLoss::kHold;
+  if (spec->on_worker_loss != OnWorkerLoss::kHold && extra < 0.5) spec->retry.max_attempts = 3;
+  spec->retry.max_delay = absl::Seconds(4);
+  spec->max_worker_losses = 2 + static_cast<uint32_t>(scene_.Pick(2));
+  if (extra > 0.9) spec->queue_timeout = absl::Seconds(8);
+  if (extra > 0.8 && extra < 0.9) spec->start_time = master_.Calendar() + absl::Seconds(5);
+  if (kind > 0.8 && kind < 0.9) spec->requirements.needs = {{"big", "", false}};
+  if (kind > 0.6 && kind < 0.7) spec->queue = "other";
+  return spec;
+}
+
+void Clients::PlanSubmits(int calls, absl::Duration time) {
+  for (int i = 0; i < calls; ++i) {
+    const uint64_t rows = scene_.Happens(0.25) ? 1 + scene_.Pick(8) : 0;
+    const size_t index = Add(RandomSpec(), rows, TaskId());
+    scene_.After(scene_.UpTo(time), [this, index] { Call(index); });
+  }
+}
+
+void Clients::Submit(TaskSpecPtr spec, uint64_t batch_rows) { Call(Add(std::move(spec), batch_rows, TaskId())); }
+
+size_t Clients::Add(TaskSpecPtr spec, uint64_t batch_rows, TaskId retry_of) {
+  Submission submission;
+  core::SubmitTasks& event = submission.event;
+  event.request.owner = kOwner;
+  event.request.id = absl::StrCat("request-", submissions_.size());
+  if (batch_rows > 0) {
+    event.batch_spec = std::move(spec);
+    event.batch_rows = std::make_shared<const ArgumentRows>(batch_rows, std::vector<std::string>{"row"});
+  } else {
+    event.tasks.push_back({std::move(spec), retry_of});
+  }
+  submissions_.push_back(std::move(submission));
+  ++unanswered_;
+  return submissions_.size() - 1;
+}
+
+void Clients::Call(size_t index) {
+  const Submission& submission = submissions_[index];
+  if (submission.answered) return;
+  scene_.After(kTryAgain * (0.5 + scene_.Chance()), [this, index] { Call(index); });
+  if (!master_.up()) return;
+  if (const core::RequestRow* row = disk_.store.FindRequest(kOwner, submission.event.request.id)) {
+    core::SubmitAnswer answer;
+    answer.tasks = row->tasks;
+    promises_.Answered(row->request_id, answer);
+    return Answered(index);
+  }
+  core::SubmitTasks event = submission.event;
+  event.call = CallId((++calls_ << 16) | index);
+  master_.Post(std::move(event));
+}
+
+void Clients::Answered(size_t index) {
+  if (std::exchange(submissions_[index].answered, true)) return;
+  --unanswered_;
+}
+
+void Clients::OnEffect(const core::Effect& effect) {
+  if (const auto* answer = std::get_if<core::SubmitAnswer>(&effect)) {
+    const size_t index = answer->call.value() & 0xffff;
+    promises_.Answered(submissions_[index].event.request.id, *answer);
+    if (!answer->status.ok()) return;
+    if (scene_.Happens(0.1)) {
+      scene_.Count("answer lost on the wire");
+    } else {
+      Answered(index);
+    }
+  } else if (const auto* changed = std::get_if<core::TaskChanged>(&effect)) {
+    if (changed->state == TaskState::kLost && scene_.Happens(0.5)) RetryLost(*changed);
+  }
+}
+
+void Clients::RetryLost(const core::TaskChanged& changed) {
+  scene_.Count("LOST task tried again by hand");
+  const size_t index = Add(changed.spec, 0, changed.task);
+  scene_.After(scene_.UpTo(absl::Seconds(1)), [this, index] { Call(index); });
+}
+
+void Clients::CancelSomething() {
+  const auto& tasks = disk_.store.tasks();
+  if (tasks.empty()) return;
+  core::CancelTasks cancel;
+  cancel.call = CallId(++calls_);
+  cancel.tasks = {{TaskId(1 + scene_.Pick(tasks.rbegin()->first.value())), 1 + scene_.Pick(3)}};
+  cancel.by = kOwner;
+  cancel.reason = "changed my mind";
+  master_.Post(std::move(cancel));
+}
+
+void Clients::Drain(const std::string& worker, absl::Duration deadline) {
+  master_.Post(core::DrainWorker{CallId(++calls_), worker, deadline, "maintenance"});
+}
+
+void Clients::Resume(const std::string& worker) { master_.Post(core::ResumeWorker{CallId(++calls_), worker}); }
+
+}  // namespace muster::simulation
