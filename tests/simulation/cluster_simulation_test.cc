@@ -34,6 +34,7 @@ constexpr const char* kHappens[] = {
     "master killed", "master killed before a commit", "master killed after a commit", "master stopped for a while",
     "master stopped for long", "master ended in order", "loop far behind the clock", "calendar jumped",
     "commit refused: disk full", "call refused: disk full", "call refused: mailbox full", "slow commit", "sync failed",
+    "heartbeat answered during a long commit",
     // what came of it
     "worker LOST", "sent ahead", "recalled", "superseded attempt stopped", "copies at once", "suspect dispatched",
     "re-adopted, and ended as the same attempt", "repeated call answered again", "LOST task tried again by hand",

@@ -137,9 +137,16 @@ void Promises::Ended(const core::OutcomeRow& row) {
   }
 }
 
-void Promises::Releases(const core::Effect& effect, const core::ClusterCore& core) {
+void Promises::Places(const core::Assign& assign, const core::ClusterCore& core) {
+  const auto worker = core.FindWorker(assign.worker);
+  if (!worker || worker->state != WorkerState::kActive) {
+    scene_.Wrong(absl::StrCat("P6: ", Name(assign.key), " goes to a worker that is not ACTIVE"));
+  }
+}
+
+void Promises::Releases(const core::Effect& effect) {
   if (const auto* assign = std::get_if<core::Assign>(&effect)) {
-    ReleasesAssign(*assign, core);
+    ReleasesAssign(*assign);
   } else if (const auto* ack = std::get_if<core::Acknowledge>(&effect)) {
     NewestOnly(ack->worker, ack->session, "an acknowledgement");
     const auto* stored = store_.Find(ack->key.task);
@@ -159,7 +166,7 @@ void Promises::Releases(const core::Effect& effect, const core::ClusterCore& cor
   }
 }
 
-void Promises::ReleasesAssign(const core::Assign& assign, const core::ClusterCore& core) {
+void Promises::ReleasesAssign(const core::Assign& assign) {
   scene_.Count(assign.prefetched ? "sent ahead" : "sent");
   NewestOnly(assign.worker, assign.session, "an assignment");
   if (!sent_.insert(assign.key).second) scene_.Wrong(absl::StrCat("P5: ", Name(assign.key), " was sent twice"));
@@ -168,10 +175,6 @@ void Promises::ReleasesAssign(const core::Assign& assign, const core::ClusterCor
     return scene_.Wrong(absl::StrCat("P5: ", Name(assign.key), " was sent and is not durable"));
   }
   if (stored->cancel) scene_.Wrong(absl::StrCat("cancelled ", Name(assign.key), " was dispatched"));
-  const auto worker = core.FindWorker(assign.worker);
-  if (!worker || worker->state != WorkerState::kActive) {
-    scene_.Wrong(absl::StrCat("P6: ", Name(assign.key), " went to a worker that is not ACTIVE"));
-  }
   if (CountedLosses(*stored) >= 2) {
     scene_.Count("suspect dispatched");
     if (HasSuspectBeside(assign.key.task, stored->attempts.back())) {

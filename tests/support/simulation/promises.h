@@ -11,7 +11,7 @@
 //       worker that it names; orders go out on the newest session alone; no worker obeys
 //       an older (epoch, session) than it has obeyed                                       Releases, Begins, Obeys
 //   P6  LOST after silence alone: not earlier, and not much later; no work for a worker
-//       that is not ACTIVE or has missed 3 heartbeats; a drain ends inside its deadline    Lost, Releases, Sends, Left
+//       that is not ACTIVE or has missed 3 heartbeats; a drain ends inside its deadline    Lost, Places, Sends, Left
 //   P7  refusals have a reason and a delay; never more runs than there are slots           Answered, Uses
 //   and an acknowledged result is durable, a cancelled task is not dispatched, a task that
 //   killed two workers runs beside no other such task                                      Releases
@@ -46,7 +46,8 @@ class Promises {
 
   // --- What the master does.
   void Committed(const core::Transaction& transaction);
-  void Releases(const core::Effect& effect, const core::ClusterCore& core);
+  void Places(const core::Assign& assign, const core::ClusterCore& core);  // in this turn
+  void Releases(const core::Effect& effect);
   void AsksForSession(const core::OpenSession& open) { newest_session_[open.worker] = open.session; }
   void DropsSession(const core::CloseSession& close);
   void MasterStarts(const core::RecoveredState& state);
@@ -63,7 +64,7 @@ class Promises {
   void Left(const std::string& worker, absl::Duration too_late);
 
  private:
-  void ReleasesAssign(const core::Assign& assign, const core::ClusterCore& core);
+  void ReleasesAssign(const core::Assign& assign);
   void NewestOnly(WorkerId worker, SessionNumber session, const char* what);
   void Ended(const core::OutcomeRow& row);
   void Told(const core::TaskChanged& changed);

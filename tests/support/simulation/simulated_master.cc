@@ -13,6 +13,7 @@ namespace {
 
 constexpr absl::Duration kLongestSleep = absl::Seconds(1);  // as the loop's
 constexpr absl::Duration kFullDiskRetry = absl::Milliseconds(200);
+constexpr absl::Duration kAnswersLeasesEvery = absl::Milliseconds(250);  // while it is inside the store
 constexpr size_t kMailboxEvents = 64;
 constexpr absl::Duration kLinger = absl::Milliseconds(2500);
 
@@ -62,7 +63,7 @@ void SimulatedMaster::Start() {
   time_.emplace();
   planned_sleep_ = absl::ZeroDuration();
   frozen_ = turn_planned_ = committing_ = has_committed_ = disk_full_ = stopped_ = dies_in_next_commit_ = false;
-  effects_ = {};
+  effects_ = meanwhile_ = {};
   core::RecoveredState state = disk_.store.LoadOpen();
   promises_.MasterStarts(state);
   scene_.Trace(absl::StrCat("the master starts: epoch ", state.epoch.value(), ", ", state.tasks.size(), " open"));
@@ -153,6 +154,9 @@ void SimulatedMaster::RunTurn() {
   }
   if (!stopped_) core_->Turn(now_, &effects_);
   core_->CheckInvariants();
+  for (const core::Effect& effect : effects_.effects) {
+    if (const auto* assign = std::get_if<core::Assign>(&effect)) promises_.Places(*assign, *core_);
+  }
   if (stopped_) {
     effects_.transaction = core::Transaction();  // the clean end is written; nothing is committed any more
     return Release();
@@ -164,7 +168,10 @@ void SimulatedMaster::Commit() {
   core_->CheckInvariants();
   if (!effects_.transaction.NeedsSync()) return Release();
   if (scene_.now() < disk_.full_until) {
-    if (!std::exchange(disk_full_, true)) scene_.Count("commit refused: disk full");
+    if (!std::exchange(disk_full_, true)) {
+      scene_.Count("commit refused: disk full");
+      Later(kAnswersLeasesEvery, [this, turn = turns_] { AnswerLeases(turn); });
+    }
     committing_ = true;
     calm_since_ = absl::InfiniteFuture();
     return Later(kFullDiskRetry, [this] { Commit(); });
@@ -187,6 +194,7 @@ void SimulatedMaster::Commit() {
     scene_.Count("slow commit");
     calm_since_ = absl::InfiniteFuture();
     takes = disk_.slowness * (0.5 + 0.5 * scene_.Chance());
+    Later(kAnswersLeasesEvery, [this, turn = turns_] { AnswerLeases(turn); });
   }
   Later(takes, [this] { FinishCommit(); });
 }
@@ -197,6 +205,31 @@ bool SimulatedMaster::DiesHere(Moment moment) {
   });
   if (here) ++deaths_met_;
   return here;
+}
+
+// As MasterLoop does: a worker that hears nothing during a long commit would fence its commands. What else a heartbeat
+// causes waits for a commit of its own.
+void SimulatedMaster::AnswerLeases(uint64_t turn) {
+  if (!committing_ || turn != turns_) return;
+  now_ = time_->Advance(Clock(), absl::ZeroDuration());
+  std::vector<core::Event> others;
+  for (core::Event& event : std::exchange(mailbox_, {})) {
+    if (std::holds_alternative<core::WorkerHeartbeat>(event)) {
+      core_->Apply(std::move(event), now_, &meanwhile_);
+    } else {
+      others.push_back(std::move(event));
+    }
+  }
+  mailbox_ = std::move(others);
+  for (core::Effect& effect : std::exchange(meanwhile_.effects, {})) {
+    if (std::holds_alternative<core::HeartbeatAnswer>(effect)) {
+      scene_.Count("heartbeat answered during a long commit");
+      Carry(effect);
+    } else {
+      meanwhile_.effects.push_back(std::move(effect));
+    }
+  }
+  Later(kAnswersLeasesEvery, [this, turn] { AnswerLeases(turn); });
 }
 
 void SimulatedMaster::NoteCommitted() {
@@ -237,19 +270,21 @@ void SimulatedMaster::Release() {
   if (std::exchange(has_committed_, false)) lives_for = LivesFor(effects.size());
   for (size_t i = 0; i < effects.size(); ++i) {
     if (i == lives_for) break;
-    promises_.Releases(effects[i], *core_);
+    promises_.Releases(effects[i]);
     Carry(effects[i]);
   }
   if (lives_for <= effects.size()) {
     scene_.Count("master killed after a commit");
     return Kill("after a commit, before some effect");
   }
+  if (!meanwhile_.Empty()) effects_ = std::exchange(meanwhile_, {});
   Sleep();
 }
 
 void SimulatedMaster::Sleep() {
   planned_sleep_ = std::clamp(core_->NextDue() - now_, absl::ZeroDuration(), kLongestSleep);
-  if (!mailbox_.empty()) return PlanTurn();
+  if (!effects_.effects.empty()) planned_sleep_ = absl::ZeroDuration();
+  if (!mailbox_.empty() || !effects_.effects.empty()) return PlanTurn();
   Later(planned_sleep_ / clock_rate_ + absl::Microseconds(1), [this, sleep = sleep_] {
     if (sleep == sleep_) PlanTurn();
   });

@@ -93,6 +93,7 @@ class SimulatedMaster final : public MasterEdge {
   void RunTurn();
   void Commit();
   bool DiesHere(Moment moment);
+  void AnswerLeases(uint64_t turn);
   void FinishCommit();
   void NoteCommitted();
   size_t LivesFor(size_t effects);
@@ -144,6 +145,7 @@ class SimulatedMaster final : public MasterEdge {
   bool stopped_ = false;          // the core said so: it only answers heartbeats
   bool dies_in_next_commit_ = false;
   core::Effects effects_;
+  core::Effects meanwhile_;       // of what was applied during a commit, for the next one
   uint64_t calls_ = 0;
   struct RegistryCall {
     std::function<void(core::Effect)> reply;
