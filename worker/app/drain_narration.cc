@@ -69,13 +69,14 @@ std::vector<std::string> DrainNarration::Next(const WorkerCoreView& view, absl::
   std::vector<std::string> lines;
   const DrainView& drain = *view.drain;
   const bool first = !told_.has_value();
+  // From what was stopped and not from what runs: that may be over before anybody looks.
+  if (!drain.stopped.empty() && !std::exchange(stopping_told_, true)) {
+    lines.push_back(absl::StrCat("time is up: stopping ", Names(drain.stopped),
+                                 "; it is reported PREEMPTED, which uses up no attempt"));
+  }
   if (!first) {
     const std::vector<AttemptKey> ended = Missing(told_->running, drain.running);
     if (!ended.empty()) lines.push_back(absl::StrCat(ended.size() == 1 ? "ended: " : "have ended: ", Names(ended)));
-  }
-  if (now >= drain.deadline && !drain.running.empty() && !std::exchange(stopping_told_, true)) {
-    lines.push_back(absl::StrCat("time is up: stopping ", Names(drain.running),
-                                 "; it is reported PREEMPTED, which uses up no attempt"));
   }
   const bool changed = first || !lines.empty() || told_->unacknowledged != view.unacknowledged;
   if (!changed && now < told_->at + kRepeat) return lines;

@@ -83,7 +83,8 @@ class WorkerCore::Impl {
     return {.deadline = drain_->deadline,
             .give_up = drain_->deadline + config_.drain_give_up_after,
             .leaving = drain_->leaving,
-            .running = held_.RunningKeys()};
+            .running = held_.RunningKeys(),
+            .stopped = drain_->stopped};
   }
 
   bool IsCurrent(StreamId stream) const { return stream && stream == stream_; }
@@ -115,6 +116,7 @@ class WorkerCore::Impl {
     absl::Time deadline;
     bool leaving = false;
     Stage stage = Stage::kLetRun;
+    std::vector<AttemptKey> stopped;
   };
 
   template <typename Effect>
@@ -383,6 +385,7 @@ class WorkerCore::Impl {
     if (!drain_) return;
     if (drain_->stage == Drain::Stage::kLetRun && now_ >= drain_->deadline) {
       drain_->stage = Drain::Stage::kStopped;
+      drain_->stopped = held_.RunningKeys();
       Preempt(false);
     }
     if (drain_->stage == Drain::Stage::kStopped && now_ >= drain_->deadline + config_.drain_force_after) {

@@ -182,6 +182,7 @@ struct DrainView {
   absl::Time give_up;               // leaving: it ends then at the latest
   bool leaving = false;             // the process ends afterwards
   std::vector<AttemptKey> running;  // in the order of their arrival
+  std::vector<AttemptKey> stopped;  // because the time was up
 };
 
 struct WorkerCoreView {

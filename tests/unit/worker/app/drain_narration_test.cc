@@ -21,12 +21,14 @@ class DrainNarrationTest : public ::testing::Test {
     view.drain = DrainView{.deadline = start_ + absl::Seconds(25),
                            .give_up = start_ + absl::Seconds(30),
                            .leaving = true,
-                           .running = std::move(running)};
+                           .running = std::move(running),
+                           .stopped = stopped_};
     return narration_.Next(view, start_ + absl::Seconds(seconds));
   }
 
   const absl::Time start_ = absl::FromUnixSeconds(1'800'000'000);
   uint32_t direct_ = 0;
+  std::vector<AttemptKey> stopped_;
   DrainNarration narration_{"w1"};
 };
 
@@ -37,12 +39,22 @@ TEST_F(DrainNarrationTest, TellsWhatRunsWhatEndsAndWhatIsStopped) {
   EXPECT_THAT(At(3.5, {Key(9, 2)}, 1),
               ElementsAre("ended: task 7 (attempt 1)", "1 attempt runs: task 9 (attempt 2); 22 s left"));
   EXPECT_THAT(At(8.5, {Key(9, 2)}, 1), ElementsAre("1 attempt runs: task 9 (attempt 2); 17 s left")) << "time passes";
+  stopped_ = {Key(9, 2)};
   EXPECT_THAT(At(25, {Key(9, 2)}),
               ElementsAre("time is up: stopping task 9 (attempt 2); it is reported PREEMPTED, which uses up no attempt",
                           "1 attempt runs: task 9 (attempt 2); 5 s left"));
   EXPECT_THAT(At(26, {}, 1), ElementsAre("ended: task 9 (attempt 2)",
                                          "nothing runs; 1 result waits for the master's acknowledgement; 4 s left"));
   EXPECT_THAT(At(26.2, {}), ElementsAre("nothing runs, and every result is acknowledged"));
+}
+
+TEST_F(DrainNarrationTest, AStopThatIsOverBeforeAnybodyLooksIsToldToo) {
+  At(24.9, {Key(7)});
+  stopped_ = {Key(7)};
+  EXPECT_THAT(At(25, {}, 1),
+              ElementsAre("time is up: stopping task 7 (attempt 1); it is reported PREEMPTED, which uses up no attempt",
+                          "ended: task 7 (attempt 1)",
+                          "nothing runs; 1 result waits for the master's acknowledgement; 5 s left"));
 }
 
 TEST_F(DrainNarrationTest, APersonsExecuteIsNotHidden) {
