@@ -132,6 +132,7 @@ void Master::MakeParts() {
                            .inspector = loop_.get(),
                            .store = store_.get(),
                            .calls = &calls_,
+                           .refusals = tasks_->refusals(),
                            .start_time = clock_.Now(),
                            .request_stop = [this](const std::string& reason, std::vector<std::string> resume) {
                              RequestStop(reason, std::move(resume));
@@ -139,6 +140,7 @@ void Master::MakeParts() {
                            .most_streams = static_cast<size_t>(config_.max_streams)});
   registry_ = std::make_unique<handler::RegistryService>(handler::RegistryDeps{.events = loop_.get(),
                                                                                .calls = &calls_,
+                                                                               .refusals = tasks_->refusals(),
                                                                                .cluster_id = core_->cluster_id(),
                                                                                .epoch = core_->epoch(),
                                                                                .heartbeat = config_.core.heartbeat,

@@ -10,6 +10,7 @@
 #include "common/rpc/status.h"
 #include "master/request_handler/activity_stream.h"
 #include "master/request_handler/ask_loop.h"
+#include "master/request_handler/context.h"
 #include "master/request_handler/drain_stream.h"
 #include "master/request_handler/shutdown_run.h"
 
@@ -132,8 +133,8 @@ void ClusterService::OnEffects(const std::vector<core::Effect>& effects, CommitN
 
 grpc::ServerUnaryReactor* ClusterService::Read(Context* context, std::function<absl::Status()> work) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const bool taken = pool_.Post([reactor, work = std::move(work)] { reactor->Finish(rpc::ToGrpc(work())); });
-  if (!taken) reactor->Finish(rpc::ToGrpc(deps_.events->Refusal()));
+  const bool taken = pool_.Post([this, context, reactor, work = std::move(work)] { Answer(context, reactor, work()); });
+  if (!taken) Answer(context, reactor, deps_.events->Refusal());
   return reactor;
 }
 
@@ -178,13 +179,13 @@ grpc::ServerUnaryReactor* ClusterService::Change(Context* context, Event event,
                                                  std::function<void(const WorkerView&)> fill) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   event.call = deps_.calls->Expect<core::WorkerAnswer>(
-      [reactor, fill = std::move(fill)](const absl::StatusOr<core::WorkerAnswer>& answer) {
+      [this, context, reactor, fill = std::move(fill)](const absl::StatusOr<core::WorkerAnswer>& answer) {
         if (answer.ok()) fill(answer->worker);
-        reactor->Finish(rpc::ToGrpc(answer.status()));
+        Answer(context, reactor, answer.status());
       });
   const CallId call = event.call;
   if (!deps_.events->Post(std::move(event)) && deps_.calls->Abandon(call)) {
-    reactor->Finish(rpc::ToGrpc(deps_.events->Refusal()));
+    Answer(context, reactor, deps_.events->Refusal());
   }
   return reactor;
 }
@@ -195,7 +196,7 @@ grpc::ServerUnaryReactor* ClusterService::UpdateWorker(Context* context, const v
   if (request->has_weight()) update.weight = request->weight();
   if (update.weight.value_or(0) > kMostWeight) {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(rpc::ToGrpc(RefuseField("BAD_WEIGHT", "weight", "must be 1 to 1000, or 0 for the default")));
+    Answer(context, reactor, RefuseField("BAD_WEIGHT", "weight", "must be 1 to 1000, or 0 for the default"));
     return reactor;
   }
   return Change(context, std::move(update),
@@ -210,7 +211,7 @@ grpc::ServerUnaryReactor* ClusterService::ResumeWorker(Context* context, const v
 
 // --- Streams.
 
-grpc::ServerWriteReactor<v1::DrainWorkerResponse>* ClusterService::DrainWorker(Context*,
+grpc::ServerWriteReactor<v1::DrainWorkerResponse>* ClusterService::DrainWorker(Context* context,
                                                                                const v1::DrainWorkerRequest* request) {
   const auto stream = std::make_shared<DrainStream>(
       DrainStream::Ports{deps_.events, deps_.inspector, deps_.calls, &timers_, deps_.poll}, request->name());
@@ -218,19 +219,19 @@ grpc::ServerWriteReactor<v1::DrainWorkerResponse>* ClusterService::DrainWorker(C
   const absl::Duration deadline =
       request->has_deadline() ? convert::FromProto(request->deadline()) : absl::InfiniteDuration();
   if (deadline < absl::ZeroDuration()) {
-    stream->End(RefuseField("BAD_DURATION", "deadline", "must not be negative"));
-  } else if (Track(stream)) {
+    EndRefused(context, stream.get(), RefuseField("BAD_DURATION", "deadline", "must not be negative"));
+  } else if (Track(context, stream)) {
     stream->Begin(deadline, request->reason().substr(0, kLongestReason));
   }
   return stream.get();
 }
 
 grpc::ServerWriteReactor<v1::ReadActivityResponse>* ClusterService::ReadActivity(
-    Context*, const v1::ReadActivityRequest* request) {
+    Context* context, const v1::ReadActivityRequest* request) {
   const auto stream = std::make_shared<ActivityStream>(
       ActivityStream::Ports{deps_.store, deps_.inspector, &pool_, deps_.inspect_wait}, *request);
   stream->Keep();
-  if (!Track(stream)) return stream.get();
+  if (!Track(context, stream)) return stream.get();
   CommitNumber durable;
   bool full = false;
   {
@@ -240,7 +241,8 @@ grpc::ServerWriteReactor<v1::ReadActivityResponse>* ClusterService::ReadActivity
     if (request->follow() && !full) followers_.push_back(stream);
   }
   if (full) {
-    stream->End(RefuseForNow("TOO_MANY_READERS", "too many clients follow the activity log", absl::Seconds(5)));
+    EndRefused(context, stream.get(),
+           RefuseForNow("TOO_MANY_READERS", "too many clients follow the activity log", absl::Seconds(5)));
   } else {
     stream->Begin(durable);
   }
@@ -270,7 +272,17 @@ grpc::ServerWriteReactor<v1::ShutdownResponse>* ClusterService::Shutdown(Context
   return stream.get();
 }
 
-bool ClusterService::Track(const std::shared_ptr<StreamEnd>& stream) {
+void ClusterService::Answer(Context* context, grpc::ServerUnaryReactor* reactor, const absl::Status& status) {
+  if (deps_.refusals != nullptr && !ReasonOf(status).empty()) deps_.refusals->Count(status, PeerHost(*context));
+  reactor->Finish(rpc::ToGrpc(status));
+}
+
+void ClusterService::EndRefused(Context* context, StreamEnd* stream, const absl::Status& status) {
+  if (deps_.refusals != nullptr) deps_.refusals->Count(status, PeerHost(*context));
+  stream->End(status);
+}
+
+bool ClusterService::Track(Context* context, const std::shared_ptr<StreamEnd>& stream) {
   absl::Status refused;
   {
     absl::MutexLock lock(&mutex_);
@@ -284,7 +296,7 @@ bool ClusterService::Track(const std::shared_ptr<StreamEnd>& stream) {
       streams_.push_back(stream);
     }
   }
-  if (!refused.ok()) stream->End(refused);
+  if (!refused.ok()) EndRefused(context, stream.get(), refused);
   return refused.ok();
 }
 

@@ -20,6 +20,7 @@
 #include "master/core/ports.h"
 #include "master/request_handler/calls.h"
 #include "master/request_handler/read_pool.h"
+#include "master/request_handler/refusal_log.h"
 #include "master/request_handler/timers.h"
 #include "master/store/store.h"
 #include "muster/v1/cluster_service.grpc.pb.h"
@@ -35,6 +36,7 @@ struct ClusterDeps {
   core::Inspector* inspector = nullptr;
   store::Store* store = nullptr;
   PendingCalls* calls = nullptr;
+  RefusalLog* refusals = nullptr;  // may be null
   absl::Time start_time;
   // Begins the master's own end; returns at once. The core's Stopped follows. `resume`: workers drained for it.
   std::function<void(std::string reason, std::vector<std::string> resume)> request_stop;
@@ -81,8 +83,11 @@ class ClusterService final : public v1::ClusterService::CallbackService, public 
   // Posts a change to a worker; the answer's view goes to `fill`.
   template <typename Event>
   grpc::ServerUnaryReactor* Change(Context* context, Event event, std::function<void(const WorkerView&)> fill);
+  // Ends the call; a refusal is counted under the peer's host.
+  void Answer(Context* context, grpc::ServerUnaryReactor* reactor, const absl::Status& status);
+  void EndRefused(Context* context, StreamEnd* stream, const absl::Status& status);
   // So that Stop ends it too. False: there are too many, and it has ended.
-  bool Track(const std::shared_ptr<StreamEnd>& stream) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool Track(Context* context, const std::shared_ptr<StreamEnd>& stream) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const ClusterDeps deps_;
   Timers timers_;

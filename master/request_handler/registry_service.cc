@@ -9,6 +9,7 @@
 #include "common/base/refusal.h"
 #include "common/convert/convert.h"
 #include "common/rpc/status.h"
+#include "master/request_handler/context.h"
 #include "master/request_handler/names.h"
 
 namespace muster::handler {
@@ -107,7 +108,7 @@ grpc::ServerUnaryReactor* RegistryService::Join(grpc::CallbackServerContext* con
   absl::Status entered = CheckJoin(*request);
   if (entered.ok()) entered = Enter(request->name());
   if (!entered.ok()) {
-    reactor->Finish(rpc::ToGrpc(entered));
+    Answer(context, reactor, entered);
     return reactor;
   }
   core::WorkerJoin join{.name = request->name(),
@@ -118,7 +119,7 @@ grpc::ServerUnaryReactor* RegistryService::Join(grpc::CallbackServerContext* con
                         .load = convert::FromProto(request->load()),
                         .draining = request->draining()};
   join.call = deps_.calls->Expect<core::JoinAnswer>(
-      [this, reactor, response, name = request->name()](const absl::StatusOr<core::JoinAnswer>& answer) {
+      [this, context, reactor, response, name = request->name()](const absl::StatusOr<core::JoinAnswer>& answer) {
         Leave(name);
         if (answer.ok()) {
           response->set_cluster_id(deps_.cluster_id);
@@ -127,7 +128,7 @@ grpc::ServerUnaryReactor* RegistryService::Join(grpc::CallbackServerContext* con
           convert::ToProto(deps_.self_fence, response->mutable_self_fence());
           convert::ToProto(deps_.kill_grace, response->mutable_kill_grace());
         }
-        reactor->Finish(rpc::ToGrpc(answer.status()));
+        Answer(context, reactor, answer.status());
       });
   deps_.events->PostAlways(std::move(join));
   return reactor;
@@ -140,7 +141,7 @@ grpc::ServerUnaryReactor* RegistryService::Heartbeat(grpc::CallbackServerContext
   absl::Status entered = CheckHeartbeat(*request);
   if (entered.ok()) entered = Enter(request->name());
   if (!entered.ok()) {
-    reactor->Finish(rpc::ToGrpc(entered));
+    Answer(context, reactor, entered);
     return reactor;
   }
   core::WorkerHeartbeat heartbeat{.name = request->name(),
@@ -149,17 +150,23 @@ grpc::ServerUnaryReactor* RegistryService::Heartbeat(grpc::CallbackServerContext
                                   .draining = request->draining()};
   if (request->has_offer()) heartbeat.offer = convert::FromProto(request->offer());
   heartbeat.call = deps_.calls->Expect<core::HeartbeatAnswer>(
-      [this, reactor, response, name = request->name()](const absl::StatusOr<core::HeartbeatAnswer>& answer) {
+      [this, context, reactor, response, name = request->name()](const absl::StatusOr<core::HeartbeatAnswer>& answer) {
         Leave(name);
         if (answer.ok()) {
           response->set_join_again(answer->join_again);
           response->set_epoch(deps_.epoch.value());
           convert::ToProto(answer->lease, response->mutable_lease());
         }
-        reactor->Finish(rpc::ToGrpc(answer.status()));
+        Answer(context, reactor, answer.status());
       });
   deps_.events->PostAlways(std::move(heartbeat));
   return reactor;
+}
+
+void RegistryService::Answer(grpc::CallbackServerContext* context, grpc::ServerUnaryReactor* reactor,
+                             const absl::Status& status) {
+  if (deps_.refusals != nullptr && !ReasonOf(status).empty()) deps_.refusals->Count(status, PeerHost(*context));
+  reactor->Finish(rpc::ToGrpc(status));
 }
 
 absl::Status RegistryService::Enter(const std::string& name) {

@@ -20,6 +20,7 @@
 #include "common/domain/ids.h"
 #include "master/core/ports.h"
 #include "master/request_handler/calls.h"
+#include "master/request_handler/refusal_log.h"
 #include "muster/v1/registry_service.grpc.pb.h"
 
 namespace muster::handler {
@@ -27,6 +28,7 @@ namespace muster::handler {
 struct RegistryDeps {
   core::EventSink* events = nullptr;
   PendingCalls* calls = nullptr;
+  RefusalLog* refusals = nullptr;  // may be null
   // What a worker is told when it joins.
   std::string cluster_id;
   Epoch epoch;
@@ -46,6 +48,8 @@ class RegistryService final : public v1::RegistryService::CallbackService {
                                       v1::HeartbeatResponse* response) override;
 
  private:
+  // Ends the call; a refusal is counted under the peer's host.
+  void Answer(grpc::CallbackServerContext* context, grpc::ServerUnaryReactor* reactor, const absl::Status& status);
   absl::Status Enter(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
   void Leave(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -24,8 +24,6 @@ using WatchStream = ServerStream<WatchSession, v1::WatchRequest, v1::WatchRespon
 using LogsStream = ServerStream<LogsSession, v1::LogsRequest, v1::LogsResponse>;
 using AttachStream = BidiStream<AttachSession, v1::AttachRequest, v1::AttachResponse>;
 
-bool IsRefusal(const absl::Status& status) { return !status.ok() && !ReasonOf(status).empty(); }
-
 }  // namespace
 
 class TaskService::Impl final : public v1::TaskService::CallbackService {
@@ -107,7 +105,7 @@ class TaskService::Impl final : public v1::TaskService::CallbackService {
   Done Finisher(CallbackServerContext* call, grpc::ServerUnaryReactor* reactor, const std::string& owner) {
     std::string by = owner.empty() ? PeerHost(*call) : owner.substr(0, kLongestIdentity);
     return [this, reactor, by = std::move(by)](const absl::Status& status) {
-      if (IsRefusal(status)) context_.refusals.Count(status, by);
+      if (!ReasonOf(status).empty()) context_.refusals.Count(status, by);
       reactor->Finish(rpc::ToGrpc(status));
     };
   }
@@ -146,6 +144,7 @@ TaskService::~TaskService() = default;
 
 void TaskService::SetOutputSource(core::OutputSource* source) { impl_->context().relay.SetSource(source); }
 grpc::Service* TaskService::service() { return impl_.get(); }
+RefusalLog* TaskService::refusals() { return &impl_->context().refusals; }
 
 void TaskService::Stop(const absl::Status& status) {
   impl_->context().StopStreams(status);

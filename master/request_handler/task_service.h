@@ -33,6 +33,8 @@
 
 namespace muster::handler {
 
+class RefusalLog;
+
 struct TaskServiceDeps {
   core::EventSink* events = nullptr;
   core::Inspector* inspector = nullptr;
@@ -53,6 +55,8 @@ class TaskService final : public core::EffectListener, public core::OutputSink {
   // Once, before the server starts.
   void SetOutputSource(core::OutputSource* source);
   grpc::Service* service();
+  // For the other services, too: one count of all that callers are refused.
+  RefusalLog* refusals();
   // Ends every stream with `status`; from then on new ones end at once.
   void Stop(const absl::Status& status);
 

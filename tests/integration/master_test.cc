@@ -149,6 +149,34 @@ TEST_F(MasterTest, WorkersAreListedAndTheirWeightIsSet) {
   EXPECT_EQ(cluster_->UpdateWorker(Call().get(), update, &updated).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_F(MasterTest, WhatAnyServiceRefusesIsInTheActivityLogUnderItsReason) {
+  ASSERT_TRUE(StartMaster().ok());
+  v1::UpdateWorkerRequest update;
+  update.set_name("w1");
+  update.set_weight(5000);
+  v1::UpdateWorkerResponse updated;
+  EXPECT_FALSE(cluster_->UpdateWorker(Call().get(), update, &updated).ok());
+  FakeWorker worker;
+  EXPECT_FALSE(Join(JoinOf("no/name", worker)).ok());
+  v1::SubmitRequest submit;
+  submit.mutable_task()->set_executor("nosuch");
+  v1::SubmitResponse submitted;
+  EXPECT_FALSE(tasks_->Submit(Call().get(), submit, &submitted).ok());
+  std::set<std::string> causes;
+  EXPECT_TRUE(Eventually([&] {
+    auto context = Call();
+    auto reader = cluster_->ReadActivity(context.get(), {});
+    v1::ReadActivityResponse response;
+    while (reader->Read(&response)) {
+      for (const v1::ActivityRecord& record : response.records()) {
+        if (record.has_requests_refused()) causes.insert(record.requests_refused().cause());
+      }
+    }
+    return causes.size() == 3;
+  }));
+  EXPECT_THAT(causes, ::testing::UnorderedElementsAre("BAD_WEIGHT", "BAD_WORKER", "UNKNOWN_EXECUTOR"));
+}
+
 TEST_F(MasterTest, ADrainTellsWhatIsLeftUntilNothingIs) {
   FakeWorker worker;
   ASSERT_TRUE(StartMaster().ok());
