@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import struct
 import subprocess
 import threading
@@ -85,6 +86,8 @@ class Load:
         self.stopping = True
         self.threads[0].join()
         eventually(lambda: len(self.answers) >= self.sent, 30, "the last answers")
+        self.connection.socket.shutdown(socket.SHUT_RDWR)  # ends the listener's read
+        self.threads[1].join()
         self.connection.socket.close()
         return self
 
