@@ -67,6 +67,10 @@ void DeclareCluster(MasterConfig* config, config::Schema* schema) {
                "From asking a command to end to killing it. 0: a sixth of workers.lost_after.");
   schema->Time("workers.fence_margin", &core.fence_margin, absl::ZeroDuration(),
                "Spare time for clocks and scheduling. 0: a tenth of workers.lost_after.");
+  schema->Time("workers.shutdown_lease", &core.shutdown_lease, absl::Seconds(120),
+               "How long a master that ends in order lets fenced attempts go on without it. The next one waits as long "
+               "before it runs such an attempt anew.",
+               {.least = 0.2, .most = 86400});
   schema->Number("queue.max_queued", &config->max_queued, 1'000'000, "Open tasks; more are refused.", {.least = 1});
   schema->Size("queue.max_queued_bytes", &core.max_queued_bytes, int64_t{2} << 30,
                "Bytes of the specifications of open tasks; more are refused.", {.least = 1 << 20});
@@ -95,6 +99,7 @@ void Derive(core::CoreConfig* core) {
   if (core->self_fence <= absl::ZeroDuration()) core->self_fence = core->lost_after * 2 / 3;
   if (core->kill_grace <= absl::ZeroDuration()) core->kill_grace = core->lost_after / 6;
   if (core->fence_margin <= absl::ZeroDuration()) core->fence_margin = core->lost_after / 10;
+  core->shutdown_lease = std::max(core->shutdown_lease, core->self_fence);
 }
 
 absl::Status CheckTimes(const core::CoreConfig& core) {

@@ -22,6 +22,14 @@ TEST(MasterConfigTest, TheTimesThatAreNotSetFollowFromLostAfter) {
   EXPECT_EQ(config.core.fence_margin, absl::Seconds(6));
 }
 
+TEST(MasterConfigTest, AnEndInOrderPromisesNoShorterLeaseThanAnAnswer) {
+  MasterConfig config;
+  ASSERT_TRUE(Load({"--workers.shutdown_lease=5s", "--workers.lost_after=60s"}, &config).ok());
+  EXPECT_EQ(config.core.shutdown_lease, absl::Seconds(40));
+  ASSERT_TRUE(Load({"--workers.shutdown_lease=50s", "--workers.lost_after=60s"}, &config).ok());
+  EXPECT_EQ(config.core.shutdown_lease, absl::Seconds(50));
+}
+
 TEST(MasterConfigTest, TheDefaultsArePromisedOnes) {
   MasterConfig config;
   ASSERT_TRUE(Load({}, &config).ok());
@@ -30,6 +38,7 @@ TEST(MasterConfigTest, TheDefaultsArePromisedOnes) {
   EXPECT_EQ(config.core.heartbeat, absl::Seconds(2));
   EXPECT_EQ(config.core.lost_after, absl::Seconds(30));
   EXPECT_EQ(config.core.self_fence, absl::Seconds(20));
+  EXPECT_EQ(config.core.shutdown_lease, absl::Seconds(120));
   EXPECT_EQ(config.core.max_queued, 1'000'000u);
   EXPECT_EQ(config.core.balancer, core::BalancerKind::kLeastLoaded);
   EXPECT_EQ(config.message_bytes, 4 << 20);
