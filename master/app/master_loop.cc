@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/planted_fault.h"
 #include "common/base/refusal.h"
 #include "common/telemetry/log.h"
 #include "master/app/event_weight.h"
@@ -270,6 +271,7 @@ bool MasterLoop::CommitWithRetry() {
     if (options_.on_fatal) options_.on_fatal(committed.status());
     return false;
   }
+  MayDieAt("after_sync");
   last_commit_ = *committed;
   ++own_figures_.commits;
   committed_ = true;
@@ -280,6 +282,7 @@ bool MasterLoop::CommitWithRetry() {
 absl::StatusOr<CommitNumber> MasterLoop::CommitOrWait() {
   const LeaseKeeper::Opening opening(&keeper_);
   for (;;) {
+    MayDieAt("before_sync");
     const absl::Time began = clock_->Now();
     absl::StatusOr<CommitNumber> committed = store_->Commit(effects_.transaction);
     metrics_.commit_seconds->Observe(Seconds(clock_->Now() - began));
@@ -338,6 +341,7 @@ bool MasterLoop::Release() {
   std::vector<core::Effect>& effects = effects_.effects;
   if (effects.empty() && !committed_) return true;
   for (core::EffectListener* listener : listeners_) listener->OnEffects(effects, last_commit_);
+  MayDieAt("after_answer");
   const bool stopped = std::any_of(effects.begin(), effects.end(), [](const core::Effect& effect) {
     return std::holds_alternative<core::Stopped>(effect);
   });

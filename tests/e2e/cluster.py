@@ -63,13 +63,26 @@ def children(pid):
     return found
 
 
+def worker_server(supervisor):
+    """The pid of a worker's server, None while there is none. Orphans of its commands are the supervisor's children, too."""
+    for pid in children(supervisor):
+        try:
+            with open(f"/proc/{pid}/comm") as name:
+                if name.read().strip() == "muster-worker":
+                    return pid
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return None
+
+
 def resident_bytes(pid):
     with open(f"/proc/{pid}/statm") as statm:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class Daemon:
-    """One of our servers. `addresses` come from its serving line: {"grpc": "127.0.0.1:1", "http": ...}."""
+    """One of our servers. `addresses` come from its serving line: {"grpc": "127.0.0.1:1", "http": ...}. `environment`
+    adds to the little that it is given."""
 
     def __init__(self, arguments, log, environment=()):
         self.log = pathlib.Path(log)
@@ -91,14 +104,18 @@ class Daemon:
             log.seek(self._before)
             return log.read().decode(errors="replace")
 
+    def know_addresses(self):
+        """Whether its serving line has come; then `addresses` are there."""
+        if not self.addresses:
+            line = re.search(r"^muster-\w+: serving (.*)$", self.text(), re.M)
+            self.addresses = dict(pair.split("=", 1) for pair in line.group(1).split()) if line else {}
+        return bool(self.addresses)
+
     def await_serving(self, seconds=30):
         def serving():
-            line = re.search(r"^muster-\w+: serving (.*)$", self.text(), re.M)
-            if line:
-                self.addresses = dict(pair.split("=", 1) for pair in line.group(1).split())
-            elif self.process.poll() is not None:
+            if not self.know_addresses() and self.process.poll() is not None:
                 raise AssertionError(f"it ended with {self.process.returncode}: {self.text()}")
-            return line
+            return self.addresses
         eventually(serving, seconds, f"the serving line of {self.log.name}")
         return self
 
@@ -126,7 +143,8 @@ class Cluster:
         self.store = self.directory / "store"
         self.slots = slots
         self.times = ["--workers.heartbeat=%gs" % (0.2 * TIME_FACTOR),
-                      "--workers.lost_after=%gs" % (2 * TIME_FACTOR)] if times else []
+                      "--workers.lost_after=%gs" % (2 * TIME_FACTOR),
+                      "--workers.shutdown_lease=%gs" % (8 * TIME_FACTOR)] if times else []
         self.master_flags = list(master_flags)
         self.worker_flags = list(worker_flags)
         self.master_environment = dict(master_environment)
@@ -163,26 +181,34 @@ class Cluster:
 
     # --- Daemons
 
-    def start_master(self, *flags, wait=True, listen=None):
+    def start_master(self, *flags, wait=True, listen=None, environment=()):
         listen = listen or (self.master.addresses["grpc"] if self.master else "127.0.0.1:0")
-        self.master = Daemon([BIN / "muster-master", f"--store.path={self.store}", f"--grpc.listen={listen}",
-                              "--http.listen=127.0.0.1:0", "--log.level=info", *self.times, *self.master_flags, *flags],
-                             self.directory / "master.log", self.master_environment)
+        self.master = Daemon([*self.prefix("master"), BIN / "muster-master",
+                              f"--store.path={self.store}", f"--grpc.listen={listen}", "--http.listen=127.0.0.1:0", "--log.level=info", *self.times, *self.master_flags, *flags],
+                             self.directory / "master.log", {**self.master_environment, **dict(environment)})
         if wait:
             self.master.await_serving()
         return self.master
 
-    def start_worker(self, name, *flags, slots=None, wait=True):
-        worker = Daemon([BIN / "muster-worker", f"--name={name}", f"--master={self.address}",
-                         "--grpc.listen=127.0.0.1:0", "--http.listen=127.0.0.1:0",
-                         f"--slots={slots or self.slots}", f"--work_dir={self.directory / ('work-' + name)}",
+    def start_worker(self, name, *flags, slots=None, wait=True, environment=()):
+        worker = Daemon([*self.prefix(name), BIN / "muster-worker", f"--name={name}", *self.worker_network(name),
+                         "--http.listen=127.0.0.1:0", f"--slots={slots or self.slots}",
+                         f"--work_dir={self.directory / ('work-' + name)}",
                          *self.worker_flags, *flags],
-                        self.directory / f"{name}.log")
+                        self.directory / f"{name}.log", environment)
         self.workers[name] = worker
         if wait:
             worker.await_serving()
             self.await_active(name)
         return worker
+
+    def prefix(self, node):
+        """What runs in front of a program of this node ("master", which also has the clients, or a worker)."""
+        return []
+
+    def worker_network(self, name):
+        """How a worker and its master find one another."""
+        return [f"--master={self.address}", "--grpc.listen=127.0.0.1:0"]
 
     @property
     def address(self):
@@ -194,7 +220,7 @@ class Cluster:
 
     def server_of(self, name):
         """The pid of a worker's server, the child of its supervisor."""
-        return eventually(lambda: [pid for pid in children(self.workers[name].pid)][:1], what="the server")[0]
+        return eventually(lambda: worker_server(self.workers[name].pid), what="the server")
 
     # --- The command line
 
@@ -207,14 +233,14 @@ class Cluster:
         """`muster ARGUMENTS` in the background, its streams as pipes unless said otherwise."""
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
                    "env": self.environment(), **options}
-        return subprocess.Popen([str(BIN / "muster"), *map(str, arguments)], **options)
+        return subprocess.Popen([*self.prefix("master"), str(BIN / "muster"), *map(str, arguments)], **options)
 
     def muster(self, *arguments, seconds=60, input=None, **options):
         """`muster ARGUMENTS` to its end: returncode, stdout, stderr (bytes)."""
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": self.environment(), **options}
         if input is None:
             options.setdefault("stdin", subprocess.DEVNULL)
-        return subprocess.run([str(BIN / "muster"), *map(str, arguments)], input=input,
+        return subprocess.run([*self.prefix("master"), str(BIN / "muster"), *map(str, arguments)], input=input,
                               timeout=seconds * TIME_FACTOR, **options)
 
     def ok(self, *arguments, **options):

@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "common/base/id_text.h"
+#include "common/base/planted_fault.h"
 #include "common/base/refusal.h"
 #include "common/telemetry/log.h"
 #include "worker/session/attempt_work.h"
@@ -78,6 +79,8 @@ void WorkerLoop::Take(SessionMessage message) {
   std::vector<WorkerEffect> effects;
   for (WorkerEvent& event : message.events) {
     const auto* ended = std::get_if<SessionEnded>(&event);
+    // The result is durable at the master, and still kept here.
+    if (std::holds_alternative<ResultAcknowledged>(event)) MayDieAt("after_result");
     const bool ours = ended != nullptr && core_.IsCurrent(ended->stream);
     const uint64_t ended_stream = ours ? ended->stream.value() : 0;
     core_.Apply(std::move(event), parts_.clock->Now(), &effects);
@@ -164,6 +167,7 @@ void WorkerLoop::Do(StartExecution& effect) {
   AttemptWork work = TakeWork(std::move(effect.work));
   if (!work.broken.empty()) return ReportBroken(effect.key, work.broken);
   parts_.metrics->started.Increment();
+  MayDieAt("before_start");
   SetDeadline(&work, parts_.clock->Calendar());
   parts_.host->Start(ToRequest(std::move(work)));
   parts_.relay->Started(effect.key);
@@ -192,12 +196,14 @@ void WorkerLoop::Do(StopExecution& effect) {
 
 // A started report alone is worth no message of its own: it waits a little for what follows it.
 void WorkerLoop::Do(SendStarted& effect) {
+  MayDieAt("after_start");
   if (session_ != nullptr) {
     session_->queue().AddStarted(effect.key, effect.time, parts_.clock->Now() + kLinger);
   }
 }
 
 void WorkerLoop::Do(SendResult& effect) {
+  MayDieAt("before_result");
   parts_.metrics->results_sent.Increment();
   if (session_ != nullptr) session_->queue().AddResult(std::move(effect.report), DueFor());
 }
