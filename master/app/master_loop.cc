@@ -187,8 +187,10 @@ bool MasterLoop::Turn() {
 }
 
 bool MasterLoop::FinishTurn() {
+  // Mutant: everything is answered before it is durable.
+  const bool stopped_early = Mutated("early_answer") && !Release();
   if (!CommitTurn()) return false;
-  const bool go_on = Release();
+  const bool go_on = Release() && !stopped_early;
   TakeMeanwhile();
   RunLooks();
   Publish();
