@@ -2,6 +2,7 @@
 
 #include "absl/strings/string_view.h"
 #include "common/base/refusal.h"
+#include "common/base/utf8.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
@@ -9,6 +10,9 @@ namespace muster::rpc {
 namespace {
 
 constexpr char kDomain[] = "muster";
+// A status travels in the trailers, of which gRPC takes 8 KiB: the message twice, escaped and in the details.
+constexpr size_t kMostMessageBytes = 1000;
+constexpr size_t kMostViolationBytes = 1500;
 
 void AddDetails(const absl::Status& status, google::rpc::Status* details) {
   if (const std::string reason = ReasonOf(status); !reason.empty()) {
@@ -19,7 +23,10 @@ void AddDetails(const absl::Status& status, google::rpc::Status* details) {
   }
   if (const auto violations = ViolationsOf(status); !violations.empty()) {
     google::rpc::BadRequest bad;
+    size_t bytes = 0;
     for (const FieldViolation& violation : violations) {
+      bytes += violation.field.size() + violation.description.size();
+      if (bytes > kMostViolationBytes) break;
       auto* out = bad.add_field_violations();
       out->set_field(violation.field);
       out->set_description(violation.description);
@@ -56,7 +63,7 @@ void ReadDetail(const google::protobuf::Any& detail, absl::Status* status) {
 grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const auto code = static_cast<grpc::StatusCode>(status.code());
-  const std::string message(status.message());
+  const std::string message = ToLine(std::string(status.message()), kMostMessageBytes);
   google::rpc::Status details;
   AddDetails(status, &details);
   if (details.details().empty()) return {code, message};

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "common/base/utf8.h"
 #include "common/convert/convert.h"
 #include "common/rpc/status.h"
 #include "worker/session/attempt_work.h"
-#include "worker/session/utf8.h"
 
 namespace muster::worker {
 namespace {

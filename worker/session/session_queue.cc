@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "common/base/utf8.h"
 #include "common/convert/convert.h"
 #include "muster/v1/worker_service.pb.h"
-#include "worker/session/utf8.h"
 
 namespace muster::worker {
 namespace {

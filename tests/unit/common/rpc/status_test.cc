@@ -25,6 +25,21 @@ TEST(StatusOnTheWire, DetailsThatAreGarbageAreIgnored) {
   EXPECT_EQ(back.message(), "broken");
 }
 
+// gRPC gives up on trailers of more than 8 KiB, and the caller would hear of that and of nothing else.
+TEST(StatusOnTheWire, AFloodOfViolationsStillFitsIntoTheTrailers) {
+  std::vector<FieldViolation> violations;
+  for (int i = 0; i < 32; ++i) violations.push_back({"tasks[17].command.environment", std::string(200, 'x')});
+  const grpc::Status status = ToGrpc(RefuseFields("BAD_TASK", violations));
+  EXPECT_LT(3 * status.error_message().size() + status.error_details().size() * 4 / 3, 8000u);
+  const absl::Status back = FromGrpc(status);
+  EXPECT_EQ(ReasonOf(back), "BAD_TASK");
+  EXPECT_FALSE(ViolationsOf(back).empty());
+}
+
+TEST(StatusOnTheWire, AMessageIsOneLineOfText) {
+  EXPECT_EQ(ToGrpc(absl::InternalError("two\nlines and \xff")).error_message(), "two lines and ?");
+}
+
 TEST(StatusOnTheWire, OkIsOk) { EXPECT_TRUE(FromGrpc(ToGrpc(absl::OkStatus())).ok()); }
 
 TEST(Credentials, OnlyLoopbackIsLoopback) {

@@ -55,6 +55,15 @@ class SubmitTest : public testing::Test {
   std::unique_ptr<v1::TaskService::Stub> stub = master.Stub();
 };
 
+TEST_F(SubmitTest, ARefusalForManyReasonsArrives) {
+  v1::SubmitRequest request = Echo();
+  for (int i = 0; i < 64; ++i) request.mutable_task()->add_labels()->set_key("not a key");
+  v1::SubmitResponse response;
+  const absl::Status status = rpc::FromGrpc(Submit(request, &response));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_EQ(ReasonOf(status), "BAD_LABEL");
+}
+
 TEST_F(SubmitTest, AfterAnOkGetFindsTheTask) {
   v1::SubmitResponse response;
   ASSERT_TRUE(Submit(Echo(), &response).ok());

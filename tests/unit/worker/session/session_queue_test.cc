@@ -4,8 +4,8 @@
 
 #include <string>
 
+#include "common/base/utf8.h"
 #include "muster/v1/worker_service.pb.h"
-#include "worker/session/utf8.h"
 
 namespace muster::worker {
 namespace {

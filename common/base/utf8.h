@@ -3,11 +3,15 @@
 // Thread rule: pure.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
-namespace muster::worker {
+namespace muster {
 
 // The same text when it is UTF-8; else every byte that does not belong to a character becomes '?'.
 std::string ToUtf8(std::string text);
 
-}  // namespace muster::worker
+// For a message to a person: UTF-8, control characters become spaces, and what is longer than `most_bytes` is cut.
+std::string ToLine(std::string text, size_t most_bytes = 512);
+
+}  // namespace muster

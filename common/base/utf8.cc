@@ -1,9 +1,10 @@
-#include "worker/session/utf8.h"
+#include "common/base/utf8.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
-namespace muster::worker {
+namespace muster {
 namespace {
 
 // Length of the character at `at`; 0: there is none (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF).
@@ -38,4 +39,19 @@ std::string ToUtf8(std::string text) {
   return text;
 }
 
-}  // namespace muster::worker
+std::string ToLine(std::string text, size_t most_bytes) {
+  constexpr char kCut[] = "...";
+  const bool is_cut = text.size() > most_bytes;
+  if (is_cut) {
+    size_t end = most_bytes;
+    while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xC0) == 0x80) --end;  // not within a character
+    text.resize(end);
+  }
+  text = ToUtf8(std::move(text));
+  for (char& c : text) {
+    if (static_cast<uint8_t>(c) < ' ' || c == '\x7f') c = ' ';
+  }
+  return is_cut ? text + kCut : text;
+}
+
+}  // namespace muster
