@@ -3,21 +3,55 @@
 #include <algorithm>
 #include <exception>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 
 namespace muster::execution {
 namespace {
 
 constexpr const char* kShipped[] = {"command", "noop"};
 constexpr char kKillNote[] = "kill: ";
+// What a master takes of one executor; a plugin that says more is unwell, and the worker goes on without it.
+constexpr size_t kMostCapabilities = 256;
+constexpr size_t kLongestName = 128;
+constexpr size_t kLongestSchema = 64 * 1024;
 
 struct Answer {
   plugin::Health health;
   plugin::Capabilities capabilities;
 };
+
+bool IsName(const std::string& text) {
+  return !text.empty() && text.size() <= kLongestName && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
+  });
+}
+
+bool IsShortLine(const std::string& text) {
+  return !text.empty() && text.size() <= kLongestName && ToLine(text, kLongestName) == text;
+}
+
+// Empty: the capabilities can be offered.
+std::string WhyUnfit(const plugin::Capabilities& capabilities) {
+  if (capabilities.names.size() > kMostCapabilities) {
+    return absl::StrCat("it has ", capabilities.names.size(), " capabilities; at most ", kMostCapabilities);
+  }
+  for (const std::string& name : capabilities.names) {
+    if (!IsShortLine(name)) {
+      return absl::StrCat("its capability \"", ToLine(name, kLongestName), "\" is not one line of 1 to ", kLongestName,
+                          " bytes of UTF-8");
+    }
+  }
+  const std::string& schema = capabilities.parameter_schema;
+  if (schema.size() > kLongestSchema || ToUtf8(schema) != schema) {
+    return absl::StrCat("its parameter schema is not at most ", kLongestSchema, " bytes of UTF-8");
+  }
+  return "";
+}
 
 Answer Ask(plugin::Executor& executor) {
   Answer answer;
@@ -29,7 +63,13 @@ Answer Ask(plugin::Executor& executor) {
   } catch (...) {
     answer.health = {false, "its health check threw"};
   }
+  if (std::string why = WhyUnfit(answer.capabilities); !why.empty()) {
+    answer.health = {false, std::move(why)};
+    answer.capabilities = {};
+  }
   if (!answer.health.healthy && answer.health.reason.empty()) answer.health.reason = "unhealthy, without a reason";
+  answer.health.reason = ToLine(std::move(answer.health.reason));
+  answer.capabilities.note = ToLine(std::move(answer.capabilities.note));
   return answer;
 }
 
@@ -50,14 +90,19 @@ absl::Status ExecutorTable::Load(const HostConfig& config) {
 }
 
 absl::Status ExecutorTable::LoadOne(const ExecutorConfig& config, const HostConfig& host) {
-  if (by_name_.contains(config.name)) {
-    return absl::InvalidArgumentError(absl::StrCat("executor ", config.name, " is configured twice"));
-  }
   auto row = std::make_unique<Row>();
   MUSTER_ASSIGN_OR_RETURN(row->loaded.library, PluginLibrary::Load(config, host));
   const plugin::PluginEntry& entry = row->loaded.library->entry();
   row->offer.name = config.name.empty() ? entry.name : config.name;
-  row->offer.version = entry.version == nullptr ? "" : entry.version;
+  if (!IsName(row->offer.name)) {
+    return absl::InvalidArgumentError(absl::StrCat("executor \"", ToLine(row->offer.name, kLongestName), "\" (",
+                                                   config.path, "): a name is 1 to ", kLongestName,
+                                                   " letters, digits, '.', '_' or '-'"));
+  }
+  if (by_name_.contains(row->offer.name)) {
+    return absl::InvalidArgumentError(absl::StrCat("executor ", row->offer.name, " is configured twice"));
+  }
+  row->offer.version = entry.version == nullptr ? "" : ToLine(entry.version, kLongestName);
   row->loaded.metrics = std::make_unique<PluginMetrics>(host.metrics, row->offer.name);
   RefreshOne(row.get());
   try {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 
 namespace muster::execution {
 namespace {
@@ -25,7 +26,8 @@ absl::Status CheckHandshake(const std::string& path, const plugin::PluginEntry* 
                                      plugin::kAbiVersion, "; rebuild it"));
   }
   if (entry->library == nullptr || strcmp(entry->library, plugin::kLibraryTag) != 0) {
-    return Refuse(path, absl::StrCat("built with the C++ library ", entry->library ? entry->library : "(none)",
+    return Refuse(path, absl::StrCat("built with the C++ library ",
+                                     entry->library ? ToLine(entry->library, 128) : "(none)",
                                      ", this worker with ", plugin::kLibraryTag, "; rebuild it"));
   }
   if (entry->request_size != sizeof(plugin::Request)) {
@@ -71,7 +73,7 @@ absl::StatusOr<std::unique_ptr<PluginLibrary>> PluginLibrary::Load(const Executo
   plugin::Executor* executor = Create(*entry, options, &error);
   if (executor == nullptr) {
     return absl::FailedPreconditionError(
-        absl::StrCat("executor ", config.name, " (", config.path, ") does not start: ", error));
+        absl::StrCat("executor ", config.name, " (", config.path, ") does not start: ", ToLine(error)));
   }
   return std::unique_ptr<PluginLibrary>(new PluginLibrary(entry, executor));
 }

@@ -71,6 +71,37 @@ TEST(PluginLibrary, TheSameNameTwiceIsRefused) {
   EXPECT_NE(host.status().message().find("configured twice"), std::string::npos);
 }
 
+// A master refuses a worker whose offer it cannot read or hold: that must not be a plugin's to bring about.
+TEST(PluginLibrary, WhatAMasterWouldNotTakeMakesThePluginUnhealthyAndNotTheWorker) {
+  const std::pair<const char*, const char*> kinds[] = {{"many", "it has 300 capabilities; at most 256"},
+                                                       {"long", "is not one line of 1 to 128 bytes of UTF-8"},
+                                                       {"bytes", "its capability \"??\" is not one line"},
+                                                       {"schema", "its parameter schema is not at most 65536 bytes"}};
+  for (const auto& [says, why] : kinds) {
+    HostFixture host([says = says](HostConfig* config) {
+      config->executors = {{"talkative", TestPlugin("talkative"), {{"says", says}}}};
+    });
+    const ExecutorOffer offer = host.host().Executors().front();
+    EXPECT_FALSE(offer.healthy) << says;
+    EXPECT_NE(offer.reason.find(why), std::string::npos) << offer.reason;
+    EXPECT_TRUE(offer.capabilities.empty() && offer.parameter_schema.empty()) << says;
+  }
+}
+
+TEST(PluginLibrary, AReasonWithoutEndIsCutToALine) {
+  HostFixture host([](HostConfig* config) {
+    config->executors = {{"talkative", TestPlugin("talkative"), {{"says", "reason"}}}};
+  });
+  const ExecutorOffer offer = host.host().Executors().front();
+  EXPECT_FALSE(offer.healthy);
+  EXPECT_LE(offer.reason.size(), 1024u);
+  EXPECT_EQ(offer.reason.find('\n'), std::string::npos);
+}
+
+TEST(PluginLibrary, AnExecutorWhoseNameIsNoNameIsRefused) {
+  EXPECT_NE(LoadError("two words", TestPlugin("greet")).find("executor \"two words\""), std::string::npos);
+}
+
 TEST(PluginLibrary, TheExampleOfTheGuideGreets) {
   HostFixture host([](HostConfig* config) {
     config->executors = {{"greet", TestPlugin("greet"), {{"word", "Good day"}}}};
