@@ -11,6 +11,13 @@ namespace muster::convert {
 namespace {
 
 constexpr double kMillisPerCore = 1000.0;
+constexpr double kMostCores = 1e12;
+constexpr int64_t kMostSeconds = 315'576'000'000;  // of a protobuf Duration: 10,000 years
+
+// What is no number of cores is none.
+int64_t Millis(double cores) {
+  return cores > 0 ? static_cast<int64_t>(std::min(cores, kMostCores) * kMillisPerCore) : 0;
+}
 
 std::vector<std::pair<std::string, std::string>> Pairs(const google::protobuf::RepeatedPtrField<v1::Label>& labels) {
   std::vector<std::pair<std::string, std::string>> pairs;
@@ -62,7 +69,7 @@ Requirements MakeRequirements(const v1::TaskSpec& message) {
   requirements.executor = message.executor().empty() ? "command" : message.executor();
   requirements.needs = Needs(from.needs());
   requirements.resources.slots = from.slots() == 0 ? 1 : from.slots();
-  requirements.resources.cpu_millis = static_cast<int64_t>(from.cpu() * kMillisPerCore);
+  requirements.resources.cpu_millis = Millis(from.cpu());
   requirements.resources.memory_bytes = from.memory_bytes();
   requirements.resources.named = Named(from.resources());
   return requirements;
@@ -100,6 +107,8 @@ absl::Time FromProto(const google::protobuf::Timestamp& from) {
 }
 
 void ToProto(absl::Duration from, google::protobuf::Duration* to) {
+  // What the message may hold: one more second and its whole JSON is refused.
+  from = std::clamp(from, -absl::Seconds(kMostSeconds), absl::Seconds(kMostSeconds));
   absl::Duration rest;
   to->set_seconds(absl::IDivDuration(from, absl::Seconds(1), &rest));
   to->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
@@ -174,7 +183,7 @@ void ToProto(const WorkerOffer& from, v1::WorkerOffer* to) {
 WorkerOffer FromProto(const v1::WorkerOffer& from) {
   WorkerOffer offer;
   offer.capacity.slots = from.slots();
-  offer.capacity.cpu_millis = static_cast<int64_t>(from.cpu() * kMillisPerCore);
+  offer.capacity.cpu_millis = Millis(from.cpu());
   offer.capacity.memory_bytes = from.memory_bytes();
   offer.capacity.named = Named(from.resources());
   offer.labels = Pairs(from.labels());

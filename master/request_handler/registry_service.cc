@@ -1,6 +1,7 @@
 #include "master/request_handler/registry_service.h"
 
 #include <cstdint>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,8 @@ constexpr size_t kLongestText = 1024;
 constexpr int kMostListed = 256;  // labels, executors, capabilities, resources
 constexpr uint32_t kMostSlots = 65536;
 constexpr size_t kLongestSchema = 64 * 1024;
+constexpr double kMostCores = 1e6;
+constexpr int64_t kMostAmount = int64_t{1} << 60;  // sums of a few stay numbers
 
 using Violations = std::vector<FieldViolation>;
 
@@ -41,9 +44,16 @@ void CheckText(const char* field, const std::string& text, size_t longest, Viola
   }
 }
 
+void CheckTexts(const char* field, const google::protobuf::RepeatedPtrField<std::string>& texts,
+                Violations* violations) {
+  for (const std::string& text : texts) CheckText(field, text, kLongestText, violations);
+}
+
 void CheckCount(const char* field, int count, Violations* violations) {
   if (count > kMostListed) violations->push_back({field, absl::StrCat("has more than ", kMostListed, " entries")});
 }
+
+bool IsAmount(int64_t amount) { return amount >= 0 && amount <= kMostAmount; }
 
 void CheckOffer(const v1::WorkerOffer& offer, Violations* violations) {
   CheckCount("offer.labels", offer.labels_size(), violations);
@@ -51,14 +61,25 @@ void CheckOffer(const v1::WorkerOffer& offer, Violations* violations) {
   CheckCount("offer.capabilities", offer.capabilities_size(), violations);
   CheckCount("offer.resources", offer.resources_size(), violations);
   if (offer.slots() > kMostSlots) violations->push_back({"offer.slots", absl::StrCat("is more than ", kMostSlots)});
-  if (!(offer.cpu() >= 0)) violations->push_back({"offer.cpu", "is negative"});
-  if (offer.memory_bytes() < 0) violations->push_back({"offer.memory_bytes", "is negative"});
-  for (const v1::Resource& resource : offer.resources()) {
-    if (resource.amount() < 0) violations->push_back({"offer.resources", "has a negative amount"});
+  if (!(offer.cpu() >= 0 && offer.cpu() <= kMostCores)) {
+    violations->push_back({"offer.cpu", "is no number of cores"});
   }
+  if (!IsAmount(offer.memory_bytes())) violations->push_back({"offer.memory_bytes", "is no number of bytes"});
+  std::set<std::string_view> names;
+  for (const v1::Resource& resource : offer.resources()) {
+    if (!IsAmount(resource.amount())) violations->push_back({"offer.resources", "has an impossible amount"});
+    if (!names.insert(resource.name()).second) violations->push_back({"offer.resources", "names a resource twice"});
+  }
+  for (const v1::Label& label : offer.labels()) {
+    CheckText("offer.labels", label.key(), kLongestText, violations);
+    CheckText("offer.labels", label.value(), kLongestText, violations);
+  }
+  CheckTexts("offer.capabilities", offer.capabilities(), violations);
   for (const v1::ExecutorOffer& executor : offer.executors()) {
     if (!IsName(executor.name(), kLongestName)) violations->push_back({"offer.executors.name", "is no name"});
     CheckCount("offer.executors.capabilities", executor.capabilities_size(), violations);
+    CheckTexts("offer.executors.capabilities", executor.capabilities(), violations);
+    CheckText("offer.executors.version", executor.version(), kLongestText, violations);
     CheckText("offer.executors.reason", executor.reason(), kLongestText, violations);
     CheckText("offer.executors.parameter_schema", executor.parameter_schema(), kLongestSchema, violations);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include <google/protobuf/io/coded_stream.h>
@@ -196,8 +197,12 @@ class SpecCheck {
     if (static_cast<size_t>(resources.size()) > limits_.resources) {
       Add("BAD_RESOURCES", "requirements.resources", "has more than ", limits_.resources, " entries");
     }
+    std::set<std::string_view> names;
     for (int i = 0; i < resources.size(); ++i) {
       const std::string field = absl::StrCat("requirements.resources[", i, "]");
+      if (!names.insert(resources[i].name()).second) {
+        Add("BAD_RESOURCES", field + ".name", "is named twice; ask for the sum once");
+      }
       if (!IsName(resources[i].name(), kLongestName)) {
         Add("BAD_RESOURCES", field + ".name", "must be at most ", kLongestName, " characters of [A-Za-z0-9._-]");
       }

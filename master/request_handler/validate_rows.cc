@@ -14,38 +14,50 @@ constexpr int kMostColumns = 64;
 
 struct Template {
   std::vector<std::string> argv;  // the command's, or another executor's arguments
+  std::vector<v1::EnvironmentVariable> environment;
+  FillFor target = FillFor::kExec;
   size_t bytes = 0;
   size_t placeholders = 0;        // at most so many times a row's values may come in
 
-  explicit Template(const v1::TaskSpec& spec) {
+  explicit Template(const v1::TaskSpec& spec)
+      : environment(spec.command().environment().begin(), spec.command().environment().end()),
+        target(spec.command().shell() ? FillFor::kShell : FillFor::kExec) {
     const auto& from = spec.command().argv_size() > 0 ? spec.command().argv() : spec.arguments();
     argv.assign(from.begin(), from.end());
-    for (const std::string& argument : argv) {
-      bytes += argument.size() + 1;
-      placeholders += static_cast<size_t>(std::count(argument.begin(), argument.end(), '{'));
-    }
-    for (const v1::EnvironmentVariable& variable : spec.command().environment()) {
-      bytes += variable.name().size() + variable.value().size() + 2;
-      placeholders += static_cast<size_t>(std::count(variable.value().begin(), variable.value().end(), '{'));
-    }
+    for (const std::string& argument : argv) Count(argument);
+    for (const v1::EnvironmentVariable& variable : environment) Count(variable.name() + "=" + variable.value());
     placeholders = std::max<size_t>(placeholders, 1);
+  }
+
+ private:
+  void Count(const std::string& word) {
+    bytes += word.size() + 1;
+    placeholders += static_cast<size_t>(std::count(word.begin(), word.end(), '{'));
   }
 };
 
 // A cheap upper bound, which decides for nearly all rows.
 bool MayBeTooLong(const Template& form, int columns, size_t row_bytes, const TaskLimits& limits) {
   constexpr size_t kIndexBytes = 20;
-  const size_t most = row_bytes + static_cast<size_t>(columns) + kIndexBytes;
-  return form.bytes + form.placeholders * most > limits.argument_bytes;
+  constexpr size_t kQuoted = 4;  // a quote becomes '\''
+  const size_t most = row_bytes + 3 * static_cast<size_t>(columns) + kIndexBytes;
+  return form.bytes + form.placeholders * most * (form.target == FillFor::kShell ? kQuoted : 1) > limits.argument_bytes;
 }
 
 bool FilledTooLong(const Template& form, const std::vector<std::string>& row, uint64_t index, const TaskLimits& limits) {
-  size_t total = 0;
-  for (const std::string& argument : FillArguments(form.argv, row, index)) {
+  size_t words = 0;
+  for (const std::string& argument : FillArguments(form.argv, row, index, form.target)) {
     if (argument.size() > limits.argument_bytes) return true;
-    total += argument.size() + 1;
+    words += argument.size() + 1;
   }
-  return total > limits.command_bytes;
+  // A shell line is one argument.
+  if (form.target == FillFor::kShell && words > limits.argument_bytes) return true;
+  for (const v1::EnvironmentVariable& variable : form.environment) {
+    const size_t size = variable.name().size() + 1 + FillText(variable.value(), row, index).size();
+    if (size > limits.argument_bytes) return true;
+    words += size + 1;
+  }
+  return words > limits.command_bytes;
 }
 
 }  // namespace

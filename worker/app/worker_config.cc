@@ -103,7 +103,7 @@ void Declare(WorkerConfig* config, config::Schema* schema) {
                "The same, read-only, on any address, for probes from outside. Empty: nowhere.");
   schema->Number("slots", &c.slots, 0, "Attempts at once. 0: the cores that it may use.",
                  {.least = 0, .most = 65536});
-  schema->Real("cpu", &c.cpu, 0, "Cores that tasks may ask for. 0: the cores that it may use.", {.least = 0});
+  schema->Real("cpu", &c.cpu, 0, "Cores that tasks may ask for. 0: the cores that it may use.", {.least = 0, .most = 1e6});
   schema->Size("memory", &c.memory_bytes, 0, "Memory that tasks may ask for. 0: what the machine or cgroup has.",
                {.least = 0});
   schema->Map("labels", &c.labels, "Labels that tasks may need: zone=a,disk=ssd.");

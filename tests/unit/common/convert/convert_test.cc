@@ -3,6 +3,9 @@
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 namespace muster::convert {
 namespace {
 
@@ -29,6 +32,24 @@ TEST(Convert, ATimeBeyondTheCalendarStaysAMessage) {
     ToProto(time, &message);
     EXPECT_EQ(Json(message).find("refused"), std::string::npos) << Json(message);
   }
+}
+
+TEST(Convert, ADurationBeyondTheMessagesIsStillJson) {
+  for (const absl::Duration duration : {absl::InfiniteDuration(), -absl::InfiniteDuration(), absl::Hours(24 * 365 * 20'000)}) {
+    google::protobuf::Duration message;
+    ToProto(duration, &message);
+    EXPECT_EQ(Json(message).find("refused"), std::string::npos) << Json(message);
+  }
+}
+
+TEST(Convert, WhatIsNoNumberOfCoresIsNone) {
+  v1::WorkerOffer offer;
+  for (const double cores : {std::nan(""), -1.0}) {
+    offer.set_cpu(cores);
+    EXPECT_EQ(FromProto(offer).capacity.cpu_millis, 0) << cores;
+  }
+  offer.set_cpu(std::numeric_limits<double>::infinity());
+  EXPECT_GT(FromProto(offer).capacity.cpu_millis, 0);
 }
 
 TEST(Convert, TimesAndDurationsComeBack) {

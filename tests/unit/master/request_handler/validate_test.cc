@@ -46,6 +46,15 @@ std::vector<Rule> Rules() {
       {"EmptyProgram", [](auto* s) { s->mutable_command()->set_argv(0, ""); }, "NO_COMMAND", "task.command.argv[0]"},
       {"EmptyScript", [](auto* s) { s->mutable_command()->mutable_script(); }, "NO_COMMAND",
        "task.command.script.content"},
+      {"TheSameResourceTwice",
+       [](auto* s) {
+         for (int i = 0; i < 2; ++i) {
+           auto* resource = s->mutable_requirements()->add_resources();
+           resource->set_name("gpu");
+           resource->set_amount(1);
+         }
+       },
+       "BAD_RESOURCES", "task.requirements.resources[1].name"},
       {"NulInAnArgument", [](auto* s) { s->mutable_command()->add_argv(std::string("a\0b", 3)); }, "NUL_BYTE",
        "task.command.argv[2]"},
       {"AnArgumentOf200KiB", [](auto* s) { s->mutable_command()->add_argv(std::string(200 << 10, 'x')); },
@@ -251,6 +260,30 @@ TEST(ValidateRows, ARowThatMakesTooLongAnArgumentIsRefusedThoughEachPartIsShort)
   const std::string half(100'000, 'x');
   EXPECT_TRUE(Rows(Batch({{half}}, {"echo", "{}"})).ok());
   EXPECT_EQ(ReasonOf(Rows(Batch({{half}}, {"echo", "{}{}"}))), "ARGUMENT_TOO_LONG");
+}
+
+TEST(ValidateRows, AShellLineGrowsByItsQuotes) {
+  v1::SubmitBatchRequest request = Batch({{std::string(40'000, '\'')}}, {"echo {}"});
+  EXPECT_TRUE(Rows(request).ok());
+  request.mutable_template_()->mutable_command()->set_shell(true);
+  EXPECT_EQ(ReasonOf(Rows(request)), "ARGUMENT_TOO_LONG");
+}
+
+TEST(ValidateRows, AShellLineIsOneArgumentAlsoWhenItsWordsAreShort) {
+  v1::SubmitBatchRequest request = Batch({{std::string(90'000, 'x')}}, {"echo", "{}", "{}"});
+  EXPECT_TRUE(Rows(request).ok());
+  request.mutable_template_()->mutable_command()->set_shell(true);
+  EXPECT_EQ(ReasonOf(Rows(request)), "ARGUMENT_TOO_LONG");
+}
+
+TEST(ValidateRows, AVariableThatARowMakesTooLongIsRefused) {
+  v1::SubmitBatchRequest request = Batch({{std::string(90'000, 'x')}}, {"echo"});
+  auto* variable = request.mutable_template_()->mutable_command()->add_environment();
+  variable->set_name("X");
+  variable->set_value("{}");
+  EXPECT_TRUE(Rows(request).ok());
+  variable->set_value("{}{}");
+  EXPECT_EQ(ReasonOf(Rows(request)), "ARGUMENT_TOO_LONG");
 }
 
 TEST(ValidateRows, TheValuesAreTakenInOrder) {
