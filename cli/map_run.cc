@@ -37,7 +37,7 @@ std::string ProgressText(const std::string& batch_id, int64_t done, std::optiona
   std::string text = absl::StrCat(batch_id.empty() ? "" : absl::StrCat(batch_id, ": "), done, total ? absl::StrCat("/", *total) : "", " done, ",
                                   running, " running");
   if (failed > 0) absl::StrAppend(&text, ", ", failed, " failed");
-  absl::StrAppend(&text, absl::StrFormat(rate < 10 ? ", %.1f/s" : ", %.0f/s", rate));
+  absl::StrAppend(&text, absl::StrFormat(", %.*f/s", rate < 10 ? 1 : 0, rate));
   if (total && rate > 0 && done < *total) {
     absl::StrAppend(&text, ", ", DurationText(absl::Ceil(absl::Seconds(static_cast<double>(*total - done) / rate), absl::Seconds(1))), " left");
   }

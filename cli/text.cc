@@ -95,7 +95,7 @@ std::string SizeText(int64_t bytes) {
     ++unit;
   }
   if (unit == 0) return absl::StrCat(bytes, " B");
-  return absl::StrFormat(value < 100 ? "%.1f %s" : "%.0f %s", value, kUnits[unit]);
+  return absl::StrFormat("%.*f %s", value < 100 ? 1 : 0, value, kUnits[unit]);
 }
 
 std::string TimeText(absl::Time time) {

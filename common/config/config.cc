@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <limits>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -46,17 +48,19 @@ size_t Distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-std::string Quoted(const std::string& text) { return absl::StrCat("\"", text, "\""); }
+// Whatever somebody wrote stays within its line.
+std::string Shown(const std::string& text) { return absl::Utf8SafeCEscape(text); }
+std::string Quoted(const std::string& text) { return absl::StrCat("\"", Shown(text), "\""); }
 
 std::string InBounds(const Bounds& bounds, const char* unit) {
   std::string text;
   if (bounds.least) absl::StrAppend(&text, " at least ", *bounds.least, unit);
   if (bounds.most) absl::StrAppend(&text, text.empty() ? "" : " and", " at most ", *bounds.most, unit);
-  return text;
+  return text.empty() ? " a finite number" : text;
 }
 
 absl::Status CheckBounds(double value, const std::string& text, const Bounds& bounds, const char* unit) {
-  if ((bounds.least && value < *bounds.least) || (bounds.most && value > *bounds.most)) {
+  if (!std::isfinite(value) || (bounds.least && value < *bounds.least) || (bounds.most && value > *bounds.most)) {
     return absl::InvalidArgumentError(absl::StrCat(Quoted(text), " is out of bounds; it must be", InBounds(bounds, unit)));
   }
   return absl::OkStatus();
@@ -120,21 +124,21 @@ class Schema::Impl {
     }
     std::string hint = absl::StrCat("`", program_, " --help` lists the keys");
     if (nearest != nullptr && best <= 3) hint = absl::StrCat("did you mean ", nearest->name, "?");
-    return absl::InvalidArgumentError(absl::StrCat(place, ": unknown key ", name, "; ", hint));
+    return absl::InvalidArgumentError(absl::StrCat(place, ": unknown key ", Shown(name), "; ", hint));
   }
 
   absl::Status ReadFile(const std::string& path) {
-    YAML::Node root;
     try {
-      root = YAML::LoadFile(path);
+      const YAML::Node root = YAML::LoadFile(path);
+      if (root.IsNull()) return absl::OkStatus();
+      if (!root.IsMap()) return absl::InvalidArgumentError(absl::StrCat(path, ":1: must be a map of keys"));
+      return ReadNode(path, "", root);
     } catch (const YAML::BadFile&) {
       return absl::NotFoundError(absl::StrCat("cannot read the configuration file ", path));
     } catch (const YAML::Exception& problem) {
-      return absl::InvalidArgumentError(absl::StrCat(path, ":", problem.mark.line + 1, ": not YAML: ", problem.msg));
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ":", problem.mark.line + 1, ": not YAML: ", Shown(problem.msg)));
     }
-    if (root.IsNull()) return absl::OkStatus();
-    if (!root.IsMap()) return absl::InvalidArgumentError(absl::StrCat(path, ":1: must be a map of keys"));
-    return ReadNode(path, "", root);
   }
 
   absl::Status ReadNode(const std::string& path, const std::string& prefix, const YAML::Node& map) {
@@ -376,24 +380,44 @@ void Schema::List(std::string key, std::vector<std::string>* target, std::string
 
 namespace {
 
-absl::Status Flatten(const YAML::Node& node, const std::string& prefix, const std::vector<std::string>& fields,
-                     Entry* entry) {
-  for (const auto& item : node) {
-    const std::string name = absl::StrCat(prefix, item.first.Scalar());
-    const bool allowed = std::any_of(fields.begin(), fields.end(), [&name](const std::string& field) {
+// The values of one entry, maps within it under dotted names. A YAML map may hold itself by way of an alias, so what is
+// looked at is bounded.
+class Flattener {
+ public:
+  Flattener(const std::vector<std::string>& fields, Entry* entry) : fields_(fields), entry_(entry) {}
+
+  absl::Status Add(const YAML::Node& node, const std::string& prefix) {
+    for (const auto& item : node) {
+      if (++seen_ > kMostSettings) {
+        return absl::InvalidArgumentError(absl::StrCat("an entry has more than ", kMostSettings, " settings"));
+      }
+      const std::string name = absl::StrCat(prefix, item.first.Scalar());
+      if (item.second.IsMap()) {
+        MUSTER_RETURN_IF_ERROR(Add(item.second, name + "."));
+      } else if (IsAllowed(name)) {
+        MUSTER_ASSIGN_OR_RETURN((*entry_)[name], Scalar(item.second, "text"));
+      } else {
+        return absl::InvalidArgumentError(absl::StrCat("unknown key ", Shown(name), " in line ",
+                                                       item.first.Mark().line + 1, "; known are ",
+                                                       absl::StrJoin(fields_, ", ")));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  static constexpr int kMostSettings = 1000;
+
+  bool IsAllowed(const std::string& name) const {
+    return std::any_of(fields_.begin(), fields_.end(), [&name](const std::string& field) {
       return absl::EndsWith(field, ".*") ? absl::StartsWith(name, field.substr(0, field.size() - 1)) : field == name;
     });
-    if (item.second.IsMap()) {
-      MUSTER_RETURN_IF_ERROR(Flatten(item.second, name + ".", fields, entry));
-    } else if (allowed) {
-      MUSTER_ASSIGN_OR_RETURN((*entry)[name], Scalar(item.second, "text"));
-    } else {
-      return absl::InvalidArgumentError(
-          absl::StrCat("unknown key ", name, " in line ", item.first.Mark().line + 1, "; known are ", absl::StrJoin(fields, ", ")));
-    }
   }
-  return absl::OkStatus();
-}
+
+  const std::vector<std::string>& fields_;
+  Entry* const entry_;
+  int seen_ = 0;
+};
 
 }  // namespace
 
@@ -407,7 +431,7 @@ void Schema::Entries(std::string key, std::vector<Entry>* target, std::vector<st
                 for (const auto& item : node) {
                   if (!item.IsMap()) return absl::InvalidArgumentError("must be a list of maps");
                   Entry entry;
-                  MUSTER_RETURN_IF_ERROR(Flatten(item, "", fields, &entry));
+                  MUSTER_RETURN_IF_ERROR(Flattener(fields, &entry).Add(item, ""));
                   target->push_back(std::move(entry));
                 }
                 return absl::OkStatus();

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/config/config.h"
 
@@ -47,7 +48,7 @@ std::string TakeLetters(const std::string& text, size_t* at) {
 }
 
 absl::Status BadDuration(const std::string& text) {
-  return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not a duration; write 500ms, 2s, 1m30s, 12h or 7d"));
+  return absl::InvalidArgumentError(absl::StrCat("\"", absl::Utf8SafeCEscape(text), "\" is not a duration; write 500ms, 2s, 1m30s, 12h or 7d"));
 }
 
 }  // namespace
@@ -78,7 +79,7 @@ absl::StatusOr<int64_t> ParseSize(const std::string& text) {
       if (bytes < 9e18) return static_cast<int64_t>(bytes);
     }
   }
-  return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not a size; write 4096, 64KiB, 4MiB or 2GiB"));
+  return absl::InvalidArgumentError(absl::StrCat("\"", absl::Utf8SafeCEscape(text), "\" is not a size; write 4096, 64KiB, 4MiB or 2GiB"));
 }
 
 }  // namespace muster::config

@@ -96,6 +96,30 @@ TEST(TaskInput, YamlDurationsAreReadAsPeopleWriteThem) {
   EXPECT_EQ(spec.priority(), -5);
 }
 
+TEST(TaskInput, AliasesThatWouldFillTheMemoryAreRefused) {
+  std::string yaml = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i <= 12; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1) + ", ";
+    yaml += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
+    for (int j = 0; j < 10; ++j) yaml += before;
+    yaml += "x]\n";
+  }
+  absl::Status status;
+  Programs(yaml, &status);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("its aliases make it too large"));
+}
+
+TEST(TaskInput, AnAliasOfItselfIsRefused) {
+  absl::Status status;
+  Programs("command: &c {argv: *c}\n", &status);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("nested too deeply"));
+}
+
+TEST(TaskInput, AKeyThatYamlCannotReadIsShownAsJson) {
+  const std::string json = "{\"" + std::string(2000, 'k') + "\":1}";
+  EXPECT_EQ(JsonToYaml(json), json + "\n");
+}
+
 TEST(TaskInput, AnUnknownFieldIsRefusedWithItsLine) {
   absl::Status status;
   EXPECT_THAT(Programs("{\"command\":{\"argv\":[\"a\"]}}\n{\"comand\":{}}\n", &status), ElementsAre("a"));

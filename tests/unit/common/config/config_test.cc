@@ -14,6 +14,7 @@ struct Sample {
   int64_t slots = 0;
   absl::Duration lost_after;
   int64_t limit_bytes = 0;
+  double cpu = 0;
   bool quiet = false;
   std::map<std::string, std::string> labels;
   std::vector<std::string> capabilities;
@@ -28,6 +29,7 @@ class ConfigTest : public testing::Test {
     schema_.Number("slots", &sample_.slots, 2, "How many.", {.least = 1, .most = 100});
     schema_.Time("workers.lost_after", &sample_.lost_after, absl::Seconds(30), "When.", {.least = 1});
     schema_.Size("store.limit", &sample_.limit_bytes, 64 << 20, "How much.");
+    schema_.Real("cpu", &sample_.cpu, 1, "How fast.", {.least = 0, .most = 64});
     schema_.Flag("quiet", &sample_.quiet, false, "Whether.");
     schema_.Map("labels", &sample_.labels, "Labels.");
     schema_.List("capabilities", &sample_.capabilities, "Words.");
@@ -104,6 +106,23 @@ TEST_F(ConfigTest, AnEntryWithAnUnknownKeyIsRefused) {
   const std::string path = File("executors:\n  - name: http\n    pth: /x.so\n");
   const std::string message(Load({"--config", path}).message());
   EXPECT_NE(message.find("unknown key pth in line 3"), std::string::npos) << message;
+}
+
+TEST_F(ConfigTest, WhatIsNoNumberIsNotWithinBounds) {
+  for (const char* flag : {"--cpu=nan", "--cpu=inf", "--cpu=-nan"}) {
+    EXPECT_NE(Load({flag}).message().find("is out of bounds; it must be at least 0 and at most 64"), std::string::npos)
+        << flag;
+  }
+}
+
+TEST_F(ConfigTest, AnEntryThatHoldsItselfIsRefused) {
+  const std::string path = File("executors:\n- name: http\n  settings: &all {again: *all}\n");
+  EXPECT_EQ(Load({"--config", path}).message(), path + ":1: executors: an entry has more than 1000 settings");
+}
+
+TEST_F(ConfigTest, AValueOfSeveralLinesIsShownInOne) {
+  EXPECT_EQ(Load({"--slots=1\n2"}).message(), "--slots: slots: \"1\\n2\" is not a whole number");
+  EXPECT_EQ(Load({"--a\nb=1"}).message().find('\n'), std::string::npos);
 }
 
 TEST_F(ConfigTest, AMissingFileIsOneClearLine) {
