@@ -66,9 +66,7 @@ ArgumentRowsPtr UnpackArgumentRows(std::string_view bytes, size_t count) {
   Unpacker unpacker(bytes);
   for (std::vector<std::string>& row : *rows) {
     const uint64_t size = unpacker.Unsigned();
-    if (!unpacker.ok() || size > bytes.size()) return nullptr;
-    row.reserve(size);
-    for (uint64_t i = 0; i < size; ++i) row.emplace_back(unpacker.Bytes());
+    for (uint64_t i = 0; i < size && unpacker.ok(); ++i) row.emplace_back(unpacker.Bytes());
   }
   return unpacker.ok() && unpacker.done() ? rows : nullptr;
 }

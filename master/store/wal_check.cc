@@ -65,7 +65,7 @@ absl::StatusOr<WalFindings> CheckWal(const std::string& path) {
   const bool big_endian = (magic & 1) != 0;
   Sum sum = Add({0, 0}, header.data(), 24, big_endian);
   if ((magic & ~1u) != kMagic || sum != Stored(header.data() + 24) || page_bytes < 512 ||
-      page_bytes > kMaxPageBytes || page_bytes % 8 != 0) {
+      page_bytes > kMaxPageBytes || (page_bytes & (page_bytes - 1)) != 0) {
     return findings;
   }
 
