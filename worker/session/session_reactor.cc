@@ -2,22 +2,10 @@
 
 #include <utility>
 
-#include "common/convert/convert.h"
 #include "common/telemetry/log.h"
-#include "worker/session/attempt_work.h"
+#include "worker/session/order_reader.h"
 
 namespace muster::worker {
-namespace {
-
-EndReason ReasonOf(v1::EndReason reason) {
-  return v1::EndReason_IsValid(reason) ? static_cast<EndReason>(reason) : EndReason::kCancelled;
-}
-
-absl::Duration GraceOf(const v1::StopAttempt& stop) {
-  return stop.has_kill_grace() ? convert::FromProto(stop.kill_grace()) : absl::InfiniteDuration();
-}
-
-}  // namespace
 
 SessionReactor::SessionReactor(StreamId stream, const Ports* ports)
     : stream_(stream),
@@ -75,52 +63,15 @@ bool SessionReactor::Open(SessionMessage* message) {
     return false;
   }
   opened_ = true;
-  const v1::OpenSession& open = request_.open();
-  message->events.emplace_back(
-      SessionOpening{stream_, open.cluster_id(), Epoch(open.epoch()), SessionNumber(open.session())});
+  message->events.emplace_back(ReadOpening(request_.open(), stream_));
   return true;
 }
 
-// An order about an attempt comes after its assignment, so within a message assignments go first.
 void SessionReactor::Take(SessionMessage* message) {
-  std::vector<WorkerEvent>& events = message->events;
-  for (const v1::AttemptKey& key : request_.acknowledge()) {
-    events.emplace_back(ResultAcknowledged{stream_, convert::FromProto(key)});
-  }
-  if (request_.resume()) events.emplace_back(ResumeRequested{stream_});
-  ReadAssignments read = ReadAssignmentsOf(request_, stream_, ports_->worker_name);
-  if (read.malformed > 0) {
-    MUSTER_LOG(kWarning, "assignments with impossible names dropped", {{"count", read.malformed}});
-  }
-  for (Assigned& assigned : read.assigned) events.emplace_back(std::move(assigned));
-  for (const v1::StopAttempt& stop : request_.stops()) {
-    events.emplace_back(
-        StopRequested{stream_, convert::FromProto(stop.key()), ReasonOf(stop.reason()), GraceOf(stop)});
-  }
-  for (const v1::AttemptKey& key : request_.recalls()) {
-    events.emplace_back(RecallRequested{stream_, convert::FromProto(key)});
-  }
-  if (request_.has_drain()) {
-    const absl::Duration wait = request_.drain().has_deadline() ? convert::FromProto(request_.drain().deadline())
-                                                                : ports_->drain_timeout;
-    events.emplace_back(DrainRequested{.stream = stream_, .deadline = ports_->clock->Now() + wait});
-  }
-  TakeOutput(message);
-}
-
-void SessionReactor::TakeOutput(SessionMessage* message) {
-  for (const v1::OutputControl& control : request_.output()) {
-    const bool known = control.stream() == v1::OUTPUT_STREAM_STDOUT || control.stream() == v1::OUTPUT_STREAM_STDERR;
-    if (!known || control.action() < v1::OutputControl::ACTION_SUBSCRIBE ||
-        control.action() > v1::OutputControl::ACTION_DETACH || control.offset() < 0) {
-      continue;
-    }
-    message->output.push_back({.key = convert::FromProto(control.key()),
-                               .stream = static_cast<plugin::Stream>(control.stream()),
-                               .action = static_cast<OutputOrder::Action>(control.action()),
-                               .offset = control.offset(),
-                               .lossless = control.lossless()});
-  }
+  const OrderContext context{ports_->worker_name, ports_->drain_timeout, ports_->clock->Now()};
+  const uint32_t malformed = ReadOrders(request_, context, message);
+  if (malformed == 0) return;
+  MUSTER_LOG(kWarning, "assignments with impossible names dropped", {{"count", malformed}});
 }
 
 }  // namespace muster::worker

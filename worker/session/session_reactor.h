@@ -54,7 +54,6 @@ class SessionReactor final : public grpc::ServerBidiReactor<v1::SessionRequest, 
 
   bool Open(SessionMessage* message);
   void Take(SessionMessage* message);
-  void TakeOutput(SessionMessage* message);
 
   const StreamId stream_;
   const Ports* const ports_;
