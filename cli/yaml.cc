@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 #include "common/config/config.h"
 
 namespace muster::cli {
@@ -170,7 +171,7 @@ absl::StatusOr<std::string> YamlToJson(const std::string& yaml, const Descriptor
     if (!node.IsDefined() || node.IsNull()) return std::string();
     return JsonWriter(yaml.size()).Convert(node, type, nullptr, 0);
   } catch (const YAML::Exception& error) {
-    return absl::InvalidArgumentError(absl::StrCat(Where(error.mark), ": ", error.msg));
+    return absl::InvalidArgumentError(absl::StrCat(Where(error.mark), ": ", ToLine(error.msg)));
   }
 }
 

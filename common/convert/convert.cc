@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/base/digest.h"
@@ -52,6 +55,18 @@ std::vector<Need> Needs(const google::protobuf::RepeatedPtrField<std::string>& f
   return needs;
 }
 
+// A map's entries in one order: without, each copy of a message has its own.
+std::string Deterministic(const google::protobuf::Message& message) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  {
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&coded);
+  }
+  return bytes;
+}
+
 // What is likely to run equally long: the executor and its command, arguments of a batch not yet put in.
 uint64_t Fingerprint(const v1::TaskSpec& message) {
   QuickHash hash;
@@ -59,7 +74,7 @@ uint64_t Fingerprint(const v1::TaskSpec& message) {
   for (const std::string& argument : message.command().argv()) hash.Update(argument);
   for (const std::string& argument : message.arguments()) hash.Update(argument);
   if (message.command().has_script()) hash.Update(message.command().script().content());
-  if (message.has_parameters()) hash.Update(message.parameters().SerializeAsString());
+  if (message.has_parameters()) hash.Update(Deterministic(message.parameters()));
   return hash.value();
 }
 

@@ -1,5 +1,6 @@
 #include "common/domain/attempt.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -19,6 +20,7 @@ constexpr int kNotExecutableCode = 126;
 constexpr int kNotFoundCode = 127;
 constexpr int kSignalBase = 128;
 constexpr int kKill = 9;
+constexpr int kMostCode = 255;
 
 std::string WithMessage(std::string text, const std::string& message) {
   if (!message.empty()) absl::StrAppend(&text, ": ", message);
@@ -31,8 +33,9 @@ bool Succeeded(const AttemptEnd& end) { return end.reason == EndReason::kExited 
 
 int ExitCodeFor(const AttemptEnd& end) {
   switch (end.reason) {
-    case EndReason::kExited: return end.exit_code;
-    case EndReason::kSignaled: return kSignalBase + end.signal;
+    // A worker may report any number; a shell sees the lowest byte, in which 256 is success.
+    case EndReason::kExited: return end.exit_code >= 0 && end.exit_code <= kMostCode ? end.exit_code : kMostCode;
+    case EndReason::kSignaled: return kSignalBase + std::clamp(end.signal, 0, kMostCode - kSignalBase);
     case EndReason::kTimeout: return kTimedOutCode;
     case EndReason::kOutOfMemory: return kSignalBase + kKill;
     case EndReason::kStartFailed:

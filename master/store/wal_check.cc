@@ -80,7 +80,8 @@ absl::StatusOr<WalFindings> CheckWal(const std::string& path) {
     const bool current = std::equal(frame.begin() + 8, frame.begin() + 16, header.begin() + 16);
     sum = Add(sum, frame.data(), 8, big_endian);
     sum = Add(sum, frame.data() + kFrameHeaderBytes, page_bytes, big_endian);
-    const bool good = current && sum == Stored(frame.data() + 16);
+    const bool has_page = BigEndian(frame.data()) != 0;
+    const bool good = current && has_page && sum == Stored(frame.data() + 16);
     const bool ends_transaction = BigEndian(frame.data() + 4) != 0;
     if (!good && first_bad == 0) first_bad = number;
     if (first_bad == 0 && ends_transaction) {

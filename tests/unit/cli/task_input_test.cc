@@ -115,6 +115,13 @@ TEST(TaskInput, AnAliasOfItselfIsRefused) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("nested too deeply"));
 }
 
+TEST(TaskInput, BytesThatAreNoYamlAreToldInOneLine) {
+  absl::Status status;
+  Programs(std::string("a: !\0\x01[b", 9), &status);
+  EXPECT_FALSE(status.ok());
+  for (const char c : std::string(status.message())) EXPECT_GE(static_cast<unsigned char>(c), ' ') << status;
+}
+
 TEST(TaskInput, AKeyThatYamlCannotReadIsShownAsJson) {
   const std::string json = "{\"" + std::string(2000, 'k') + "\":1}";
   EXPECT_EQ(JsonToYaml(json), json + "\n");

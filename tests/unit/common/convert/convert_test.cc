@@ -52,6 +52,21 @@ TEST(Convert, WhatIsNoNumberOfCoresIsNone) {
   EXPECT_GT(FromProto(offer).capacity.cpu_millis, 0);
 }
 
+// Run times are learned by fingerprint, and parameters are a map.
+TEST(Convert, ATaskWithParametersKeepsItsFingerprintWhenItIsReadAgain) {
+  v1::TaskSpec spec;
+  spec.set_executor("noop");
+  for (int i = 0; i < 50; ++i) {
+    (*spec.mutable_parameters()->mutable_fields())["key " + std::to_string(i)].set_number_value(i);
+  }
+  const std::string stored = spec.SerializeAsString();
+  for (int i = 0; i < 10; ++i) {
+    v1::TaskSpec again;
+    ASSERT_TRUE(again.ParseFromString(stored));
+    EXPECT_EQ(MakeTaskSpec(again, stored)->fingerprint, MakeTaskSpec(spec, stored)->fingerprint);
+  }
+}
+
 TEST(Convert, TimesAndDurationsComeBack) {
   const absl::Time time = absl::FromUnixNanos(1'700'000'000'123'456'789);
   google::protobuf::Timestamp timestamp;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <limits>
 
 #include "common/domain/task_state.h"
 
@@ -12,6 +13,16 @@ namespace {
 TEST(ExitCode, IsTheCommandsOwnWhereItEndedByItself) {
   EXPECT_EQ(ExitCodeFor({.reason = EndReason::kExited, .exit_code = 7}), 7);
   EXPECT_EQ(ExitCodeFor({.reason = EndReason::kSignaled, .signal = 15}), 143);
+}
+
+// exit(256) is exit(0).
+TEST(ExitCode, NoNumberThatAWorkerReportsTurnsAFailureIntoSuccess) {
+  constexpr int kMost = std::numeric_limits<int>::max();
+  for (const int code : {256, -1, -256, kMost}) {
+    EXPECT_EQ(ExitCodeFor({.reason = EndReason::kExited, .exit_code = code}), 255) << code;
+  }
+  EXPECT_EQ(ExitCodeFor({.reason = EndReason::kSignaled, .signal = kMost}), 255);
+  EXPECT_EQ(ExitCodeFor({.reason = EndReason::kSignaled, .signal = -1}), 128);
 }
 
 TEST(ExitCode, TellsAMissingProgramFromOneThatMayNotRun) {

@@ -191,6 +191,61 @@ TEST_F(DamageTest, ABadFrameBeforeALaterCommitStopsTheStart) {
   ExpectDamage(TryReopen(), "bad frame");
 }
 
+// A write-ahead file of one frame whose checksums hold.
+class OneFrame {
+ public:
+  OneFrame(uint32_t page_bytes, uint32_t page_number) {
+    for (const uint32_t word : {0x377f0683u, 3007000u, page_bytes, 0u, 1u, 2u}) Put(word);
+    Sum(0, 24);
+    PutSums();
+    const size_t frame = bytes_.size();
+    for (const uint32_t word : {page_number, 1u, 1u, 2u}) Put(word);
+    const size_t sums = bytes_.size();
+    Sum(frame, 8);
+    bytes_.resize(sums + 8 + page_bytes);
+    Sum(sums + 8, page_bytes);
+    std::string page = bytes_.substr(sums + 8);
+    bytes_.resize(sums);
+    PutSums();
+    bytes_ += page;
+  }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  void Put(uint32_t word) {
+    for (int shift = 24; shift >= 0; shift -= 8) bytes_ += static_cast<char>(word >> shift);
+  }
+  void PutSums() {
+    Put(a_);
+    Put(b_);
+  }
+  void Sum(size_t at, size_t size) {
+    const auto word = [this](size_t i) {
+      uint32_t value = 0;
+      for (size_t j = 0; j < 4; ++j) value = value << 8 | static_cast<uint8_t>(bytes_[i + j]);
+      return value;
+    };
+    for (size_t i = at; i < at + size; i += 8) {
+      a_ += word(i) + b_;
+      b_ += word(i + 4) + a_;
+    }
+  }
+
+  std::string bytes_;
+  uint32_t a_ = 0, b_ = 0;
+};
+
+TEST_F(DamageTest, WhatSqliteTakesForNoFrameIsNotCounted) {
+  const std::string path = root_ + "/wal";
+  const auto frames = [&](uint32_t page_bytes, uint32_t page_number) {
+    WriteFile(path, OneFrame(page_bytes, page_number).bytes());
+    return CheckWal(path)->frames;
+  };
+  EXPECT_EQ(frames(512, 1), 1u);
+  EXPECT_EQ(frames(512, 0), 0u);  // of no page
+  EXPECT_EQ(frames(520, 1), 0u);  // pages are of a power of two
+}
+
 TEST_F(DamageTest, AWriteAheadFileThatWasCutShortIsNoticedByTheMark) {
   Reopen();
   for (uint64_t n = 0; n < 5; ++n) CommitTasks(1 + 10 * n, 10);
