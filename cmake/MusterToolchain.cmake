@@ -18,11 +18,17 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
 add_compile_options(-Wall -Wextra -Werror=return-type -Werror=switch -Wno-missing-field-initializers
                     -fno-omit-frame-pointer)
 
-# MUSTER_SANITIZE: "address,undefined" or "thread".
+# MUSTER_SANITIZE: "address,undefined,float-cast-overflow" or "thread".
 set(MUSTER_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them")
 if(MUSTER_SANITIZE)
-  add_compile_options(-fsanitize=${MUSTER_SANITIZE} -fno-sanitize-recover=undefined -g1)
+  add_compile_options(-fsanitize=${MUSTER_SANITIZE} -fno-sanitize-recover=all -g1)
   add_link_options(-fsanitize=${MUSTER_SANITIZE})
+endif()
+
+# MUSTER_FUZZ: the programs of tests/fuzz are libFuzzer's, and all code tells it where it has been.
+option(MUSTER_FUZZ "Build the fuzz targets with libFuzzer (clang alone)" OFF)
+if(MUSTER_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 # MUSTER_PLANTED_FAULTS: common/base/planted_fault.h does something. Never in what anyone runs for work.
