@@ -29,6 +29,28 @@ constexpr char kCommandExecutor[] = "command";
 
 bool HasNul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
 
+bool IsJson(const google::protobuf::Struct& parameters);
+
+// Depth is bounded by the parser of the message.
+bool IsJson(const google::protobuf::Value& value) {
+  using google::protobuf::Value;
+  switch (value.kind_case()) {
+    case Value::KIND_NOT_SET: return false;
+    case Value::kNumberValue: return std::isfinite(value.number_value());
+    case Value::kStructValue: return IsJson(value.struct_value());
+    case Value::kListValue: {
+      const auto& values = value.list_value().values();
+      return std::all_of(values.begin(), values.end(), [](const Value& one) { return IsJson(one); });
+    }
+    default: return true;
+  }
+}
+
+bool IsJson(const google::protobuf::Struct& parameters) {
+  const auto& fields = parameters.fields();
+  return std::all_of(fields.begin(), fields.end(), [](const auto& field) { return IsJson(field.second); });
+}
+
 // One specification's checks, each named after the part that it looks at.
 class SpecCheck {
  public:
@@ -86,6 +108,8 @@ class SpecCheck {
     }
     if (spec_.has_parameters() && spec_.parameters().ByteSizeLong() > limits_.parameters_bytes) {
       Add("INPUT_TOO_LONG", "parameters", "have more than ", limits_.parameters_bytes, " bytes");
+    } else if (!IsJson(spec_.parameters())) {
+      Add("BAD_PARAMETERS", "parameters", "hold a value that JSON has no word for: nothing, or no finite number");
     }
   }
 

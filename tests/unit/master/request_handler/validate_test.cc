@@ -46,6 +46,20 @@ std::vector<Rule> Rules() {
       {"EmptyProgram", [](auto* s) { s->mutable_command()->set_argv(0, ""); }, "NO_COMMAND", "task.command.argv[0]"},
       {"EmptyScript", [](auto* s) { s->mutable_command()->mutable_script(); }, "NO_COMMAND",
        "task.command.script.content"},
+      {"AParameterThatIsNothing",
+       [](auto* s) {
+         s->set_executor("noop");
+         s->clear_command();
+         (*s->mutable_parameters()->mutable_fields())["list"].mutable_list_value()->add_values();
+       },
+       "BAD_PARAMETERS", "task.parameters"},
+      {"AParameterThatIsNoNumber",
+       [](auto* s) {
+         s->set_executor("noop");
+         s->clear_command();
+         (*s->mutable_parameters()->mutable_fields())["n"].set_number_value(std::numeric_limits<double>::infinity());
+       },
+       "BAD_PARAMETERS", "task.parameters"},
       {"TheSameResourceTwice",
        [](auto* s) {
          for (int i = 0; i < 2; ++i) {
