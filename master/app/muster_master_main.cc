@@ -1,4 +1,5 @@
-// muster-master: reads its configuration, runs one Master, and stops it on SIGTERM or SIGINT.
+// muster-master: reads its configuration, runs one Master, and stops it on SIGTERM or SIGINT. With one of the store's
+// commands (store_commands.h) as its first word it does that instead.
 //
 // Exit status: 0 after a clean end; 1 when it could not start or had to give up; 2 for wrong usage or configuration.
 #include <csignal>
@@ -14,6 +15,7 @@
 #include "master/app/master.h"
 #include "master/app/master_config.h"
 #include "master/app/stop_deadline.h"
+#include "master/app/store_commands.h"
 
 namespace {
 
@@ -78,9 +80,12 @@ int main(int argc, char** argv) {
   // Debian's Abseil looks for lock cycles at every lock; that is for tests, and costs a daemon dearly.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   setenv("GRPC_VERBOSITY", "NONE", 0);  // its own lines on stderr would hide ours; set it to DEBUG to see them
+  if (argc > 1 && muster::master::IsStoreCommand(argv[1])) return muster::master::RunStoreCommand(argc - 1, argv + 1);
   muster::master::MasterConfig config;
   config.log.program = "muster-master";
-  muster::config::Schema schema("muster-master", "The master of a muster cluster: accepts tasks and sends them to workers.");
+  muster::config::Schema schema("muster-master",
+                                "The master of a muster cluster: accepts tasks and sends them to workers. Its store is "
+                                "looked after by `muster-master check|backup|restore|salvage --help`.");
   muster::master::Declare(&config, &schema);
   const auto loaded = schema.Load(argc, argv, absl::StrCat("muster-master ", MUSTER_VERSION));
   if (!loaded.ok()) return Fail(loaded.status(), 2);

@@ -69,6 +69,9 @@ struct Cluster {
   const Epoch epoch;
 
   TaskId next_id{1};
+  std::vector<TaskRange> skipped_ids;  // given out, if at all, by a copy of the store that was lost;
+  TaskId copied_below;                 // and so were, of the tasks below this one,
+  uint32_t copied_attempts = 0;        // attempts up to this number
   SessionNumber last_session;
   uint64_t dispatch_count = 0;
 

@@ -1,5 +1,7 @@
 #include "master/core/dispatching.h"
 
+#include <algorithm>
+
 #include "common/base/check.h"
 #include "common/base/planted_fault.h"
 
@@ -8,8 +10,10 @@ namespace muster::core {
 void Dispatching::Send(const Moment& turn, Task& task, WorkerId worker, bool prefetched) {
   const SessionNumber session = cluster_.OpenSessionOf(worker);
   MUSTER_CHECK(session);
+  const bool first = task.last_attempt == 0;
+  if (task.id < cluster_.copied_below) task.last_attempt = std::max(task.last_attempt, cluster_.copied_attempts);
   MUSTER_CHECK(task.last_attempt < kMaxAttemptNumber);
-  if (task.last_attempt == 0) {
+  if (first) {
     cluster_.retry_budget.OnFirstAttempt();
     cluster_.delay_floor.OnStart(task.spec().priority, turn.now - task.queued_since, turn.now);
   }

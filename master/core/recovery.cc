@@ -22,6 +22,9 @@ bool UsedNothing(const AttemptEndRow& end) { return end.retry_at == absl::Infini
 
 void Recovery::Restore(const Moment& turn, RecoveredState state) {
   cluster_.next_id = std::max(state.next_id, TaskId(1));
+  cluster_.skipped_ids = state.skipped_ids;
+  cluster_.copied_below = state.copied_below;
+  cluster_.copied_attempts = state.copied_attempts.value();
   RestoreSettings(state);
   TaskGroupPtr group;
   auto next = state.specifications.begin();

@@ -203,12 +203,17 @@ void Reports::LostOnWorker(const Moment& turn, Task& task, const AttemptReportPt
 void Reports::Stale(const Moment& turn, WorkerId worker, const AttemptKey& key, const std::string& what) {
   ++cluster_.counters.stale_reports;
   const Task* const task = cluster_.tasks.Find(key.task);
-  const bool given_out = key.task && key.task < cluster_.next_id;
+  const bool given_out = key.task && key.task < cluster_.next_id && !WasSkipped(key.task);
   const bool orphan = !given_out || (task != nullptr && key.number.value() > task->last_attempt);
   const std::string note =
       absl::StrCat(orphan ? "orphan, unknown here: " : "too late: ", what, " (worker ", cluster_.NameOf(worker), ")");
   turn.Log(activity::StaleReport{key, cluster_.NameOf(worker), note});
   if (!orphan && key.number) turn.rows().notes.push_back({key, note, turn.now});
+}
+
+bool Reports::WasSkipped(TaskId id) const {
+  const auto covers = [id](const TaskRange& range) { return id.value() - range.first.value() < range.count; };
+  return std::any_of(cluster_.skipped_ids.begin(), cluster_.skipped_ids.end(), covers);
 }
 
 void Reports::Remember(const AttemptKey& key) {

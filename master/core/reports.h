@@ -47,6 +47,7 @@ class Reports {
   void LostOnWorker(const Moment& turn, Task& task, const AttemptReportPtr& report);
 
   void Stale(const Moment& turn, WorkerId worker, const AttemptKey& key, const std::string& what);
+  bool WasSkipped(TaskId id) const;
   void Remember(const AttemptKey& key);
 
   Cluster& cluster_;

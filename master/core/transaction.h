@@ -162,6 +162,11 @@ struct RecoveredState {
   Epoch epoch;             // already raised and durable
   CommitNumber last_commit;
   TaskId next_id{1};       // the first id never given out
+  // What a copy of the store that was lost may have given out: these ids, which no task here has, and attempts up to
+  // this number of the tasks below that one.
+  std::vector<TaskRange> skipped_ids;
+  TaskId copied_below;
+  AttemptNumber copied_attempts;
   bool last_end_clean = true;
   std::vector<SpecificationRow> specifications;  // every one that has an open task, by first id
   std::vector<RecoveredTask> tasks;              // every open task, by id

@@ -148,7 +148,8 @@ class SlicedScan {
 
  private:
   absl::Status TakeSlices() {
-    MUSTER_ASSIGN_OR_RETURN(const std::unique_ptr<Database> database, Database::Open(path_, {.query_only = true}));
+    MUSTER_ASSIGN_OR_RETURN(const std::unique_ptr<Database> database,
+                            Database::Open(path_, {.access = Database::Access::kLook}));
     SliceReader reader(database.get(), exceptions_);
     for (size_t i = next_++; i < slices_.size() && !failed_; i = next_++) {
       if (absl::Status read = reader.Read(slices_[i], &found_[i]); !read.ok()) {

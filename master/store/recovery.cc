@@ -15,7 +15,6 @@
 namespace muster::store {
 namespace {
 
-constexpr int64_t kCommitsToVerify = 1000;
 constexpr int kStepsBeforeSeek = 16;
 constexpr int kAttemptBits = 16;  // of an attempt's key
 constexpr absl::Duration kPageCheckLimit = absl::Milliseconds(500);
@@ -28,7 +27,7 @@ class OpenTaskLoader {
 
   absl::Status Load() {
     MUSTER_ASSIGN_OR_RETURN(floor_, ReadMetaNumber(database_, kMetaOpenFloor));
-    MUSTER_RETURN_IF_ERROR(FindNextId());
+    MUSTER_RETURN_IF_ERROR(ReadNextId(database_, state_));
     MUSTER_RETURN_IF_ERROR(LoadSpecifications());
     MUSTER_RETURN_IF_ERROR(LoadAttempts());
     MUSTER_RETURN_IF_ERROR(LoadCancels());
@@ -136,13 +135,6 @@ class OpenTaskLoader {
     return executors.status();
   }
 
-  absl::Status FindNextId() {
-    Query newest(database_, "SELECT * FROM specification ORDER BY first DESC LIMIT 1", "specification");
-    state_->next_id = TaskId(1);
-    if (newest.Next()) state_->next_id = TaskId(static_cast<uint64_t>(newest.Int(0) + newest.Int(1)));
-    return newest.status();
-  }
-
   Database* const database_;
   core::RecoveredState* const state_;
   int64_t floor_ = 0;
@@ -161,6 +153,29 @@ absl::Status CheckPages(Database* database) {
 }
 
 }  // namespace
+
+absl::Status ReadNextId(Database* database, core::RecoveredState* state) {
+  Query newest(database, "SELECT * FROM specification ORDER BY first DESC LIMIT 1", "specification");
+  MUSTER_ASSIGN_OR_RETURN(int64_t next_id, ReadMetaNumber(database, kMetaNextId));
+  if (newest.Next()) next_id = std::max(next_id, newest.Int(0) + newest.Int(1));
+  state->next_id = TaskId(static_cast<uint64_t>(std::max<int64_t>(next_id, 1)));
+  MUSTER_RETURN_IF_ERROR(newest.status());
+  MUSTER_ASSIGN_OR_RETURN(state->skipped_ids, ReadRanges(database, kMetaSkippedIds));
+  MUSTER_ASSIGN_OR_RETURN(const std::vector<TaskRange> copied, ReadRanges(database, kMetaCopiedAttempts));
+  if (copied.empty()) return absl::OkStatus();
+  state->copied_below = copied.back().first;
+  state->copied_attempts = AttemptNumber(static_cast<uint32_t>(copied.back().count));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<TaskRange>> ReadRanges(Database* database, std::string_view key) {
+  MUSTER_ASSIGN_OR_RETURN(const std::optional<std::string> text, ReadMeta(database, key));
+  if (!text.has_value()) return std::vector<TaskRange>();
+  std::optional<std::vector<TaskRange>> ranges = ParseRanges(*text);
+  if (ranges.has_value()) return *std::move(ranges);
+  return absl::DataLossError(absl::StrCat("store ", database->path(), " is damaged: table meta, row ",
+                                          absl::string_view(key.data(), key.size()), ": no ranges"));
+}
 
 uint64_t DigestAfter(const Query& activity) {
   RunningDigest digest(static_cast<uint64_t>(activity.Int(3)));

@@ -4,6 +4,9 @@
 // Thread rule: at start, on the writer's connection. Errors: DATA_LOSS naming file, table and row.
 #pragma once
 
+#include <string_view>
+#include <vector>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "master/core/transaction.h"
@@ -14,13 +17,21 @@ namespace muster::store {
 
 absl::StatusOr<CommitPosition> ReadPosition(Database* database);
 
+// Fills next_id, and what a lost copy may have given out.
+absl::Status ReadNextId(Database* database, core::RecoveredState* state);
+
+// Ranges in a row of meta; none when it is not there.
+absl::StatusOr<std::vector<TaskRange>> ReadRanges(Database* database, std::string_view key);
+
 // The digest of all rows up to this row of table activity, itself included: what store.mark holds.
 uint64_t DigestAfter(const Query& activity);
+
+inline constexpr int64_t kCommitsToVerify = 1000;
 
 // After an end without a last word: the newest commits, their chain, and as many pages as half a second allows.
 absl::Status VerifyAfterUncleanEnd(Database* database, CommitPosition position);
 
-// Fills specifications, tasks, worker settings and next_id.
+// Fills all but what a start makes anew: cluster id, epoch, last commit.
 absl::Status ReadOpenTasks(Database* database, core::RecoveredState* state);
 
 }  // namespace muster::store

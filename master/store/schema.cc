@@ -1,8 +1,11 @@
 #include "master/store/schema.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
 #include "common/domain/attempt.h"
 #include "common/domain/task_state.h"
@@ -164,6 +167,35 @@ absl::StatusOr<bool> HasMeta(Database* database) {
   return found;
 }
 
+struct SchemaObject {
+  std::string type;
+  std::string name;
+  std::string table;
+  std::string sql;
+
+  friend bool operator==(const SchemaObject&, const SchemaObject&) = default;
+};
+
+absl::StatusOr<std::vector<SchemaObject>> ReadSchema(Database* database) {
+  std::vector<SchemaObject> objects;
+  Query rows(database, "SELECT type, name, tbl_name, sql FROM sqlite_master");
+  while (rows.Next()) {
+    objects.push_back({std::string(rows.Bytes(0)), std::string(rows.Bytes(1)), std::string(rows.Bytes(2)),
+                       std::string(rows.Bytes(3))});
+  }
+  MUSTER_RETURN_IF_ERROR(rows.status());
+  return objects;
+}
+
+absl::StatusOr<std::vector<SchemaObject>> ReadExpectedSchema() {
+  MUSTER_ASSIGN_OR_RETURN(auto fresh,
+                          Database::Open(":memory:", {.access = Database::Access::kCopy, .create = true}));
+  MUSTER_RETURN_IF_ERROR(CreateSchema(fresh.get()));
+  return ReadSchema(fresh.get());
+}
+
+}  // namespace
+
 absl::Status CreateSchema(Database* database) {
   const std::string application = absl::StrCat("PRAGMA application_id=", kApplicationId);
   MUSTER_RETURN_IF_ERROR(database->Execute(application.c_str()));
@@ -172,7 +204,20 @@ absl::Status CreateSchema(Database* database) {
   return WriteMeta(database, kMetaSchemaVersion, std::to_string(kSchemaVersion));
 }
 
-}  // namespace
+absl::Status CheckSchema(Database* database, std::vector<std::string>* names) {
+  static const absl::StatusOr<std::vector<SchemaObject>> expected = ReadExpectedSchema();
+  MUSTER_RETURN_IF_ERROR(expected.status());
+  MUSTER_ASSIGN_OR_RETURN(const std::vector<SchemaObject> there, ReadSchema(database));
+  absl::Status first;
+  for (const SchemaObject& object : *expected) {
+    if (std::find(there.begin(), there.end(), object) != there.end()) continue;
+    if (names != nullptr) names->push_back(object.name);
+    if (!first.ok()) continue;
+    first = absl::DataLossError(absl::StrCat("store ", database->path(), " is damaged: table sqlite_schema, row ",
+                                             object.name, ": it is not as this version makes it"));
+  }
+  return first;
+}
 
 absl::Status PrepareSchema(Database* database) {
   MUSTER_ASSIGN_OR_RETURN(const int64_t table_count, TableCount(database));
@@ -192,7 +237,7 @@ absl::Status PrepareSchema(Database* database) {
     return absl::DataLossError(
         absl::StrCat("store ", database->path(), " is damaged: table meta, row schema_version: missing"));
   }
-  return absl::OkStatus();
+  return CheckSchema(database);
 }
 
 absl::StatusOr<std::optional<std::string>> ReadMeta(Database* database, std::string_view key) {
@@ -221,6 +266,27 @@ absl::Status WriteMeta(Database* database, std::string_view key, std::string_vie
   write.Bind(2, value);
   write.Bind(3, static_cast<int64_t>(checksum.value()));
   return write.Run();
+}
+
+std::string FormatRanges(const std::vector<TaskRange>& ranges) {
+  std::string text;
+  for (const TaskRange& range : ranges) {
+    absl::StrAppend(&text, text.empty() ? "" : ",", range.first.value(), "+", range.count);
+  }
+  return text;
+}
+
+std::optional<std::vector<TaskRange>> ParseRanges(std::string_view text) {
+  std::vector<TaskRange> ranges;
+  for (const absl::string_view part :
+       absl::StrSplit(absl::string_view(text.data(), text.size()), ',', absl::SkipEmpty())) {
+    const std::pair<absl::string_view, absl::string_view> numbers = absl::StrSplit(part, '+');
+    uint64_t first = 0;
+    uint64_t count = 0;
+    if (!absl::SimpleAtoi(numbers.first, &first) || !absl::SimpleAtoi(numbers.second, &count)) return std::nullopt;
+    ranges.push_back({TaskId(first), count});
+  }
+  return ranges;
 }
 
 }  // namespace muster::store

@@ -9,9 +9,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/domain/ids.h"
 #include "master/store/sqlite_database.h"
 
 namespace muster::store {
@@ -29,11 +31,26 @@ inline constexpr std::string_view kMetaCleanEnd = "clean_end";  // the commit th
 inline constexpr std::string_view kMetaVersion = "muster_version";  // of the program that opened it last, for people
 inline constexpr std::string_view kMetaOpenFloor = "open_floor";  // older tasks have ended, but for table open_exception
 
+inline constexpr std::string_view kMetaNextId = "next_id";  // lower ids may have been given out, whatever the rows say
+inline constexpr std::string_view kMetaSkippedIds = "skipped_ids";  // see FormatRanges: given out by a copy, if by any
+inline constexpr std::string_view kMetaCopiedAttempts = "copied_attempts";  // "17+1024": of tasks below 17, up to 1024
+inline constexpr std::string_view kMetaAgreesFrom = "agrees_from";  // in older commits salvage may have left gaps
+inline constexpr std::string_view kMetaBackup = "backup";   // the commit that it ends with: no master serves a backup
+
 // Makes the tables of an empty store, migrates an older one. Within the caller's write transaction.
 absl::Status PrepareSchema(Database* database);
+// The tables, indexes and views of an empty store of this version.
+absl::Status CreateSchema(Database* database);
+// Whether every table, index and view is as CreateSchema makes it: a changed letter there changes what rows mean.
+// DATA_LOSS naming the first that differs; in `names`, when given, all of them.
+absl::Status CheckSchema(Database* database, std::vector<std::string>* names = nullptr);
 
 absl::StatusOr<std::optional<std::string>> ReadMeta(Database* database, std::string_view key);
 absl::StatusOr<int64_t> ReadMetaNumber(Database* database, std::string_view key);  // 0 when it is not there
 absl::Status WriteMeta(Database* database, std::string_view key, std::string_view value);
+
+// Ranges of ids in a value of meta: "17+3,400+16" is 17..19 and 400..415. Nothing for a text that is none.
+std::string FormatRanges(const std::vector<TaskRange>& ranges);
+std::optional<std::vector<TaskRange>> ParseRanges(std::string_view text);
 
 }  // namespace muster::store

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
+#include "common/base/planted_fault.h"
 #include "common/base/status_macros.h"
 #include "master/store/row_checksum.h"
 
@@ -35,22 +37,46 @@ absl::StatusCode CodeFor(int code, int system_errno) {
   }
 }
 
+// No file beside it is looked at, and none is made.
+std::string ImmutableUri(const std::string& path) {
+  return absl::StrCat("file:", absl::StrReplaceAll(path, {{"%", "%25"}, {"?", "%3f"}, {"#", "%23"}}), "?immutable=1");
+}
+
+const char* SettingsOf(Database::Access access) {
+  switch (access) {
+    case Database::Access::kServe:
+      // The mutant: what was acknowledged is in the page cache alone.
+      return Mutated("drop_sync") ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+                                  : "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;";
+    case Database::Access::kCopy:
+      return "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL;";
+    case Database::Access::kLookAlone:
+      return "PRAGMA locking_mode=EXCLUSIVE;";  // the index of the write-ahead file stays in memory
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path, const Options& options) {
-  const int flags =
-      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (options.create ? SQLITE_OPEN_CREATE : 0);
+  const bool file_alone = options.access == Access::kLookAtFile;
+  const int flags = SQLITE_OPEN_NOMUTEX | (file_alone ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE) |
+                    (options.create ? SQLITE_OPEN_CREATE : 0);
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  const int code = sqlite3_open_v2(file_alone ? ImmutableUri(path).c_str() : path.c_str(), &handle, flags, nullptr);
   std::unique_ptr<Database> database(new Database(path, handle));
   if (code != SQLITE_OK) return database->Error(code, "cannot open");
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, static_cast<int>(absl::ToInt64Milliseconds(options.busy_timeout)));
   sqlite3_progress_handler(handle, kOperationsPerDeadlineCheck, &Database::CheckDeadline, database.get());
+  // The connection that closes last would take the write-ahead file over and remove it.
+  const bool looks = options.access >= Access::kLook;
+  if (looks) sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   const std::string settings = absl::StrCat(
-      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY;"
+      SettingsOf(options.access), "PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY;"
       "PRAGMA cell_size_check=ON; PRAGMA cache_size=-", options.cache_kib, ";",
-      options.query_only ? "PRAGMA query_only=ON;" : "");
+      options.query_only || looks ? "PRAGMA query_only=ON;" : "");
   MUSTER_RETURN_IF_ERROR(database->Execute(settings.c_str()));
   return database;
 }
@@ -117,11 +143,15 @@ void Query::Bind(int parameter, std::string_view text) {
                       SQLITE_UTF8);
 }
 
+void Query::Copy(int parameter, const Query& row, int column) {
+  if (statement_ != nullptr) sqlite3_bind_value(statement_, parameter, sqlite3_column_value(row.statement_, column));
+}
+
 bool Query::Next() {
   if (!status_.ok()) return false;
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) {
-    if (table_ != nullptr) CheckRow();
+    if (table_ != nullptr && !ChecksumMatches()) status_ = Damaged("its checksum does not match");
     return status_.ok();
   }
   if (code != SQLITE_DONE) {
@@ -151,7 +181,7 @@ absl::Status Query::Damaged(std::string_view why) const {
                                           View(why)));
 }
 
-void Query::CheckRow() {
+bool Query::ChecksumMatches() const {
   RowChecksum checksum;
   const int last = sqlite3_column_count(statement_) - 1;
   for (int column = 0; column < last; ++column) {
@@ -166,7 +196,7 @@ void Query::CheckRow() {
         checksum.AddBytes(Bytes(column));
     }
   }
-  if (checksum.value() != static_cast<uint32_t>(Int(last))) status_ = Damaged("its checksum does not match");
+  return static_cast<int64_t>(checksum.value()) == Int(last);
 }
 
 absl::StatusOr<std::unique_ptr<SqlTransaction>> SqlTransaction::Begin(Database* database, Kind kind) {

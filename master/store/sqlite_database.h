@@ -28,7 +28,15 @@ namespace muster::store {
 
 class Database {
  public:
+  enum class Access {
+    kServe,      // the master's own: WAL mode, each commit synced
+    kCopy,       // a store that nobody serves: one file, no write-ahead file beside it
+    kLook,       // beside a running master: reads, and changes nothing
+    kLookAlone,  // without one, with the write-ahead file that the last one left; that file stays as it is
+    kLookAtFile, // the database file alone; nothing is locked
+  };
   struct Options {
+    Access access = Access::kServe;
     bool create = false;
     bool query_only = false;
     int cache_kib = 4096;
@@ -71,6 +79,8 @@ class Query {
   void Bind(int parameter, int64_t value);
   void Bind(int parameter, std::string_view text);  // which outlives the query
 
+  void Copy(int parameter, const Query& row, int column);  // the value as it is
+
   bool Next();          // false: the end, or an error
   absl::Status Run();   // for statements without rows
 
@@ -78,14 +88,15 @@ class Query {
   bool IsNull(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
   std::string_view Bytes(int column) const;  // valid until Next
   int ColumnCount() const { return sqlite3_column_count(statement_); }
+  int Type(int column) const { return sqlite3_column_type(statement_, column); }  // SQLITE_INTEGER, ...
 
   const absl::Status& status() const { return status_; }
+  // The last column against all before it.
+  bool ChecksumMatches() const;
   // The current row cannot be understood: DATA_LOSS naming table and row.
   absl::Status Damaged(std::string_view why) const;
 
  private:
-  void CheckRow();
-
   Database* const database_;
   const char* const table_;
   sqlite3_stmt* statement_ = nullptr;

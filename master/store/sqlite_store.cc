@@ -14,6 +14,7 @@
 #include "common/base/status_macros.h"
 #include "master/store/ballast.h"
 #include "master/store/directory_lock.h"
+#include "master/store/header_check.h"
 #include "master/store/maintainer.h"
 #include "master/store/reader_pool.h"
 #include "master/store/recovery.h"
@@ -97,7 +98,11 @@ class SqliteStore final : public Store {
     return readers_.Read([&](Database* database) { return body(TaskReader(database, &parts_)); });
   }
   absl::Status OpenWriter();
-  absl::Status CompareWithMark(const std::optional<StoreMark::Content>& mark);
+  absl::Status RefuseEmptied(const std::optional<StoreMark::Content>& mark) const;
+  absl::Status RefuseBackup();
+  StoreMark::Content MarkNow() const {
+    return {static_cast<uint64_t>(position_.number.value()), position_.digest, epoch_, false};
+  }
   absl::Status StartEpoch(core::RecoveredState* state);
 
   // Never changes after Open.
@@ -110,6 +115,7 @@ class SqliteStore final : public Store {
   StoreMark mark_;
   std::unique_ptr<Database> database_;
   CommitPosition position_;
+  int64_t epoch_ = 0;
   std::unique_ptr<TransactionWriter> writer_;  // after LoadOpen
   int wal_pages_ = 0;
 
@@ -125,13 +131,17 @@ class SqliteStore final : public Store {
 
 absl::Status SqliteStore::Open() {
   const std::optional<StoreMark::Content> mark = mark_.Read();
+  MUSTER_RETURN_IF_ERROR(RefuseEmptied(mark));
+  MUSTER_RETURN_IF_ERROR(CheckDatabaseHeader(path_));
   MUSTER_ASSIGN_OR_RETURN(const WalFindings wal, CheckWal(path_ + "-wal"));
   torn_writes_ = wal.torn_frames > 0 ? 1 : 0;
   if (mark.has_value() && mark->sync_failed) MUSTER_RETURN_IF_ERROR(CopyStoreToNewFile(config_.directory));
   MUSTER_RETURN_IF_ERROR(OpenWriter());
   MUSTER_ASSIGN_OR_RETURN(position_, ReadPosition(database_.get()));
-  MUSTER_RETURN_IF_ERROR(CompareWithMark(mark));
-  mark_.Write({static_cast<uint64_t>(position_.number.value()), position_.digest, false});
+  MUSTER_ASSIGN_OR_RETURN(epoch_, ReadMetaNumber(database_.get(), kMetaEpoch));
+  if (mark.has_value()) MUSTER_RETURN_IF_ERROR(CompareWithMark(database_.get(), *mark));
+  MUSTER_RETURN_IF_ERROR(RefuseBackup());
+  mark_.WriteBoth(MarkNow());
   last_commit_.store(position_.number.value(), std::memory_order_release);
   MUSTER_RETURN_IF_ERROR(readers_.Open(path_, config_.reader_count));
   ballast_ = std::make_unique<Ballast>(Ballast::Config{.directory = config_.directory,
@@ -167,22 +177,20 @@ absl::Status SqliteStore::OpenWriter() {
   return absl::OkStatus();
 }
 
-absl::Status SqliteStore::CompareWithMark(const std::optional<StoreMark::Content>& mark) {
-  if (!mark.has_value() || mark->commit == 0) return absl::OkStatus();
-  const auto last = static_cast<uint64_t>(position_.number.value());
-  const std::string way_out = absl::StrCat("; if it is a restored copy, remove ", config_.directory,
-                                           "/store.mark to accept what is there");
-  if (mark->commit > last) {
-    return absl::DataLossError(absl::StrCat("store ", path_, " is damaged: it ends at commit ", last,
-                                            ", but commit ", mark->commit, " was durable", way_out));
-  }
-  Query row(database_.get(), "SELECT * FROM activity WHERE commit_number = ?", "activity");
-  row.Bind(1, static_cast<int64_t>(mark->commit));
-  const bool agrees = row.Next() && DigestAfter(row) == mark->digest;
-  MUSTER_RETURN_IF_ERROR(row.status());
-  if (agrees) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat("store ", path_, " is damaged: table activity, row ", mark->commit,
-                                          ": it is not the commit that store.mark knows", way_out));
+// A new store is not made in the place of one that is gone.
+absl::Status SqliteStore::RefuseEmptied(const std::optional<StoreMark::Content>& mark) const {
+  const bool is_new = FileBytes(path_) == 0 && FileBytes(path_ + "-wal") == 0;
+  if (!is_new || !mark.has_value() || (mark->commit == 0 && mark->epoch == 0)) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("store ", path_, " is damaged: it is empty or gone, but commit ", mark->commit,
+                                          " was durable; bring a backup back with `muster-master restore`"));
+}
+
+absl::Status SqliteStore::RefuseBackup() {
+  MUSTER_ASSIGN_OR_RETURN(const std::optional<std::string> backup, ReadMeta(database_.get(), kMetaBackup));
+  if (!backup.has_value()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "store ", path_, " is a backup, and a master that served it would give its ids and epochs a second time; bring it "
+      "back with `muster-master restore ", config_.directory, " DIR` and serve DIR"));
 }
 
 absl::StatusOr<core::RecoveredState> SqliteStore::LoadOpen(absl::Time /*now*/) {
@@ -214,7 +222,10 @@ absl::Status SqliteStore::StartEpoch(core::RecoveredState* state) {
   MUSTER_RETURN_IF_ERROR(WriteMeta(database_.get(), kMetaEpoch, std::to_string(epoch + 1)));
   MUSTER_RETURN_IF_ERROR(WriteMeta(database_.get(), kMetaCleanEnd, "-1"));
   MUSTER_RETURN_IF_ERROR(WriteMeta(database_.get(), kMetaVersion, config_.version));
-  return sql->Commit();
+  MUSTER_RETURN_IF_ERROR(sql->Commit());
+  epoch_ = epoch + 1;
+  mark_.WriteBoth(MarkNow());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<CommitNumber> SqliteStore::Commit(const core::Transaction& transaction) {
@@ -238,7 +249,7 @@ absl::StatusOr<CommitNumber> SqliteStore::Commit(const core::Transaction& transa
     return std::move(written).status();
   }
   position_ = *written;
-  mark_.Write({static_cast<uint64_t>(position_.number.value()), position_.digest, false});
+  mark_.Write(MarkNow());
   last_commit_.store(position_.number.value(), std::memory_order_release);
   commits_.fetch_add(1, std::memory_order_relaxed);
   if (floor != nullptr) maintainer_->FloorWritten();

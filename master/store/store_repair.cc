@@ -56,10 +56,12 @@ absl::Status CopyStoreToNewFile(const std::string& directory) {
     return absl::InternalError(
         absl::StrCat("store ", old_path, "-wal is still in use; close other programs and start again"));
   }
-  MUSTER_RETURN_IF_ERROR(Sync(new_path, O_RDWR));
+  MUSTER_RETURN_IF_ERROR(SyncFile(new_path));
   if (std::rename(new_path.c_str(), old_path.c_str()) != 0) return Failed(new_path, "rename");
   return SyncDirectory(directory);
 }
+
+absl::Status SyncFile(const std::string& path) { return Sync(path, O_RDWR); }
 
 absl::Status SyncDirectory(const std::string& directory) { return Sync(directory, O_RDONLY | O_DIRECTORY); }
 

@@ -13,6 +13,8 @@ namespace muster::store {
 
 absl::Status CopyStoreToNewFile(const std::string& directory);
 
+absl::Status SyncFile(const std::string& path);
+
 // So that a new name in it outlives a power loss.
 absl::Status SyncDirectory(const std::string& directory);
 

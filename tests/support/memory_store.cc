@@ -116,12 +116,21 @@ const core::RequestRow* MemoryStore::FindRequest(const std::string& owner, const
   return found == request_index_.end() ? nullptr : &requests_[found->second];
 }
 
+void MemoryStore::SkipIds(uint64_t count) {
+  copied_below_ = next_id_;
+  skipped_ids_.push_back({next_id_, count});
+  next_id_ = TaskId(next_id_.value() + count);
+}
+
 core::RecoveredState MemoryStore::LoadOpen() {
   core::RecoveredState state;
   state.cluster_id = "memory";
   state.epoch = Epoch(++epoch_);
   state.last_commit = CommitNumber(commits_);
   state.next_id = next_id_;
+  state.skipped_ids = skipped_ids_;
+  state.copied_below = copied_below_;
+  state.copied_attempts = kCopiedAttempts;
   state.last_end_clean = clean_end_;
   clean_end_ = false;
   TaskId last_specification;

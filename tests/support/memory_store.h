@@ -34,6 +34,9 @@ class MemoryStore {
   // Empty when the rows are as promised; else what is wrong.
   std::string Commit(const core::Transaction& transaction);
   core::RecoveredState LoadOpen();
+  // As a restore does.
+  static constexpr AttemptNumber kCopiedAttempts{1024};
+  void SkipIds(uint64_t count);
 
   const std::map<TaskId, StoredTask>& tasks() const { return tasks_; }
   const StoredTask* Find(TaskId id) const;
@@ -57,6 +60,8 @@ class MemoryStore {
   std::map<std::pair<std::string, std::string>, size_t> request_index_;  // by owner and id
   std::vector<activity::Record> activity_;
   TaskId next_id_{1};
+  std::vector<TaskRange> skipped_ids_;
+  TaskId copied_below_;
   int64_t commits_ = 0;
   int64_t epoch_ = 0;
   bool clean_end_ = true;

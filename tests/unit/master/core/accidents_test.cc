@@ -67,6 +67,28 @@ TEST(Accidents, AnAttemptThatTheStoreNeverGaveOutIsStoppedAndLoggedAsAnOrphan) {
   EXPECT_EQ(cluster.Seen<Acknowledge>().size(), 1u);
 }
 
+TEST(Accidents, AnAttemptThatARestoredStoreLostIsAnOrphanAndItsIdIsNotGivenOutAgain) {
+  TestCluster cluster;
+  const TaskId before = cluster.Submit(Spec());
+  cluster.store().SkipIds(1000);
+  cluster.Restart();
+  cluster.Join("a", 1);
+  EXPECT_EQ(cluster.KeyOf(before).number, AttemptNumber(1025)) << "the lost copy may have given out lower ones";
+  const AttemptKey lost{TaskId(before.value() + 17), AttemptNumber(1)};
+  cluster.CloseSession("a");
+  cluster.Advance(absl::Seconds(1));
+  cluster.Hello("a", {{lost, Phase::kRunning}});
+  ASSERT_EQ(cluster.Seen<Stop>().size(), 1u);
+  EXPECT_TRUE(cluster.transaction().notes.empty()) << "there is no task to note it on";
+  bool is_logged = false;
+  for (const auto& record : cluster.transaction().activity) {
+    const auto* const stale = std::get_if<activity::StaleReport>(&record.event);
+    is_logged = is_logged || (stale != nullptr && stale->key == lost && stale->note.find("orphan") == 0);
+  }
+  EXPECT_TRUE(is_logged);
+  EXPECT_EQ(cluster.Submit(Spec()), TaskId(before.value() + 1001));
+}
+
 TEST(Accidents, ReportsOfAnOlderSessionAreDropped) {
   TestCluster cluster;
   cluster.Join("a", 1);

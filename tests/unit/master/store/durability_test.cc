@@ -189,6 +189,18 @@ TEST_F(DurabilityTest, ADiskThatIsFullWhileTheWriteAheadFileIsCopiedIsNoFatalErr
   EXPECT_EQ(Reopen().last_commit, CommitNumber(61));
 }
 
+TEST_F(DurabilityTest, EveryCommitIsSyncedBeforeItIsAcknowledged) {
+  FaultyDisk disk;
+  const int before_start = disk.wal_syncs();
+  Reopen();
+  EXPECT_GT(disk.wal_syncs(), before_start) << "the epoch is durable before anyone is spoken to";
+  for (uint64_t n = 1; n <= 20; ++n) {
+    const int before = disk.wal_syncs();
+    Commit(NumberedCommit(n));
+    EXPECT_GT(disk.wal_syncs(), before) << "commit " << n;
+  }
+}
+
 TEST_F(DurabilityTest, AFailedSyncIsFatalAndTheNextStartMovesToANewFile) {
   FaultyDisk disk;
   Reopen();

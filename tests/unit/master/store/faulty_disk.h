@@ -40,6 +40,7 @@ class FaultyDisk {
   // As long as this file takes room. Before anything writes.
   void SetFullWhileHeld(std::string ballast) { ballast_ = std::move(ballast); }
   void SetSyncFails(bool fails) { sync_fails_ = fails; }
+  int wal_syncs() const { return wal_syncs_; }  // that did not fail, since the program began
 
  private:
   // SQLite has other functions for each kind of file, so each is patched apart.
@@ -75,7 +76,10 @@ class FaultyDisk {
     return sync_fails_ ? SQLITE_IOERR_FSYNC : main_.original->xSync(file, flags);
   }
   static int SyncWal(sqlite3_file* file, int flags) {
-    return sync_fails_ ? SQLITE_IOERR_FSYNC : wal_.original->xSync(file, flags);
+    if (sync_fails_) return SQLITE_IOERR_FSYNC;
+    const int code = wal_.original->xSync(file, flags);
+    if (code == SQLITE_OK) ++wal_syncs_;
+    return code;
   }
 
   static inline sqlite3_vfs* real_ = nullptr;
@@ -86,6 +90,7 @@ class FaultyDisk {
   static inline std::atomic<bool> wal_is_full_{false};
   static inline std::atomic<bool> sync_fails_{false};
   static inline std::string ballast_;
+  static inline std::atomic<int> wal_syncs_{0};
 };
 
 }  // namespace muster::store
