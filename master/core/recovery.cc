@@ -26,6 +26,7 @@ void Recovery::Restore(const Moment& turn, RecoveredState state) {
   cluster_.copied_below = state.copied_below;
   cluster_.copied_attempts = state.copied_attempts.value();
   RestoreSettings(state);
+  cluster_.queues.Reserve(state.tasks.size());
   TaskGroupPtr group;
   auto next = state.specifications.begin();
   for (const RecoveredTask& task : state.tasks) {  // by id, as the specifications are

@@ -101,6 +101,8 @@ class TaskQueues::Impl {
     RefreshTurn(lane.queue);
   }
 
+  void Reserve(size_t tasks) { places_.reserve(places_.size() + tasks); }
+
   bool Remove(TaskId task) {
     auto found = places_.find(task);
     if (found == places_.end()) return false;
@@ -293,12 +295,15 @@ class TaskQueues::Impl {
   }
 
   ClassId ClassFor(const ClassKey& key) {
+    if (last_key_ != nullptr && key == *last_key_) return last_class_;
     auto interned = class_ids_.try_emplace(key, ClassId(next_class_));
     if (interned.second) {
       ++next_class_;
       classes_[interned.first->second].key = &interned.first->first;
     }
-    return interned.first->second;
+    last_key_ = &interned.first->first;
+    last_class_ = interned.first->second;
+    return last_class_;
   }
 
   LaneIndex LaneFor(QueueIndex queue, ClassId cls, int32_t priority) {
@@ -325,6 +330,7 @@ class TaskQueues::Impl {
     cls->second.lanes.erase({lane.queue, lane.priority});
     if (cls->second.lanes.empty()) {
       parked_.erase(cls->first);
+      last_key_ = nullptr;
       class_ids_.erase(class_ids_.find(*cls->second.key));
       classes_.erase(cls);
     }
@@ -350,6 +356,8 @@ class TaskQueues::Impl {
   absl::flat_hash_map<ClassId, Class> classes_;
   absl::btree_set<ClassId> parked_;
   uint64_t next_class_ = 1;
+  const ClassKey* last_key_ = nullptr;  // neighbours are often alike
+  ClassId last_class_;
 
   absl::btree_map<std::string, QueueIndex> queue_names_;
   std::vector<std::unique_ptr<Queue>> queues_;  // null: free
@@ -403,6 +411,7 @@ TaskQueues::~TaskQueues() = default;
 void TaskQueues::Add(TaskId task, std::string_view queue, int32_t priority, const ClassKey& key, absl::Time since) {
   impl_->Add(task, queue, priority, key, since);
 }
+void TaskQueues::Reserve(size_t tasks) { impl_->Reserve(tasks); }
 bool TaskQueues::Remove(TaskId task) { return impl_->Remove(task); }
 bool TaskQueues::Contains(TaskId task) const { return impl_->Contains(task); }
 std::optional<NextTask> TaskQueues::Peek() const { return impl_->Peek(); }

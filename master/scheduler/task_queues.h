@@ -74,6 +74,7 @@ class TaskQueues {
   // `since`: when its waiting began. A task that comes back (given back, preempted, retried) keeps its first time.
   // The task must not be queued already.
   void Add(TaskId task, std::string_view queue, int32_t priority, const ClassKey& key, absl::Time since);
+  void Reserve(size_t tasks);  // so many are about to be added
   bool Remove(TaskId task);  // false: it is not queued
   bool Contains(TaskId task) const;
 

@@ -5,30 +5,29 @@
 // Errors: DATA_LOSS naming file, table and row.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "common/domain/ids.h"
 #include "master/core/transaction.h"
 #include "master/store/sqlite_database.h"
 
 namespace muster::store {
 
-// Rows with the same specification share one: a bounded number of different ones is remembered.
+// Rows with the same specification share one, as long as no other took its place among those that are remembered.
 class SpecificationReader {
  public:
   absl::StatusOr<core::SpecificationRow> Read(const Query& row);
 
  private:
-  static constexpr size_t kRemembered = 1024;
+  static constexpr size_t kRemembered = 256;
 
   absl::StatusOr<TaskSpecPtr> ReadSpec(const Query& row);
 
-  absl::flat_hash_map<absl::string_view, TaskSpecPtr> known_;  // by payload, which lies in the specification
+  std::array<TaskSpecPtr, kRemembered> known_;  // by what is quickly seen of their payloads
 };
 
 core::AttemptRow ReadAttempt(const Query& row);

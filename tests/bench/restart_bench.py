@@ -36,7 +36,7 @@ def start_and_kill(directory):
             sys.exit(f"muster-master did not serve: exit {master.wait()}")
         serving = time.monotonic() - began
         subprocess.run([tool("muster"), "--master", found.group(1), "ps", "-q", "--limit", "1"], check=True,
-                       stdout=subprocess.DEVNULL)
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         answered = time.monotonic() - began
         with open(f"/proc/{master.pid}/status") as status:
             resident = int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1)) // 1024
