@@ -218,6 +218,9 @@ class ClientImpl final : public Client {
     return Open<v1::ReadActivityResponse>(
         [&](grpc::ClientContext* context) { return cluster_->ReadActivity(context, request); });
   }
+  absl::StatusOr<v1::PurgeTasksResponse> PurgeTasks(const v1::PurgeTasksRequest& request) override {
+    return Call<v1::PurgeTasksResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::PurgeTasks);
+  }
   std::unique_ptr<IncomingStream<v1::ShutdownResponse>> Shutdown(const v1::ShutdownRequest& request) override {
     return Open<v1::ShutdownResponse>([&](grpc::ClientContext* context) { return cluster_->Shutdown(context, request); });
   }

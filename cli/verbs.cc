@@ -15,6 +15,7 @@ void AddVerbs(Flags& root, std::function<VerbOutline()> outline) {
   root.Verb("get", "Show one task whole.", SetUpGet);
   root.Verb("cancel", "Cancel tasks.", SetUpCancel);
   root.Verb("retry", "Run finished tasks again, as new ones.", SetUpRetry);
+  root.Verb("purge", "Remove finished tasks before their retention is over.", SetUpPurge);
   root.Verb("workers", "List workers.", SetUpWorkers);
   root.Verb("worker", "Look at one worker, or steer it.", SetUpWorker);
   root.Verb("log", "Show the activity log.", SetUpLog);

@@ -26,6 +26,7 @@ Action SetUpPs(Flags& flags);
 Action SetUpGet(Flags& flags);
 Action SetUpCancel(Flags& flags);
 Action SetUpRetry(Flags& flags);
+Action SetUpPurge(Flags& flags);
 Action SetUpWorkers(Flags& flags);
 Action SetUpWorker(Flags& flags);
 Action SetUpLog(Flags& flags);

@@ -81,6 +81,7 @@ absl::Status Master::OpenStore(const std::string& version) {
   MUSTER_ASSIGN_OR_RETURN(store_, store::OpenSqliteStore({.directory = config_.store_path,
                                                           .ballast_bytes = config_.ballast_bytes,
                                                           .low_water_bytes = config_.low_water_bytes,
+                                                          .retention = config_.retention,
                                                           .version = version}));
   MUSTER_ASSIGN_OR_RETURN(core::RecoveredState recovered, store_->LoadOpen(clock_.Calendar()));
   MUSTER_LOG(kInfo, "store open",

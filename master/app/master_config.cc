@@ -82,6 +82,24 @@ void DeclareCluster(MasterConfig* config, config::Schema* schema) {
                "Executors that tasks may name before any worker has offered them, besides command and noop.");
 }
 
+void DeclareRetention(store::RetentionConfig* retention, config::Schema* schema) {
+  schema->Time("retention.tasks.age", &retention->tasks.age, absl::Hours(24 * 7),
+               "Finished tasks are purged this long after their end. Open ones never are.", {.least = 1});
+  schema->Number("retention.tasks.count", &retention->tasks.count, 1'000'000,
+                 "The newest tasks that are kept; finished ones before them are purged.", {.least = 1});
+  schema->Size("retention.tasks.bytes", &retention->tasks.bytes, int64_t{4} << 30,
+               "Bytes of specifications and results that are kept; beyond it the oldest finished tasks are purged.",
+               {.least = 1 << 20});
+  schema->Time("retention.output.age", &retention->output.age, absl::Hours(24 * 7),
+               "Retained output is dropped after this time; its task stays.", {.least = 1});
+  schema->Size("retention.output.bytes", &retention->output.bytes, int64_t{4} << 30,
+               "Bytes of retained output; beyond it the oldest is dropped.", {.least = 1 << 20});
+  schema->Time("retention.activity.age", &retention->activity.age, absl::Hours(24 * 30),
+               "Records of the activity log are dropped after this time.", {.least = 1});
+  schema->Size("retention.activity.bytes", &retention->activity.bytes, int64_t{2} << 30,
+               "Bytes of the activity log; beyond it the oldest records are dropped.", {.least = 1 << 20});
+}
+
 void DeclareLog(telemetry::LogConfig* log, config::Schema* schema) {
   schema->Choice("log.level", &log->level, "info", {"trace", "debug", "info", "warning", "error"},
                  "Lines below this level are not written. Lines about single tasks are debug.");
@@ -129,6 +147,7 @@ core::BalancerKind KindOf(const std::string& balancer) {
 void Declare(MasterConfig* config, config::Schema* schema) {
   DeclareServers(config, schema);
   DeclareCluster(config, schema);
+  DeclareRetention(&config->retention, schema);
   DeclareLog(&config->log, schema);
   schema->Check([config] { return Finish(config); });
 }

@@ -13,6 +13,7 @@
 #include "common/rpc/credentials.h"
 #include "common/telemetry/log.h"
 #include "master/core/cluster_core.h"
+#include "master/store/retention.h"
 
 namespace muster::master {
 
@@ -24,6 +25,7 @@ struct MasterConfig {
   std::string store_path;
   int64_t ballast_bytes = 0;
   int64_t low_water_bytes = 0;
+  store::RetentionConfig retention;
   int64_t message_bytes = 0;
   int64_t max_connections = 10'000;
   int64_t max_calls = 1000;    // of one connection

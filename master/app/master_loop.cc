@@ -210,7 +210,7 @@ void MasterLoop::TakeMail() {
 absl::Duration MasterLoop::SleepTime() const {
   if (next_mail_ < mail_.size() || !effects_.effects.empty()) return absl::ZeroDuration();
   const absl::Duration until_due = std::min(core_->NextDue(), activity_since_ + options_.activity_delay) - now_;
-  return std::clamp(until_due, absl::ZeroDuration(), options_.longest_sleep);
+  return std::clamp(std::min(until_due, store_->MaintenancePause()), absl::ZeroDuration(), options_.longest_sleep);
 }
 
 void MasterLoop::ApplyLeasesFirst() {
@@ -254,9 +254,11 @@ void MasterLoop::Apply(Item* item, core::Effects* effects) {
 bool MasterLoop::CommitTurn() {
   committed_ = false;
   const core::Transaction& transaction = effects_.transaction;
-  if (transaction.Empty()) return true;
+  const bool maintained = store_->WantsCommit();
+  if (transaction.Empty() && !maintained) return true;
   activity_since_ = std::min(activity_since_, now_);
-  const bool due = now_ >= activity_since_ + options_.activity_delay || transaction.activity.size() > kMostActivity;
+  const bool due = maintained || now_ >= activity_since_ + options_.activity_delay ||
+                   transaction.activity.size() > kMostActivity;
   if (!transaction.NeedsSync() && !due) return true;
   if (!CommitWithRetry()) return false;
   effects_.transaction = core::Transaction();

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/base/refusal.h"
 #include "common/convert/convert.h"
 #include "common/rpc/status.h"
@@ -12,6 +13,7 @@
 #include "master/request_handler/ask_loop.h"
 #include "master/request_handler/context.h"
 #include "master/request_handler/drain_stream.h"
+#include "master/request_handler/purge_call.h"
 #include "master/request_handler/shutdown_run.h"
 
 namespace muster::handler {
@@ -145,6 +147,13 @@ grpc::ServerUnaryReactor* ClusterService::GetSummary(Context* context, const v1:
         deps_.inspector, deps_.inspect_wait, [](const core::ClusterCore& core) { return Take(core, absl::Now()); });
     if (snapshot.ok()) Fill(*snapshot, deps_.start_time, response->mutable_summary());
     return snapshot.status();
+  });
+}
+
+grpc::ServerUnaryReactor* ClusterService::PurgeTasks(Context* context, const v1::PurgeTasksRequest* request,
+                                                     v1::PurgeTasksResponse* response) {
+  return Read(context, [this, request, response] {
+    return handler::PurgeTasks(deps_.store, absl::Now(), *request, response);
   });
 }
 

@@ -9,6 +9,7 @@
 #include "common/base/status_macros.h"
 #include "master/request_handler/ask_loop.h"
 #include "master/request_handler/names.h"
+#include "master/request_handler/no_such_task.h"
 
 namespace muster::handler {
 namespace {
@@ -28,7 +29,7 @@ absl::Status BadSelector(std::string_view text, const char* why) {
   return RefuseField("BAD_SELECTOR", "selector", absl::StrCat("'", Shown(text), "' ", why));
 }
 
-absl::Status NoSuchTask(const std::string& text) {
+absl::Status NoSuchThing(const std::string& text) {
   return Refuse(absl::StatusCode::kNotFound, "NO_SUCH_TASK",
                 absl::StrCat("no task ", Shown(text), "; `muster ps -a` lists them"));
 }
@@ -90,7 +91,8 @@ absl::StatusOr<Selection> SelectorResolver::Resolve(std::string_view text, Purpo
     }
     if (!found) found = std::move(named);
   }
-  if (!found) return NoSuchTask(selector.text);
+  if (!found && selector.id && TaskId(*selector.id) < store_->next_id()) return NoSuchTask(*store_, TaskId(*selector.id));
+  if (!found) return NoSuchThing(selector.text);
   return selector.index == 0 ? *std::move(found) : Pick(*std::move(found), selector);
 }
 

@@ -10,17 +10,13 @@
 #include "common/base/status_macros.h"
 #include "common/convert/convert.h"
 #include "master/request_handler/ask_loop.h"
+#include "master/request_handler/no_such_task.h"
 
 namespace muster::handler {
 namespace {
 
 constexpr int kTries = 4;
 constexpr size_t kMostStates = 16;
-
-absl::Status NoSuchTask(TaskId id) {
-  return Refuse(absl::StatusCode::kNotFound, "NO_SUCH_TASK",
-                absl::StrCat("no task ", IdToText(id.value()), "; `muster ps -a` lists them"));
-}
 
 struct OpenCounts {
   uint64_t by_state[kMostStates] = {};
@@ -62,7 +58,7 @@ absl::StatusOr<v1::Task> TaskReader::ReadTask(TaskId id) {
   for (int attempt = 1;; ++attempt) {
     MUSTER_ASSIGN_OR_RETURN(OpenNotes open, AskOpen({id}));
     MUSTER_ASSIGN_OR_RETURN(const std::optional<store::StoredTask> stored, context_->deps.store->FindTask(id));
-    if (!stored) return NoSuchTask(id);
+    if (!stored) return NoSuchTask(*context_->deps.store, id);
     if (stored->outcome) {
       const TaskNote note = NoteOf(*stored);
       ViewNote(note, Detail::kFull, &specs, &task);
@@ -97,7 +93,7 @@ absl::StatusOr<v1::Batch> TaskReader::ReadBatch(TaskId id) {
                                     return counts;
                                   }));
     MUSTER_ASSIGN_OR_RETURN(batch, context_->deps.store->FindBatch(id));
-    if (!batch) return NoSuchTask(id);
+    if (!batch) return NoSuchTask(*context_->deps.store, id);
     ended = 0;
     for (const auto& [state, count] : batch->ended) ended += count;
     if (open.total + ended == batch->task_count) break;

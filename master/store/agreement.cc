@@ -7,6 +7,8 @@
 #include "absl/strings/str_replace.h"
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
+#include "master/store/recovery.h"
+#include "master/store/schema.h"
 #include "master/store/transaction_writer.h"
 
 namespace muster::store {
@@ -28,9 +30,9 @@ std::vector<AgreementRule> MakeRules() {
        "WHERE p.first < s.first ORDER BY p.first DESC LIMIT 1)",
        "another specification has its task too"},
       {"attempt", absl::StrCat("SELECT a.key FROM attempt a WHERE NOT ", Covered("a.key >> 16")),
-       "no specification has its task"},
+       "no specification has its task", true},
       {"outcome", absl::StrCat("SELECT o.task FROM outcome o WHERE NOT ", Covered("o.task")),
-       "no specification has its task"},
+       "no specification has its task", true},
       {"attempt_end", absl::StrCat("SELECT e.key FROM attempt_end e", no_attempt, "e.key)"), "there is no such attempt"},
       {"unknown_since", absl::StrCat("SELECT u.key FROM unknown_since u", no_attempt, "u.key)"),
        "there is no such attempt"},
@@ -108,6 +110,21 @@ class RowFinder {
 const std::vector<AgreementRule>& AgreementRules() {
   static const auto* const rules = new std::vector<AgreementRule>(MakeRules());
   return *rules;
+}
+
+absl::Status FindBreaches(Database* database, const AgreementRule& rule, const std::function<bool(int64_t key)>& take) {
+  std::vector<TaskRange> spared;
+  if (rule.spares_purging) {
+    MUSTER_ASSIGN_OR_RETURN(spared, ReadRanges(database, kMetaPurging));
+  }
+  const StoreTable& table = TableNamed(rule.table);
+  Query broken(database, rule.sql.c_str());
+  while (broken.Next()) {
+    const int64_t key = broken.Int(0);
+    if (IsAmong(TaskOfKey(table, key), spared)) continue;
+    if (!take(key)) return absl::OkStatus();
+  }
+  return broken.status();
 }
 
 absl::StatusOr<std::vector<Disagreement>> MissingRows(Database* database, const std::vector<activity::Record>& records) {

@@ -19,9 +19,13 @@ struct AgreementRule {
   std::string table;  // whose rows break it
   std::string sql;    // their keys
   std::string what;
+  bool spares_purging = false;  // does not hold for rows that follow their purged specification (retention.h)
 };
 
 const std::vector<AgreementRule>& AgreementRules();
+
+// Calls `take` with the key of each row that breaks the rule, until it returns false.
+absl::Status FindBreaches(Database* database, const AgreementRule& rule, const std::function<bool(int64_t key)>& take);
 
 // What a record of the activity log says and no row does; empty when they agree. Tasks past retention have no rows, and
 // are not asked for.

@@ -31,13 +31,11 @@ class DoubtFinder {
 absl::Status DoubtFinder::FindByRules() {
   for (const AgreementRule& rule : AgreementRules()) {
     const StoreTable& table = TableNamed(rule.table);
-    Query broken(store_, rule.sql.c_str());
-    while (broken.Next()) {
-      const int64_t key = broken.Int(0);
+    MUSTER_RETURN_IF_ERROR(FindBreaches(store_, rule, [&](int64_t key) {
       doubts_.emplace(TaskOfKey(table, key),
                       absl::StrCat("table ", table.name, ", ", NameOfKey(table, key), ": ", rule.what));
-    }
-    MUSTER_RETURN_IF_ERROR(broken.status());
+      return true;
+    }));
   }
   return absl::OkStatus();
 }

@@ -69,7 +69,7 @@ absl::StatusOr<uint64_t> EndWhatMayHaveRun(Database* database, absl::Time now, c
   const core::Transaction transaction = LostOnes(state, now, why);
   if (transaction.outcomes.empty()) return uint64_t{0};
   MUSTER_ASSIGN_OR_RETURN(const CommitPosition position, ReadPosition(database));
-  MUSTER_RETURN_IF_ERROR(TransactionWriter(database, position).Write(transaction, nullptr).status());
+  MUSTER_RETURN_IF_ERROR(TransactionWriter(database, position).Write(transaction, {}).status());
   return transaction.outcomes.size();
 }
 

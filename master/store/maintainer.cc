@@ -111,10 +111,11 @@ void Maintainer::Run() {
   while (true) {
     bool copies = false;
     bool moves_floor = false;
+    const absl::Duration wait = std::min(kIdleRound, config_.purger == nullptr ? kIdleRound : config_.purger->Rest());
     {
       absl::MutexLock lock(&mutex_);
       const bool is_idle =
-          !mutex_.AwaitWithTimeout(absl::Condition(this, &Maintainer::HasWork), kIdleRound);
+          !mutex_.AwaitWithTimeout(absl::Condition(this, &Maintainer::HasWork), wait) && wait == kIdleRound;
       if (stopping_) return;
       copies = awaited_round_ > started_round_ || wal_pages_ - copied_pages_ >= kPagesWorthCopying ||
                (is_idle && wal_pages_ > copied_pages_);
@@ -123,6 +124,7 @@ void Maintainer::Run() {
     }
     if (config_.ballast != nullptr) config_.ballast->Look();
     if (copies) CopyWal();
+    if (config_.purger != nullptr && config_.purger->Rest() <= absl::ZeroDuration()) (void)FindPurge();
     if (moves_floor) (void)FindFloor();  // only postponed when it fails: it reads what every start reads again
   }
 }
@@ -167,6 +169,12 @@ absl::Status Maintainer::FindFloor() {
   absl::MutexLock lock(&mutex_);
   pending_floor_ = std::make_shared<const FloorAdvance>(**std::move(advance));
   return absl::OkStatus();
+}
+
+absl::Status Maintainer::FindPurge() {
+  if (config_.purger == nullptr) return absl::OkStatus();
+  absl::MutexLock lock(&database_mutex_);
+  return config_.purger->FindStep(database_.get());
 }
 
 absl::StatusOr<std::optional<FloorAdvance>> Maintainer::ReadFloorAdvance() {

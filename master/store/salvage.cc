@@ -171,7 +171,8 @@ absl::Status Salvage::CopyMeta() {
     return absl::OkStatus();
   }));
   for (const KeyGap& gap : gaps) NoteGap(meta, gap);
-  for (const std::string_view key : {kMetaClusterId, kMetaEpoch, kMetaNextId, kMetaSkippedIds, kMetaCopiedAttempts}) {
+  for (const std::string_view key : {kMetaClusterId, kMetaEpoch, kMetaNextId, kMetaSkippedIds, kMetaCopiedAttempts,
+                                     kMetaPurging}) {
     const auto found = values.find(std::string(key));
     if (found != values.end()) MUSTER_RETURN_IF_ERROR(WriteMeta(store_.get(), key, found->second));
   }

@@ -289,4 +289,10 @@ std::optional<std::vector<TaskRange>> ParseRanges(std::string_view text) {
   return ranges;
 }
 
+bool IsAmong(TaskId task, const std::vector<TaskRange>& ranges) {
+  return std::any_of(ranges.begin(), ranges.end(), [task](const TaskRange& range) {
+    return task >= range.first && task.value() - range.first.value() < range.count;
+  });
+}
+
 }  // namespace muster::store

@@ -36,6 +36,8 @@ inline constexpr std::string_view kMetaSkippedIds = "skipped_ids";  // see Forma
 inline constexpr std::string_view kMetaCopiedAttempts = "copied_attempts";  // "17+1024": of tasks below 17, up to 1024
 inline constexpr std::string_view kMetaAgreesFrom = "agrees_from";  // in older commits salvage may have left gaps
 inline constexpr std::string_view kMetaBackup = "backup";   // the commit that it ends with: no master serves a backup
+inline constexpr std::string_view kMetaUsage = "usage";      // see Usage (retention.h): what is kept, in bytes
+inline constexpr std::string_view kMetaPurging = "purging";  // ids whose specifications are gone, and whose rows follow
 
 // Makes the tables of an empty store, migrates an older one. Within the caller's write transaction.
 absl::Status PrepareSchema(Database* database);
@@ -52,5 +54,6 @@ absl::Status WriteMeta(Database* database, std::string_view key, std::string_vie
 // Ranges of ids in a value of meta: "17+3,400+16" is 17..19 and 400..415. Nothing for a text that is none.
 std::string FormatRanges(const std::vector<TaskRange>& ranges);
 std::optional<std::vector<TaskRange>> ParseRanges(std::string_view text);
+bool IsAmong(TaskId task, const std::vector<TaskRange>& ranges);
 
 }  // namespace muster::store

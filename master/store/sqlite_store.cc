@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <filesystem>
@@ -11,11 +12,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
 #include "common/base/status_macros.h"
 #include "master/store/ballast.h"
 #include "master/store/directory_lock.h"
 #include "master/store/header_check.h"
 #include "master/store/maintainer.h"
+#include "master/store/purger.h"
 #include "master/store/reader_pool.h"
 #include "master/store/recovery.h"
 #include "master/store/schema.h"
@@ -30,6 +33,9 @@ namespace muster::store {
 namespace {
 
 constexpr int kWriterCacheKib = 64 * 1024;
+// What a killed master has counted wrong at most.
+constexpr int64_t kCommitsPerUsage = 64;
+constexpr int64_t kUsageSlack = int64_t{1} << 20;
 constexpr absl::Duration kWriterPatience = absl::Seconds(10);  // with SQL tools that hold the write lock
 
 std::string NewClusterId() {
@@ -56,7 +62,13 @@ class SqliteStore final : public Store {
 
   absl::StatusOr<core::RecoveredState> LoadOpen(absl::Time now) override;
   absl::StatusOr<CommitNumber> Commit(const core::Transaction& transaction) override;
-  absl::Status Maintain() override { return maintainer_->FindFloor(); }
+  absl::Status Maintain() override {
+    MUSTER_RETURN_IF_ERROR(maintainer_->FindFloor());
+    return maintainer_->FindPurge();
+  }
+  bool WantsCommit() const override { return purger_->has_pending() && !ballast_->low(); }
+  absl::Duration MaintenancePause() const override { return purger_->Pause(); }
+  absl::StatusOr<PurgeProgress> Purge(const PurgeOrder& order) override;
 
   absl::StatusOr<std::optional<StoredTask>> FindTask(TaskId id) override {
     return Read([&](TaskReader reader) { return reader.FindTask(id); });
@@ -90,6 +102,8 @@ class SqliteStore final : public Store {
   }
   bool LowOnRoom() const override { return ballast_->low(); }
   std::string Shortage() const override { return ballast_->Shortage(); }
+  TaskId next_id() const override { return TaskId(next_id_.load(std::memory_order_relaxed)); }
+  bool WasSkipped(TaskId id) const override { return IsAmong(id, skipped_ids_); }
   StoreStats stats() const override;
 
  private:
@@ -104,6 +118,7 @@ class SqliteStore final : public Store {
     return {static_cast<uint64_t>(position_.number.value()), position_.digest, epoch_, false};
   }
   absl::Status StartEpoch(core::RecoveredState* state);
+  void NoteWritten(const core::Transaction& transaction, const PurgeStep* purge);
 
   // Never changes after Open.
   const StoreConfig config_;
@@ -117,7 +132,9 @@ class SqliteStore final : public Store {
   CommitPosition position_;
   int64_t epoch_ = 0;
   std::unique_ptr<TransactionWriter> writer_;  // after LoadOpen
+  std::vector<TaskRange> skipped_ids_;         // set by LoadOpen
   int wal_pages_ = 0;
+  int64_t unwritten_usage_ = 0;  // bytes added since it was written
 
   // Lock themselves.
   ReaderPool readers_;
@@ -125,7 +142,9 @@ class SqliteStore final : public Store {
   std::atomic<int64_t> last_commit_{0};
   std::atomic<uint64_t> commits_{0};
   std::atomic<uint64_t> refused_commits_{0};
+  std::atomic<uint64_t> next_id_{0};
   std::unique_ptr<Ballast> ballast_;
+  std::unique_ptr<Purger> purger_;
   std::unique_ptr<Maintainer> maintainer_;
 };
 
@@ -148,7 +167,10 @@ absl::Status SqliteStore::Open() {
                                                        .bytes = config_.ballast_bytes,
                                                        .low_water_bytes = config_.low_water_bytes});
   MaintenanceConfig maintenance;
+  purger_ = std::make_unique<Purger>(config_.retention, config_.calendar ? config_.calendar : &absl::Now);
+  MUSTER_RETURN_IF_ERROR(purger_->Load(database_.get()));
   maintenance.ballast = ballast_.get();
+  maintenance.purger = purger_.get();
   maintenance.wal_limit_bytes = config_.wal_limit_bytes;
   maintenance.floor_lag = config_.floor_lag;
   MUSTER_ASSIGN_OR_RETURN(maintainer_, Maintainer::Start(path_, maintenance));
@@ -205,6 +227,8 @@ absl::StatusOr<core::RecoveredState> SqliteStore::LoadOpen(absl::Time /*now*/) {
     MUSTER_RETURN_IF_ERROR(ReadOpenTasks(database_.get(), &state));
   }
   MUSTER_RETURN_IF_ERROR(StartEpoch(&state));
+  next_id_.store(state.next_id.value(), std::memory_order_relaxed);
+  skipped_ids_ = state.skipped_ids;
   writer_ = std::make_unique<TransactionWriter>(database_.get(), position_);
   return state;
 }
@@ -236,10 +260,14 @@ absl::StatusOr<CommitNumber> SqliteStore::Commit(const core::Transaction& transa
     return maintenance;
   }
   const std::shared_ptr<const FloorAdvance> floor = maintainer_->pending_floor();
-  absl::StatusOr<CommitPosition> written = writer_->Write(transaction, floor.get());
-  if (absl::IsResourceExhausted(written.status()) && ballast_->LetGo()) {
-    written = writer_->Write(transaction, floor.get());
-  }
+  const std::shared_ptr<const PurgeStep> purge = ballast_->low() ? nullptr : purger_->pending();
+  const Usage usage = purger_->usage();
+  SideWrites side{.floor = floor.get(), .purge = purge.get(), .usage = &usage};
+  const bool notes_usage = purge != nullptr || transaction.clean_end ||
+                           position_.number.value() % kCommitsPerUsage == 0;
+  if (!notes_usage) side.usage_slack = kUsageSlack - unwritten_usage_;
+  absl::StatusOr<CommitPosition> written = writer_->Write(transaction, side);
+  if (absl::IsResourceExhausted(written.status()) && ballast_->LetGo()) written = writer_->Write(transaction, side);
   if (absl::IsResourceExhausted(written.status())) {
     refused_commits_.fetch_add(1, std::memory_order_relaxed);
     return std::move(written).status();
@@ -253,8 +281,27 @@ absl::StatusOr<CommitNumber> SqliteStore::Commit(const core::Transaction& transa
   last_commit_.store(position_.number.value(), std::memory_order_release);
   commits_.fetch_add(1, std::memory_order_relaxed);
   if (floor != nullptr) maintainer_->FloorWritten();
+  NoteWritten(transaction, purge.get());
   maintainer_->AfterCommit(wal_pages_);
   return position_.number;
+}
+
+void SqliteStore::NoteWritten(const core::Transaction& transaction, const PurgeStep* purge) {
+  purger_->Added(writer_->added());
+  unwritten_usage_ = writer_->usage_written() ? 0 : unwritten_usage_ + writer_->added().total();
+  if (purge != nullptr) purger_->Written(*purge);
+  for (const core::SpecificationRow& row : transaction.specifications) {
+    next_id_.store(std::max(next_id_.load(std::memory_order_relaxed), row.first.value() + row.count),
+                   std::memory_order_relaxed);
+  }
+}
+
+absl::StatusOr<PurgeProgress> SqliteStore::Purge(const PurgeOrder& order) {
+  const auto from = static_cast<int64_t>(order.from.value());
+  MUSTER_ASSIGN_OR_RETURN(const PurgeFinding found, readers_.Read([&](Database* database) {
+    return purger_->PurgeByHand(database, from, order.ended_before, order.dry_run);
+  }));
+  return PurgeProgress{found.step.task_count, TaskId(static_cast<uint64_t>(found.next)), found.done};
 }
 
 absl::StatusOr<std::vector<StoredTask>> SqliteStore::ListTasks(const TaskQuery& query) {
@@ -281,6 +328,11 @@ StoreStats SqliteStore::stats() const {
   stats.database_bytes = FileBytes(path_);
   stats.free_bytes = ballast_->free_bytes();
   stats.ballast_held = ballast_->held();
+  const Usage usage = purger_->usage();
+  stats.kept_task_bytes = usage.tasks;
+  stats.kept_output_bytes = usage.output;
+  stats.kept_activity_bytes = usage.activity;
+  stats.purged_tasks = purger_->purged_tasks();
   return stats;
 }
 

@@ -10,10 +10,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "master/store/retention.h"
 #include "master/store/store.h"
 
 namespace muster::store {
@@ -25,6 +28,8 @@ struct StoreConfig {
   int64_t low_water_bytes = 0;                      // less free than this: new work should be refused
   int reader_count = 4;                             // reads at the same time
   uint64_t floor_lag = 16'384;                      // newest ids that maintenance leaves alone
+  RetentionConfig retention;                        // no limits unless set
+  std::function<absl::Time()> calendar;             // for retention; unset: the system's
   std::string version;                              // of this program, kept in the store for people
 };
 

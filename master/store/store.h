@@ -68,6 +68,18 @@ struct TaskScan {
   TaskId resume_before;  // TaskQuery::before of the next scan; 0: there is no more
 };
 
+// What `muster purge` asks for, and how far it came.
+struct PurgeOrder {
+  TaskId from;               // where the call before left off; 0: at the oldest
+  absl::Time ended_before;
+  bool dry_run = false;      // only count
+};
+struct PurgeProgress {
+  uint64_t tasks = 0;        // gone with this call
+  TaskId next;
+  bool done = false;         // there are no more
+};
+
 // For metrics and for people. Counts are since the start.
 struct StoreStats {
   uint64_t commits = 0;
@@ -79,6 +91,10 @@ struct StoreStats {
   int64_t database_bytes = 0;
   int64_t free_bytes = 0;         // of the file system
   bool ballast_held = false;
+  int64_t kept_task_bytes = 0;      // what retention counts (retention.h)
+  int64_t kept_output_bytes = 0;
+  int64_t kept_activity_bytes = 0;
+  uint64_t purged_tasks = 0;
 };
 
 class Store {
@@ -90,6 +106,17 @@ class Store {
 
   // Durable when it returns OK; the number is one more than the last.
   virtual absl::StatusOr<CommitNumber> Commit(const core::Transaction& transaction) = 0;
+
+  // What maintenance has found waits for a commit, though there may be nothing else to commit: an empty transaction will
+  // do. MaintenancePause is how long one may sleep before asking again; infinite: as long as one likes. Any thread.
+  virtual bool WantsCommit() const { return false; }
+  virtual absl::Duration MaintenancePause() const { return absl::InfiniteDuration(); }
+
+  // Purges finished tasks, a bounded part of the walk over all ids in each call, and returns when it is durable: while
+  // it waits, somebody must commit. Any thread. RESOURCE_EXHAUSTED with a delay when nothing can be written just now.
+  virtual absl::StatusOr<PurgeProgress> Purge(const PurgeOrder& /*order*/) {
+    return absl::UnimplementedError("this store purges nothing");
+  }
 
   // One bounded step of maintenance now; it also happens by itself. What it finds is written with the next commit.
   virtual absl::Status Maintain() { return absl::OkStatus(); }
@@ -118,6 +145,10 @@ class Store {
   virtual absl::StatusOr<std::vector<ActivityEntry>> ReadActivity(CommitNumber after, absl::Time since,
                                                                   size_t limit) = 0;
   virtual CommitNumber last_commit() const = 0;
+  // The first id that was never given out: what is below and is not found was purged, or is a batch. 0: not known.
+  virtual TaskId next_id() const { return TaskId(); }
+  // Whether a restore left the id out: if it was ever given out, its task was lost with the store before. Any thread.
+  virtual bool WasSkipped(TaskId /*id*/) const { return false; }
 
   // Little room is left: what makes new work should be refused, what finishes work still finds room. Cheap.
   virtual bool LowOnRoom() const { return false; }

@@ -175,6 +175,7 @@ absl::Status StoreChecker::CheckMeta() {
          absl::StrCat("it is ", version, ", and this muster-master knows ", kSchemaVersion)});
   }
   MUSTER_RETURN_IF_ERROR(ReadRanges(database_, kMetaSkippedIds).status());
+  MUSTER_RETURN_IF_ERROR(ReadRanges(database_, kMetaPurging).status());
   return ReadRanges(database_, kMetaCopiedAttempts).status();
 }
 
@@ -231,13 +232,12 @@ absl::Status StoreChecker::CheckActivity(const Query& row) {
 
 absl::Status StoreChecker::CheckAgreement() {
   for (const AgreementRule& rule : AgreementRules()) {
+    if (Full()) return absl::OkStatus();
     const StoreTable& table = TableNamed(rule.table);
-    Query broken(database_, rule.sql.c_str());
-    while (!Full() && broken.Next()) {
-      const int64_t key = broken.Int(0);
+    MUSTER_RETURN_IF_ERROR(FindBreaches(database_, rule, [&](int64_t key) {
       Add({kDatabase, table.name, NameOfKey(table, key), TaskOfKey(table, key), rule.what});
-    }
-    MUSTER_RETURN_IF_ERROR(broken.status());
+      return !Full();
+    }));
   }
   return absl::OkStatus();
 }

@@ -39,19 +39,20 @@ bool TooBig(const TaskRange& range) { return range.first.value() + range.count >
 }  // namespace
 
 absl::StatusOr<CommitPosition> TransactionWriter::Write(const core::Transaction& transaction,
-                                                        const FloorAdvance* floor) {
+                                                        const SideWrites& side) {
   for (const core::SpecificationRow& row : transaction.specifications) {
     if (TooBig({row.first, row.count})) return absl::InternalError("the store has no task ids left");
   }
   CommitPosition next = position_;
   next.number = position_.number.Next();
   RunningDigest digest(position_.digest);
+  added_ = {};
   MUSTER_ASSIGN_OR_RETURN(auto sql, SqlTransaction::Begin(database_, SqlTransaction::Kind::kWrite));
   MUSTER_RETURN_IF_ERROR(WriteRows(transaction, next.number.value(), &digest));
   MUSTER_RETURN_IF_ERROR(WriteOutputs(transaction, next.number.value(), &digest));
   MUSTER_RETURN_IF_ERROR(WriteOther(transaction, next.number.value(), &digest));
   MUSTER_RETURN_IF_ERROR(WriteActivity(transaction, &next, digest));
-  if (floor != nullptr) MUSTER_RETURN_IF_ERROR(WriteFloor(*floor));
+  MUSTER_RETURN_IF_ERROR(WriteSide(side));
   if (transaction.clean_end) {
     MUSTER_RETURN_IF_ERROR(WriteMeta(database_, kMetaCleanEnd, std::to_string(next.number.value())));
   }
@@ -76,11 +77,13 @@ absl::Status TransactionWriter::WriteRows(const core::Transaction& transaction, 
         it.spec->queue == "default" ? row.Null() : row.Text(it.spec->queue);
         row.TextOrNull(it.spec->owner);
         row.Blob(it.spec->payload);
+        added_.tasks += static_cast<int64_t>(it.spec->payload.size() + it.count * kBytesPerTask);
         if (it.rows == nullptr) {
           row.Null();
         } else {
           PackArgumentRows(*it.rows, &row.Scratch());
           row.Blob(row.scratch());
+          added_.tasks += static_cast<int64_t>(row.scratch().size());
         }
         row.Int(commit);
       }));
@@ -139,6 +142,8 @@ absl::Status TransactionWriter::WriteOutputs(const core::Transaction& transactio
     row.Int(outputs_[i].first);
     row.Blob(outputs_[i].second->head);
     row.Blob(outputs_[i].second->tail);
+    const RetainedOutput& output = *outputs_[i].second;
+    added_.output += static_cast<int64_t>(output.head.size() + output.tail.size()) + kBytesPerRow;
     row.Int(commit);
   });
 }
@@ -211,7 +216,22 @@ absl::Status TransactionWriter::WriteActivity(const core::Transaction& transacti
     row.Unsigned(digest.value());
   }));
   next->digest = digest.value();
+  added_.activity += static_cast<int64_t>(activity_.size()) + kBytesPerRow;
   return absl::OkStatus();
+}
+
+absl::Status TransactionWriter::WriteSide(const SideWrites& side) {
+  if (side.floor != nullptr) MUSTER_RETURN_IF_ERROR(WriteFloor(*side.floor));
+  if (side.purge != nullptr) MUSTER_RETURN_IF_ERROR(WritePurge(database_, *side.purge));
+  usage_written_ = side.usage != nullptr && added_.total() >= side.usage_slack;
+  if (!usage_written_) return absl::OkStatus();
+  Usage usage = *side.usage;
+  usage += added_;
+  if (side.purge != nullptr) {
+    const Usage& freed = side.purge->freed;
+    usage += Usage{-freed.tasks, -freed.output, -freed.activity};
+  }
+  return WriteMeta(database_, kMetaUsage, usage.ToText());
 }
 
 absl::Status TransactionWriter::WriteFloor(const FloorAdvance& floor) {

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "common/domain/ids.h"
 #include "master/core/transaction.h"
+#include "master/store/retention.h"
 #include "master/store/sqlite_database.h"
 #include "master/store/table_writer.h"
 
@@ -32,21 +33,36 @@ struct FloorAdvance {
   std::vector<int64_t> remove;  // exceptions that have ended
 };
 
+// What maintenance has found, to be written beside a transaction. Null members: nothing.
+struct SideWrites {
+  const FloorAdvance* floor = nullptr;
+  const PurgeStep* purge = nullptr;
+  const Usage* usage = nullptr;  // before this commit; written with what it adds and frees, but not
+  int64_t usage_slack = 0;       // while it adds less than this
+};
+
 class TransactionWriter {
  public:
   TransactionWriter(Database* database, CommitPosition position) : database_(database), position_(position) {}
 
-  absl::StatusOr<CommitPosition> Write(const core::Transaction& transaction, const FloorAdvance* floor);
+  absl::StatusOr<CommitPosition> Write(const core::Transaction& transaction, const SideWrites& side);
+
+  // What the last written transaction holds.
+  const Usage& added() const { return added_; }
+  bool usage_written() const { return usage_written_; }
 
  private:
   absl::Status WriteRows(const core::Transaction& transaction, int64_t commit, RunningDigest* digest);
   absl::Status WriteOutputs(const core::Transaction& transaction, int64_t commit, RunningDigest* digest);
   absl::Status WriteOther(const core::Transaction& transaction, int64_t commit, RunningDigest* digest);
   absl::Status WriteActivity(const core::Transaction& transaction, CommitPosition* next, RunningDigest digest);
+  absl::Status WriteSide(const SideWrites& side);
   absl::Status WriteFloor(const FloorAdvance& floor);
 
   Database* const database_;
   CommitPosition position_;
+  Usage added_;
+  bool usage_written_ = false;
   std::string activity_;  // reused
   std::vector<std::pair<int64_t, const RetainedOutput*>> outputs_;  // reused
 

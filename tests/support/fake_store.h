@@ -3,6 +3,7 @@
 // Thread rule: any thread. Reads find nothing.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <utility>
@@ -25,6 +26,8 @@ class FakeStore final : public store::Store {
     absl::MutexLock lock(&mutex_);
     shortage_ = std::move(shortage);
   }
+  // Whether maintenance has found something that the next commit would write.
+  void SetWantsCommit(bool wants) { wants_commit_ = wants; }
   std::vector<core::Transaction> committed() const {
     absl::MutexLock lock(&mutex_);
     return committed_;
@@ -51,6 +54,7 @@ class FakeStore final : public store::Store {
     return CommitNumber(static_cast<int64_t>(committed_.size()));
   }
 
+  bool WantsCommit() const override { return wants_commit_; }
   bool LowOnRoom() const override { return !Shortage().empty(); }
   std::string Shortage() const override {
     absl::MutexLock lock(&mutex_);
@@ -77,6 +81,7 @@ class FakeStore final : public store::Store {
   }
 
  private:
+  std::atomic<bool> wants_commit_{false};
   mutable absl::Mutex mutex_;
   std::function<absl::Status(const core::Transaction&)> hook_ ABSL_GUARDED_BY(mutex_);
   std::string shortage_ ABSL_GUARDED_BY(mutex_);

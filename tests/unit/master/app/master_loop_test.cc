@@ -351,6 +351,16 @@ TEST_F(MasterLoopTest, ActivityWaitsNoLongerThanItsDelay) {
   }));
 }
 
+TEST_F(MasterLoopTest, AnIdleMasterCommitsForMaintenanceAlone) {
+  Start();
+  EXPECT_EQ(StateOf("none"), WorkerState::kNone);  // it turns, and commits nothing
+  EXPECT_TRUE(store_.committed().empty());
+  store_.SetWantsCommit(true);
+  ASSERT_TRUE(Eventually([this] { return store_.committed().size() > 1; }));
+  EXPECT_TRUE(store_.committed()[1].Empty());
+  store_.SetWantsCommit(false);
+}
+
 TEST_F(MasterLoopTest, NoLeaseExpiresBecauseASyncWasSlow) {
   std::atomic<bool> slow{false};
   store_.OnCommit([&](const core::Transaction&) {
