@@ -176,7 +176,19 @@ void Master::CountRefusedConnections(size_t count) {
 // Once a second, so that grpc.health.v1 tells what /readyz tells.
 void Master::RefreshHealth() {
   server_->SetServing("", Unready().empty());
+  TellOfDamage();
   timers_->After(kHealthInterval, [this] { RefreshHealth(); });
+}
+
+void Master::TellOfDamage() {
+  std::string damage = store_->Damage();
+  if (damage == told_damage_) return;
+  if (damage.empty()) {
+    MUSTER_LOG(kInfo, "the scrub finds no damage any more", {{"path", config_.store_path}});
+  } else {
+    MUSTER_LOG(kError, "the scrub found damage", {{"place", damage}});
+  }
+  told_damage_ = std::move(damage);
 }
 
 std::string Master::Unready() const {

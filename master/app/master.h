@@ -69,6 +69,7 @@ class Master {
   absl::Status Listen();
   void CountRefusedConnections(size_t count);
   void RefreshHealth();
+  void TellOfDamage();
   std::string Unready() const;
   void AddProcessMetrics(const std::string& version);
 
@@ -96,6 +97,7 @@ class Master {
   std::unique_ptr<handler::Timers> timers_;
   std::unique_ptr<telemetry::HttpServer> http_;
   std::unique_ptr<telemetry::HttpServer> health_;
+  std::string told_damage_;  // the timers' own
   bool loop_started_ = false;
 };
 

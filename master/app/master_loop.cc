@@ -149,6 +149,7 @@ std::string MasterLoop::Unready() const {
   absl::MutexLock lock(&state_mutex_);
   if (stopped_ || stopping_) return "the master is stopping";
   if (!store_trouble_.empty()) return absl::StrCat("the store cannot write: ", store_trouble_);
+  if (const std::string damage = store_->Damage(); !damage.empty()) return absl::StrCat("damage was found: ", damage);
   if (store_->LowOnRoom()) return absl::StrCat("new tasks are refused: ", store_->Shortage());
   return "";
 }

@@ -27,6 +27,8 @@ constexpr Series<uint64_t> kCounts[] = {
      &StoreStats::torn_writes},
     {"muster_store_refused_commits_total", "Commits that found no room.", &StoreStats::refused_commits},
     {"muster_store_purged_tasks_total", "Finished tasks past retention, or purged by hand.", &StoreStats::purged_tasks},
+    {"muster_store_scrubbed_rows_total", "Rows that the scrub looked at.", &StoreStats::scrubbed_rows},
+    {"muster_store_scrub_rounds_total", "Times that the scrub went over the whole store.", &StoreStats::scrub_rounds},
     {"muster_store_checkpoints_total", "Times that the write-ahead file was copied.", &StoreStats::checkpoints},
     {"muster_store_wal_waits_total", "Commits that waited for the write-ahead file to be copied.",
      &StoreStats::wal_limit_waits},
@@ -45,6 +47,8 @@ void AddStoreMetrics(telemetry::Metrics* metrics, const store::Store* store) {
       return static_cast<double>(store->stats().*member);
     });
   }
+  metrics->AddGaugeCallback("muster_store_damaged_rows", "Rows that the scrub found damaged; 0 is well.", {},
+                            [store] { return static_cast<double>(store->stats().damaged_rows); });
   metrics->AddGaugeCallback("muster_store_ballast_held", "1 while the ballast is there to be let go.", {},
                             [store] { return store->stats().ballast_held ? 1.0 : 0.0; });
 }

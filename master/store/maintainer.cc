@@ -108,14 +108,16 @@ bool Maintainer::HasWork() const {
 }
 
 void Maintainer::Run() {
+  absl::Time quiet_since = absl::Now();
   while (true) {
     bool copies = false;
     bool moves_floor = false;
-    const absl::Duration wait = std::min(kIdleRound, config_.purger == nullptr ? kIdleRound : config_.purger->Rest());
+    const absl::Duration wait = UntilNextStep();
     {
       absl::MutexLock lock(&mutex_);
-      const bool is_idle =
-          !mutex_.AwaitWithTimeout(absl::Condition(this, &Maintainer::HasWork), wait) && wait == kIdleRound;
+      const bool has_work = mutex_.AwaitWithTimeout(absl::Condition(this, &Maintainer::HasWork), wait);
+      const bool is_idle = !has_work && absl::Now() - quiet_since >= kIdleRound;
+      if (has_work || is_idle) quiet_since = absl::Now();
       if (stopping_) return;
       copies = awaited_round_ > started_round_ || wal_pages_ - copied_pages_ >= kPagesWorthCopying ||
                (is_idle && wal_pages_ > copied_pages_);
@@ -125,6 +127,7 @@ void Maintainer::Run() {
     if (config_.ballast != nullptr) config_.ballast->Look();
     if (copies) CopyWal();
     if (config_.purger != nullptr && config_.purger->Rest() <= absl::ZeroDuration()) (void)FindPurge();
+    if (config_.scrub != nullptr && config_.scrub->Rest() <= absl::ZeroDuration()) (void)ScrubSome();
     if (moves_floor) (void)FindFloor();  // only postponed when it fails: it reads what every start reads again
   }
 }
@@ -169,6 +172,19 @@ absl::Status Maintainer::FindFloor() {
   absl::MutexLock lock(&mutex_);
   pending_floor_ = std::make_shared<const FloorAdvance>(**std::move(advance));
   return absl::OkStatus();
+}
+
+absl::Duration Maintainer::UntilNextStep() const {
+  absl::Duration wait = kIdleRound;
+  if (config_.purger != nullptr) wait = std::min(wait, config_.purger->Rest());
+  if (config_.scrub != nullptr) wait = std::min(wait, config_.scrub->Rest());
+  return wait;
+}
+
+absl::Status Maintainer::ScrubSome() {
+  if (config_.scrub == nullptr) return absl::OkStatus();
+  absl::MutexLock lock(&database_mutex_);
+  return config_.scrub->Step(database_.get());
 }
 
 absl::Status Maintainer::FindPurge() {

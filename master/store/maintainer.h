@@ -1,7 +1,7 @@
 // The store's maintenance, on a thread and a connection of its own, so that commits do not wait for it:
 //  - copies the write-ahead file into the database all the time; at the limit a commit waits for it, 20 ms at most;
 //  - looks whether the file system has room, once a second and more often while much is written (ballast.h);
-//  - finds what is no longer to be kept (purger.h);
+//  - finds what is no longer to be kept (purger.h), and what went bad (scrub.h);
 //  - moves the floor below which every task has ended (but for a listed few), so that a start need not look at
 //    history. It only reads: what it finds is written with the next commit.
 //
@@ -23,6 +23,7 @@
 #include "absl/synchronization/mutex.h"
 #include "master/store/ballast.h"
 #include "master/store/purger.h"
+#include "master/store/scrub.h"
 #include "master/store/sqlite_database.h"
 #include "master/store/transaction_writer.h"
 
@@ -31,6 +32,7 @@ namespace muster::store {
 struct MaintenanceConfig {
   Ballast* ballast = nullptr;  // looked at every round; may be null
   Purger* purger = nullptr;    // asked for its next step; may be null
+  Scrub* scrub = nullptr;      // goes on with its round; may be null
   int64_t wal_limit_bytes = int64_t{64} << 20;
   uint64_t floor_lag = 16'384;  // ids: the newest tasks are left alone, most of them end soon
 };
@@ -51,6 +53,8 @@ class Maintainer {
   absl::Status FindFloor() ABSL_LOCKS_EXCLUDED(mutex_, database_mutex_);
   // One step of the retention, now.
   absl::Status FindPurge() ABSL_LOCKS_EXCLUDED(mutex_, database_mutex_);
+  // One step of the scrub, now.
+  absl::Status ScrubSome() ABSL_LOCKS_EXCLUDED(mutex_, database_mutex_);
 
   absl::Status status() const ABSL_LOCKS_EXCLUDED(mutex_);
   uint64_t checkpoints() const { return checkpoints_.load(std::memory_order_relaxed); }
@@ -61,6 +65,7 @@ class Maintainer {
   Maintainer(const MaintenanceConfig& config, std::unique_ptr<Database> database, int page_bytes);
 
   void Run();
+  absl::Duration UntilNextStep() const;
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool RoundDone() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return finished_round_ >= awaited_round_; }
   void CopyWal() ABSL_LOCKS_EXCLUDED(mutex_, database_mutex_);

@@ -87,6 +87,7 @@ class Query {
   int64_t Int(int column) const { return sqlite3_column_int64(statement_, column); }
   bool IsNull(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
   std::string_view Bytes(int column) const;  // valid until Next
+  bool HasRow() const { return statement_ != nullptr && sqlite3_data_count(statement_) > 0; }  // good or damaged
   int ColumnCount() const { return sqlite3_column_count(statement_); }
   int Type(int column) const { return sqlite3_column_type(statement_, column); }  // SQLITE_INTEGER, ...
 

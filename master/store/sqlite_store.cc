@@ -22,6 +22,7 @@
 #include "master/store/reader_pool.h"
 #include "master/store/recovery.h"
 #include "master/store/schema.h"
+#include "master/store/scrub.h"
 #include "master/store/sqlite_database.h"
 #include "master/store/store_mark.h"
 #include "master/store/store_repair.h"
@@ -64,7 +65,8 @@ class SqliteStore final : public Store {
   absl::StatusOr<CommitNumber> Commit(const core::Transaction& transaction) override;
   absl::Status Maintain() override {
     MUSTER_RETURN_IF_ERROR(maintainer_->FindFloor());
-    return maintainer_->FindPurge();
+    MUSTER_RETURN_IF_ERROR(maintainer_->FindPurge());
+    return maintainer_->ScrubSome();
   }
   bool WantsCommit() const override { return purger_->has_pending() && !ballast_->low(); }
   absl::Duration MaintenancePause() const override { return purger_->Pause(); }
@@ -104,6 +106,10 @@ class SqliteStore final : public Store {
   std::string Shortage() const override { return ballast_->Shortage(); }
   TaskId next_id() const override { return TaskId(next_id_.load(std::memory_order_relaxed)); }
   bool WasSkipped(TaskId id) const override { return IsAmong(id, skipped_ids_); }
+  std::string Damage() const override {
+    const std::string damage = scrub_.Damage();
+    return damage.empty() ? "" : absl::StrCat("store ", path_, ": ", damage);
+  }
   StoreStats stats() const override;
 
  private:
@@ -145,6 +151,7 @@ class SqliteStore final : public Store {
   std::atomic<uint64_t> next_id_{0};
   std::unique_ptr<Ballast> ballast_;
   std::unique_ptr<Purger> purger_;
+  Scrub scrub_;
   std::unique_ptr<Maintainer> maintainer_;
 };
 
@@ -171,6 +178,7 @@ absl::Status SqliteStore::Open() {
   MUSTER_RETURN_IF_ERROR(purger_->Load(database_.get()));
   maintenance.ballast = ballast_.get();
   maintenance.purger = purger_.get();
+  maintenance.scrub = &scrub_;
   maintenance.wal_limit_bytes = config_.wal_limit_bytes;
   maintenance.floor_lag = config_.floor_lag;
   MUSTER_ASSIGN_OR_RETURN(maintainer_, Maintainer::Start(path_, maintenance));
@@ -333,6 +341,10 @@ StoreStats SqliteStore::stats() const {
   stats.kept_output_bytes = usage.output;
   stats.kept_activity_bytes = usage.activity;
   stats.purged_tasks = purger_->purged_tasks();
+  const Scrub::Figures scrub = scrub_.figures();
+  stats.scrubbed_rows = scrub.rows;
+  stats.scrub_rounds = scrub.rounds;
+  stats.damaged_rows = scrub.damaged_rows;
   return stats;
 }
 

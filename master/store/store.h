@@ -95,6 +95,9 @@ struct StoreStats {
   int64_t kept_output_bytes = 0;
   int64_t kept_activity_bytes = 0;
   uint64_t purged_tasks = 0;
+  uint64_t scrubbed_rows = 0;
+  uint64_t scrub_rounds = 0;        // over the whole store
+  uint64_t damaged_rows = 0;        // known now
 };
 
 class Store {
@@ -153,6 +156,8 @@ class Store {
   // Little room is left: what makes new work should be refused, what finishes work still finds room. Cheap.
   virtual bool LowOnRoom() const { return false; }
   virtual std::string Shortage() const { return ""; }  // the same in words; empty: there is room
+  // The first row that a scrub found damaged, in words; empty: none is known.
+  virtual std::string Damage() const { return ""; }
   virtual StoreStats stats() const { return {}; }
 };
 
