@@ -1,6 +1,7 @@
 #include "common/config/config.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -44,7 +45,7 @@ class ConfigTest : public testing::Test {
   }
 
   std::string File(const std::string& content) {
-    const std::string path = testing::TempDir() + "/config_test.yaml";
+    const std::string path = testing::TempDir() + "/config_test." + std::to_string(getpid()) + ".yaml";
     std::ofstream(path) << content;
     return path;
   }
