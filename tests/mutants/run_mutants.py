@@ -27,6 +27,7 @@ SIMULATION = ("simulation_test", "*Histories*")
 CORE = "unit_master_core_test"
 WORKER = "unit_worker_core_test"
 LOOP = "unit_master_app_test"
+STORE = "unit_master_store_test"
 
 MUTANTS = {
     "early_answer": [(LOOP, "*Loop*")],
@@ -37,6 +38,8 @@ MUTANTS = {
     "no_jitter": [(CORE, "RetryPolicyTest.*"), ("unit_worker_session_test", "CallScheduleTest.*")],
     "count_preemption": [(CORE, "StateTable*"), SIMULATION],
     "ignore_lease": [(WORKER, "*"), ("unit_worker_app_test", "LeaseWatchTest.*")],
+    "drop_sync": [(STORE, "DurabilityTest.*")],
+    "torn_tail": [(STORE, "DamageTest.*")],
 }
 
 
