@@ -24,6 +24,14 @@ bool KeepsALease(const core::Event& event) {
   return std::holds_alternative<core::WorkerHeartbeat>(event) || std::holds_alternative<core::WorkerJoin>(event);
 }
 
+void TakeHeartbeatAnswers(std::vector<core::Effect>* from, std::vector<core::Effect>* answers) {
+  std::vector<core::Effect> others;
+  for (core::Effect& effect : *from) {
+    (std::holds_alternative<core::HeartbeatAnswer>(effect) ? *answers : others).push_back(std::move(effect));
+  }
+  *from = std::move(others);
+}
+
 double Seconds(absl::Duration duration) { return absl::ToDoubleSeconds(duration); }
 
 }  // namespace
@@ -320,11 +328,8 @@ void MasterLoop::AnswerLeases() {
               mail_.end());
   next_mail_ = leases_seen_ = 0;
   std::vector<core::Effect> answers;
-  std::vector<core::Effect> others;
-  for (core::Effect& effect : meanwhile_.effects) {
-    (std::holds_alternative<core::HeartbeatAnswer>(effect) ? answers : others).push_back(std::move(effect));
-  }
-  meanwhile_.effects = std::move(others);
+  TakeHeartbeatAnswers(&effects_.effects, &answers);  // of this turn: they, too, would wait for the commit
+  TakeHeartbeatAnswers(&meanwhile_.effects, &answers);
   if (answers.empty()) return;
   metrics_.bridged_heartbeats->Increment(static_cast<double>(answers.size()));
   for (core::EffectListener* listener : listeners_) listener->OnEffects(answers, last_commit_);

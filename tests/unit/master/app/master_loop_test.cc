@@ -398,6 +398,23 @@ TEST_F(MasterLoopTest, HeartbeatsAreAnsweredDuringALongSyncAndOnlySilenceIsLost)
   EXPECT_NE(StateOf("w"), WorkerState::kLost);
 }
 
+TEST_F(MasterLoopTest, AHeartbeatThatCameWithASubmitDoesNotWaitForItsSync) {
+  Start();
+  ASSERT_TRUE(loop_->Post(Join("w")));
+  ASSERT_TRUE(listener_.Await<core::JoinAnswer>(1));
+  store_.OnCommit([this](const core::Transaction&) { return gate_.Pass(); });
+  absl::Notification both_wait;
+  ASSERT_TRUE(loop_->Inspect([&](const core::ClusterCore&, absl::Time) { both_wait.WaitForNotification(); }));
+  ASSERT_TRUE(loop_->Post(Submit(1)));
+  loop_->PostAlways(Heartbeat("w"));
+  both_wait.Notify();
+  ASSERT_TRUE(gate_.AwaitEntered());
+  EXPECT_TRUE(listener_.Await<core::HeartbeatAnswer>(1));
+  EXPECT_TRUE(listener_.All<core::SubmitAnswer>().empty());
+  gate_.Open();
+  ASSERT_TRUE(listener_.Await<core::SubmitAnswer>(1));
+}
+
 TEST_F(MasterLoopTest, WhatAHeartbeatCausesDuringASyncBelongsToTheNextCommit) {
   Start();
   ASSERT_TRUE(loop_->Post(Join("w")));
