@@ -117,6 +117,10 @@ class Conversation {
     const bool together = request.tasks_size() > 0;
     if (!violations.empty() || (!together && !request.has_template_())) return;
     if (request.tasks_size() > kMostTasksOfACall || request.rows_size() > kMostTasksOfACall) return;
+    // As the edge does: what the store has an answer for does not come to the core.
+    const auto is_known = [&request](const core::RequestRow& row) { return row.request_id == request.request_id(); };
+    const std::vector<core::RequestRow>& answered = store_.requests();
+    if (!request.request_id().empty() && std::any_of(answered.begin(), answered.end(), is_known)) return;
     core::SubmitTasks event{.call = Call()};
     event.request = {.owner = "x", .id = request.request_id(), .digest = handler::DigestOf(request)};
     if (together) {
