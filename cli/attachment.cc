@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "cli/errors.h"
 #include "cli/interrupts.h"
+#include "common/base/id_text.h"
 
 namespace muster::cli {
 namespace {
@@ -88,6 +89,7 @@ void Attachment::Done(const v1::OutputChunk& chunk) {
 void Attachment::Forget(const std::string& task_id) {
   places_.erase(task_id);
   unacknowledged_.erase(task_id);
+  if (const std::optional<uint64_t> id = TextToId(task_id)) forgotten_.Add(TaskId(*id));
 }
 
 void Attachment::SendAcknowledgements() {
@@ -116,6 +118,7 @@ void Attachment::SendAcknowledgements() {
 }
 
 bool Attachment::Trim(v1::OutputChunk* chunk) {
+  if (const std::optional<uint64_t> id = TextToId(chunk->task_id()); id && forgotten_.Contains(TaskId(*id))) return false;
   Place& place = PlaceOf(*chunk);
   const int64_t told = place.told;
   const int64_t end = chunk->offset() + static_cast<int64_t>(chunk->data().size());

@@ -22,6 +22,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "cli/backoff.h"
 #include "cli/client.h"
+#include "common/domain/task_set.h"
 
 namespace muster::cli {
 
@@ -50,7 +51,7 @@ class Attachment {
 
   // The reader has done with this chunk.
   void Done(const v1::OutputChunk& chunk);
-  // Nothing more of this task is wanted.
+  // Nothing more of this task is wanted: output of it that is told again after a reconnection is dropped.
   void Forget(const std::string& task_id);
   // Leaves: commands go on without waiting for a reader.
   void Detach();
@@ -77,6 +78,7 @@ class Attachment {
   std::vector<std::string> selectors_;
   std::vector<std::string> unsent_selectors_;
   absl::flat_hash_map<std::string, Places> places_;
+  TaskSet forgotten_;
   absl::flat_hash_set<std::string> unacknowledged_;  // tasks with an unsent place
   int64_t unacknowledged_bytes_ = 0;
   Backoff backoff_;

@@ -24,7 +24,6 @@ namespace {
 constexpr size_t kOutputMemory = 8 << 20;
 constexpr absl::Duration kProgressInterval = absl::Milliseconds(100);
 constexpr size_t kMostSelectors = 1000;  // of one request
-constexpr int64_t kFewRows = 200;
 
 std::string RowSelector(const std::string& batch_id, int64_t index) { return absl::StrCat("id:", batch_id, "/", index); }
 
@@ -115,27 +114,13 @@ void MapRun::HearSubmitter() {
   MapSubmitter::Progress now = submitter_->progress();
   if (submitted_.batch_id.empty() && !now.batch_id.empty()) RecentTasks::Of(client_.master()).Remember({now.batch_id});
   submitted_ = std::move(now);
-  AttachToNewRows();
+  if (submitted_.submitted > attached_) attachment_.Add(absl::StrCat("id:", submitted_.batch_id));
+  attached_ = submitted_.submitted;
   if (submitted_.finished && !submitted_.status.ok() && !submitted_.batch_id.empty() && !told_broken_off_) {
     told_broken_off_ = true;
     session_.terminal().Say(absl::StrCat("stopped after ", submitted_.submitted, " tasks: ", ErrorLine(submitted_.status, client_.master()),
                                          "; waiting for those to end"));
   }
-}
-
-// Of a batch that is named whole, the master tells once more what has ended. So few new rows are named one by one, and
-// many wait until they are as many as the rest, or all.
-void MapRun::AttachToNewRows() {
-  const int64_t fresh = submitted_.submitted - attached_;
-  if (fresh == 0) return;
-  if (attached_ > 0 && fresh <= kFewRows) {
-    for (int64_t index = attached_ + 1; index <= submitted_.submitted; ++index) attachment_.Add(RowSelector(submitted_.batch_id, index));
-  } else if (attached_ == 0 || fresh >= attached_ || submitted_.finished) {
-    attachment_.Add(absl::StrCat("id:", submitted_.batch_id));
-  } else {
-    return;
-  }
-  attached_ = submitted_.submitted;
 }
 
 bool MapRun::AllEnded() const {
@@ -146,10 +131,7 @@ void MapRun::HearTask(const v1::Task& task) {
   const int64_t index = task.batch_index();
   if (index < 1 || task.batch_id() != submitted_.batch_id) return;
   uint8_t& known = StateOf(index);
-  if (IsTerminal(static_cast<v1::TaskState>(known))) {
-    if (!ended_.contains(index)) store_.Drop(task.id());  // told again after a reconnection
-    return;
-  }
+  if (IsTerminal(static_cast<v1::TaskState>(known))) return;  // told again after a reconnection
   if (known != v1::TASK_STATE_UNSPECIFIED) --counts_[known];
   known = static_cast<uint8_t>(task.state());
   ++counts_[known];

@@ -56,7 +56,6 @@ class MapRun {
   std::optional<int> Write(int fd, std::string_view bytes);
   void ConsiderHalt();
   void CancelNotStarted();
-  void AttachToNewRows();
   std::vector<std::string> StillWanted();
   void Cancel(const std::string& reason);
   int Leave(int signal);

@@ -103,11 +103,11 @@ void AttachSession::Attach(const v1::AttachRequest& request) {
     if (static_cast<size_t>(request.selectors_size()) > context_->deps.limits.selectors) {
       return RefuseField("BAD_SELECTOR", "selectors", absl::StrCat("has more than ", context_->deps.limits.selectors));
     }
-    MUSTER_ASSIGN_OR_RETURN(const std::vector<TaskRange> ranges,
+    MUSTER_ASSIGN_OR_RETURN(const std::vector<TaskRange> named,
                             context_->selectors.ResolveAll(request.selectors(), Purpose::kRead));
-    MUSTER_RETURN_IF_ERROR(AddTasks(ranges, request));
-    context_->feed.Follow(shared_from_this(), ranges);
-    return TakeSnapshot(ranges);
+    MUSTER_ASSIGN_OR_RETURN(const std::vector<TaskRange> fresh, AddTasks(named, request));
+    context_->feed.Follow(shared_from_this(), fresh);
+    return TakeSnapshot(fresh);
   };
   const absl::Status status = attach();
   bool over = false;
@@ -127,32 +127,42 @@ void AttachSession::Attach(const v1::AttachRequest& request) {
   }
 }
 
-absl::Status AttachSession::AddTasks(const std::vector<TaskRange>& ranges, const v1::AttachRequest& request) {
+absl::StatusOr<std::vector<TaskRange>> AttachSession::AddTasks(const std::vector<TaskRange>& ranges,
+                                                                const v1::AttachRequest& request) {
+  std::vector<TaskRange> fresh;
+  TaskSet named;
   uint64_t count = 0;
-  for (const TaskRange& range : ranges) count += range.count;
   absl::MutexLock lock(&mutex_);
-  if (tasks_.size() + count > context_->deps.limits.attached_tasks) {
-    return RefuseForNow("TOO_MANY_TASKS",
-                        absl::StrCat("one reader may attach to ", context_->deps.limits.attached_tasks, " tasks"),
+  for (const TaskRange& range : ranges) {
+    for (const TaskRange& part : named.Missing(range)) {
+      for (const TaskRange& rest : attached_.Missing(part)) {
+        fresh.push_back(rest);
+        count += rest.count;
+      }
+    }
+    named.Add(range);
+  }
+  const size_t most = context_->deps.limits.attached_tasks;
+  if (tasks_.size() + count > most || attached_.range_count() + fresh.size() > most) {
+    return RefuseForNow("TOO_MANY_TASKS", absl::StrCat("one reader may attach to ", most, " tasks"),
                         absl::ZeroDuration());
   }
   const std::array<bool, 2> want = {!states_only_, !states_only_};
-  for (const TaskRange& range : ranges) {
+  for (const TaskRange& range : fresh) {
+    attached_.Add(range);
     for (uint64_t i = 0; i < range.count; ++i) {
       const TaskId id(range.first.value() + i);
-      const auto [it, added] = tasks_.try_emplace(id);
-      if (!added) continue;
-      it->second.task = std::make_unique<AttachedTask>(id, want);
-      ++attached_count_;
+      tasks_[id].task = std::make_unique<AttachedTask>(id, want);
     }
   }
+  attached_count_ += static_cast<int64_t>(count);
   for (const v1::OutputPosition& position : request.resume()) {
     const auto it = tasks_.find(TaskId(TextToId(position.task_id()).value_or(0)));
     if (it == tasks_.end() || position.attempt() == 0 || position.attempt() > kMaxAttemptNumber) continue;
     const auto stream = position.stream() == v1::OUTPUT_STREAM_STDERR ? kStreams[1] : kStreams[0];
     it->second.task->Resume(AttemptNumber(position.attempt()), stream, position.offset());
   }
-  return absl::OkStatus();
+  return fresh;
 }
 
 absl::Status AttachSession::TakeSnapshot(const std::vector<TaskRange>& ranges) {

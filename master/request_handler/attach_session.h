@@ -20,6 +20,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
+#include "common/domain/task_set.h"
 #include "master/request_handler/attached_task.h"
 #include "master/request_handler/context.h"
 #include "master/request_handler/task_reader.h"
@@ -78,7 +79,8 @@ class AttachSession final : public Follower, public OutputReader, public std::en
   class Writer;
 
   void Attach(const v1::AttachRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status AddTasks(const std::vector<TaskRange>& ranges, const v1::AttachRequest& request)
+  // The ranges that are new to this stream.
+  absl::StatusOr<std::vector<TaskRange>> AddTasks(const std::vector<TaskRange>& ranges, const v1::AttachRequest& request)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status TakeSnapshot(const std::vector<TaskRange>& ranges) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status TakeSnapshotPage(const std::vector<TaskId>& ids) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -107,6 +109,7 @@ class AttachSession final : public Follower, public OutputReader, public std::en
   std::deque<TaskId> fetch_ ABSL_GUARDED_BY(mutex_);
   std::vector<TaskId> stalled_ ABSL_GUARDED_BY(mutex_);
   std::deque<int64_t> counts_ ABSL_GUARDED_BY(mutex_);  // attached_count events to send
+  TaskSet attached_ ABSL_GUARDED_BY(mutex_);            // also what has ended since
   int64_t attached_count_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   int attaching_ ABSL_GUARDED_BY(mutex_) = 0;           // selectors being resolved

@@ -462,6 +462,37 @@ TEST_F(MapConversationTest, WhatIsToldAgainAfterAReconnectionIsNotPrintedTwice) 
   EXPECT_THAT(wanted, ElementsAre("id:40/2")) << "only what has not ended";
 }
 
+// A master that was started again tells a whole batch anew; what has ended and waits for its turn is held once.
+TEST_F(MapConversationTest, WhatWaitsForItsTurnIsNotHeldTwiceWhenItIsToldAgain) {
+  cluster_.on_attach = [&](int call, FakeCluster::AttachStream* stream) {
+    v1::AttachRequest first;
+    stream->Read(&first);
+    Speak(stream, 2, "two\n");
+    End(stream, 2);
+    if (call == 0) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");
+    Speak(stream, 1, "one\n");
+    End(stream, 1);
+    FakeCluster::ReadAll(stream);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Map({.keep_order = true}, {"a", "b"}).out, "one\ntwo\n");
+}
+
+TEST_F(MapConversationTest, WhatWasWrittenAtOnceIsNotWrittenAgainWhenItIsToldAgain) {
+  cluster_.on_attach = [&](int call, FakeCluster::AttachStream* stream) {
+    v1::AttachRequest first;
+    stream->Read(&first);
+    Speak(stream, 1, "one\n");
+    End(stream, 1);
+    if (call == 0) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");
+    Speak(stream, 2, "two\n");
+    End(stream, 2);
+    FakeCluster::ReadAll(stream);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Map({.ungroup = true}, {"a", "b"}).out, "one\ntwo\n");
+}
+
 TEST_F(MapConversationTest, HaltNowCancelsTheRestAndKeepsTheFailuresCode) {
   cluster_.on_attach = [&](int, FakeCluster::AttachStream* stream) {
     v1::AttachRequest first;

@@ -126,6 +126,25 @@ TEST_F(StreamsTest, AShortTaskGivesItsOutputItsCodeAndThenTheEnd) {
   EXPECT_TRUE(reader.Finish().ok());
 }
 
+TEST_F(StreamsTest, ATaskThatHasEndedIsNotToldAgainWhenItIsNamedAgain) {
+  const std::string first = SubmitLossless();
+  const std::string second = SubmitLossless();
+  Reader reader(stub.get());
+  reader.Attach(first);
+  const AttemptKey key = master.AwaitAssignment();
+  master.End(key, 0, "once\n");
+  ASSERT_TRUE(reader.AwaitEnd(first));
+  const size_t told = reader.states.size();
+  reader.Attach(first, [&](v1::AttachRequest* request) { request->add_selectors(first); });
+  reader.Attach(second);
+  master.End(master.AwaitAssignment(), 0, "other\n");
+  ASSERT_TRUE(reader.AwaitEnd(second));
+  EXPECT_TRUE(reader.Finish().ok());
+  EXPECT_EQ(reader.out, "once\nother\n");
+  EXPECT_EQ(reader.attached, 2);
+  EXPECT_EQ(std::count(reader.states.begin() + static_cast<long>(told), reader.states.end(), v1::TASK_STATE_SUCCEEDED), 1);
+}
+
 TEST_F(StreamsTest, LiveOutputIsSubscribedFromByteZeroAndTheReportBringsTheRest) {
   const std::string id = SubmitLossless();
   const AttemptKey key = master.AwaitAssignment();
