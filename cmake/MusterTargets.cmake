@@ -1,6 +1,14 @@
 # One folder is one library, one binary, or one test program. Sources are found by their ending, so a new file
 # needs no line here; what a folder may use is the DEPS line of its own CMakeLists.txt.
 
+# A folder's sources are compiled a few at a time, so that the large headers that they share are read once for all of
+# them; hence names in unnamed namespaces are unique within a folder. MUSTER_UNITY=OFF: each on its own.
+function(muster_compile_together target)
+  if(MUSTER_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${MUSTER_UNITY})
+  endif()
+endfunction()
+
 # muster_library(DEPS a b ...): a static library of every .cc here; its name is the folder's path with '_' for '/'.
 function(muster_library)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
@@ -10,6 +18,7 @@ function(muster_library)
   list(FILTER sources EXCLUDE REGEX "_main\\.cc$")
   if(sources)
     add_library(${name} STATIC ${sources})
+    muster_compile_together(${name})
     set(scope PUBLIC)
   else()
     add_library(${name} INTERFACE)
@@ -54,6 +63,7 @@ function(muster_tests label)
     set(ARG_TIMEOUT 60)
   endif()
   add_executable(${name}_test ${sources})
+  muster_compile_together(${name}_test)
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name}_test PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   if(NOT TARGET test_programs)

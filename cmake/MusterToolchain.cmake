@@ -18,6 +18,8 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
 add_compile_options(-Wall -Wextra -Werror=return-type -Werror=switch -Wno-missing-field-initializers
                     -fno-omit-frame-pointer)
 
+set(MUSTER_UNITY 5 CACHE STRING "Sources of a folder that are compiled as one; OFF: each on its own")
+
 # MUSTER_SANITIZE: "address,undefined,float-cast-overflow" or "thread".
 set(MUSTER_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them")
 if(MUSTER_SANITIZE)

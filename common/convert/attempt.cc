@@ -6,7 +6,7 @@
 namespace muster::convert {
 namespace {
 
-void ToProto(const ResourceUsage& from, v1::ResourceUsage* to) {
+void UsageToProto(const ResourceUsage& from, v1::ResourceUsage* to) {
   convert::ToProto(from.wall_time, to->mutable_wall_time());
   convert::ToProto(from.user_cpu_time, to->mutable_user_cpu_time());
   convert::ToProto(from.system_cpu_time, to->mutable_system_cpu_time());
@@ -15,7 +15,7 @@ void ToProto(const ResourceUsage& from, v1::ResourceUsage* to) {
   to->set_written_bytes(from.written_bytes);
 }
 
-ResourceUsage FromProto(const v1::ResourceUsage& from) {
+ResourceUsage UsageFromProto(const v1::ResourceUsage& from) {
   return {.wall_time = convert::FromProto(from.wall_time()),
           .user_cpu_time = convert::FromProto(from.user_cpu_time()),
           .system_cpu_time = convert::FromProto(from.system_cpu_time()),
@@ -42,7 +42,7 @@ void ToProto(const AttemptEnd& from, v1::AttemptEnd* to) {
   to->set_signal(from.signal);
   to->set_start_errno(from.start_errno);
   to->set_message(from.message);
-  ToProto(from.usage, to->mutable_usage());
+  UsageToProto(from.usage, to->mutable_usage());
 }
 
 AttemptEnd FromProto(const v1::AttemptEnd& from) {
@@ -51,7 +51,7 @@ AttemptEnd FromProto(const v1::AttemptEnd& from) {
           .signal = from.signal(),
           .start_errno = from.start_errno(),
           .message = from.message(),
-          .usage = FromProto(from.usage())};
+          .usage = UsageFromProto(from.usage())};
 }
 
 void ToProto(const RetainedOutput& from, v1::RetainedOutput* to, v1::OutputSummary* summary) {

@@ -10,7 +10,7 @@
 namespace muster {
 namespace {
 
-constexpr std::array<std::string_view, 11> kNames = {"NONE",      "EXITED",    "SIGNALED",  "TIMEOUT",
+constexpr std::array<std::string_view, 11> kEndReasonNames = {"NONE",      "EXITED",    "SIGNALED",  "TIMEOUT",
                                                      "OUT_OF_MEMORY", "START_FAILED", "REJECTED", "PREEMPTED",
                                                      "CANCELLED", "LOST",      "VALIDATION_FAILED"};
 
@@ -53,7 +53,7 @@ int ExitCodeFor(const AttemptEnd& end) {
 
 std::string_view EndReasonName(EndReason reason) {
   const auto index = static_cast<size_t>(reason);
-  return index < kNames.size() ? kNames[index] : "NONE";
+  return index < kEndReasonNames.size() ? kEndReasonNames[index] : "NONE";
 }
 
 std::string Describe(const AttemptEnd& end) {

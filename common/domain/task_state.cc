@@ -34,7 +34,7 @@ constexpr std::array<uint16_t, 13> kMoves = [] {
   return moves;
 }();
 
-constexpr std::array<std::string_view, 13> kNames = {
+constexpr std::array<std::string_view, 13> kTaskStateNames = {
     "NONE",      "PENDING", "QUEUED",    "DISPATCHED", "RUNNING", "VALIDATING", "UNKNOWN",
     "SUCCEEDED", "FAILED",  "CANCELLED", "TIMED_OUT",  "LOST",    "POISONED"};
 
@@ -57,7 +57,7 @@ bool IsTerminal(TaskState state) { return state >= TaskState::kSucceeded; }
 
 std::string_view TaskStateName(TaskState state) {
   const auto index = static_cast<size_t>(state);
-  return index < kNames.size() ? kNames[index] : "NONE";
+  return index < kTaskStateNames.size() ? kTaskStateNames[index] : "NONE";
 }
 
 bool CanMove(TaskState from, TaskState to) {

@@ -50,6 +50,7 @@ class EffectListener {
 };
 
 enum class OutputStreamKind : uint8_t { kStdout = 1, kStderr = 2 };
+inline constexpr OutputStreamKind kOutputStreams[] = {OutputStreamKind::kStdout, OutputStreamKind::kStderr};
 
 // Live output, on the dispatcher's side. Ignored where the worker has no session; OutputSink tells when it is back.
 class OutputSource {

@@ -12,7 +12,6 @@
 namespace muster::handler {
 namespace {
 
-constexpr core::OutputStreamKind kStreams[] = {core::OutputStreamKind::kStdout, core::OutputStreamKind::kStderr};
 constexpr int kMostEvents = 1000;  // of one message
 
 }  // namespace
@@ -159,7 +158,7 @@ absl::StatusOr<std::vector<TaskRange>> AttachSession::AddTasks(const std::vector
   for (const v1::OutputPosition& position : request.resume()) {
     const auto it = tasks_.find(TaskId(TextToId(position.task_id()).value_or(0)));
     if (it == tasks_.end() || position.attempt() == 0 || position.attempt() > kMaxAttemptNumber) continue;
-    const auto stream = position.stream() == v1::OUTPUT_STREAM_STDERR ? kStreams[1] : kStreams[0];
+    const auto stream = position.stream() == v1::OUTPUT_STREAM_STDERR ? core::kOutputStreams[1] : core::kOutputStreams[0];
     it->second.task->Resume(AttemptNumber(position.attempt()), stream, position.offset());
   }
   return fresh;
@@ -277,7 +276,7 @@ void AttachSession::Advance(Entry* entry, Orders* orders) {
   orders->fetch = orders->fetch || (!fetching_ && !fetch_.empty() && RoomToFetch());
   const auto live = task.WantsLive();
   if (!live) return;
-  for (const core::OutputStreamKind stream : kStreams) {
+  for (const core::OutputStreamKind stream : core::kOutputStreams) {
     if (task.wants(stream)) orders->subscribe.push_back({*live, stream, task.taken(stream)});
   }
   task.Subscribed();
@@ -320,7 +319,7 @@ bool AttachSession::SendTask(TaskId id, int64_t most_bytes, Writer* writer, Orde
     task->Send(most_bytes, writer);
     const auto& place = task->place();
     if (!read_when_sent || !place || !place->lossless || place->key.number != task->attempt()) return;
-    for (const core::OutputStreamKind stream : kStreams) {
+    for (const core::OutputStreamKind stream : core::kOutputStreams) {
       orders->acknowledge.push_back({place->key, stream, task->sent(stream)});
     }
   });
@@ -336,7 +335,7 @@ void AttachSession::AskStalled(Orders* orders) {
     const auto it = tasks_.find(id);
     if (it == tasks_.end()) continue;
     AttachedTask& task = *it->second.task;
-    for (const core::OutputStreamKind stream : kStreams) {
+    for (const core::OutputStreamKind stream : core::kOutputStreams) {
       if (!task.TakeStalled(stream) || !task.place() || task.place()->key.number != task.attempt()) continue;
       orders->subscribe.push_back({*task.place(), stream, task.taken(stream)});
     }

@@ -3,12 +3,6 @@
 #include <algorithm>
 
 namespace muster::handler {
-namespace {
-
-constexpr core::OutputStreamKind kStreams[] = {core::OutputStreamKind::kStdout, core::OutputStreamKind::kStderr};
-
-}  // namespace
-
 void AttachedTask::Resume(AttemptNumber number, core::OutputStreamKind stream, int64_t offset) {
   if (number < attempt_ || offset < 0) return;
   StartAt(number);
@@ -68,13 +62,13 @@ void AttachedTask::Fetched(AttemptNumber number, AttemptReportPtr report) {
 
 void AttachedTask::Hold(AttemptReportPtr report) {
   report_ = std::move(report);
-  for (const core::OutputStreamKind stream : kStreams) {
+  for (const core::OutputStreamKind stream : core::kOutputStreams) {
     if (!want_[Index(stream)]) continue;
     const RetainedOutput& output = Retained(stream);
     report_bytes_ += static_cast<int64_t>(output.head.size() + output.tail.size());
   }
   // What never comes now need not be waited for.
-  if (!RetainedIsLeft(kStreams[0]) && !RetainedIsLeft(kStreams[1])) {
+  if (!RetainedIsLeft(core::kOutputStreams[0]) && !RetainedIsLeft(core::kOutputStreams[1])) {
     report_ = nullptr;
     report_bytes_ = 0;
   }
@@ -172,7 +166,7 @@ int64_t AttachedTask::SendPiece(AttachedEvents* events) {
 }
 
 int64_t AttachedTask::SendRetained(int64_t most_bytes, AttachedEvents* events) {
-  for (const core::OutputStreamKind stream : kStreams) {
+  for (const core::OutputStreamKind stream : core::kOutputStreams) {
     if (!RetainedIsLeft(stream)) continue;
     const RetainedOutput& output = Retained(stream);
     const int64_t from = sent_[Index(stream)];

@@ -8,6 +8,7 @@
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
 #include "common/convert/convert.h"
+#include "master/request_handler/limits.h"
 #include "master/request_handler/task_note.h"
 #include "master/request_handler/task_view.h"
 #include "master/request_handler/validate.h"
@@ -15,7 +16,6 @@
 namespace muster::handler {
 namespace {
 
-constexpr size_t kLongestReason = 1024;
 constexpr size_t kReadAtOnce = 1000;
 constexpr int64_t kMostIdsShown = 1000;
 constexpr TaskState kFailedStates[] = {TaskState::kFailed, TaskState::kTimedOut, TaskState::kLost,

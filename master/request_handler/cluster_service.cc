@@ -13,6 +13,7 @@
 #include "master/request_handler/ask_loop.h"
 #include "master/request_handler/context.h"
 #include "master/request_handler/drain_stream.h"
+#include "master/request_handler/limits.h"
 #include "master/request_handler/purge_call.h"
 #include "master/request_handler/shutdown_run.h"
 
@@ -21,7 +22,6 @@ namespace {
 
 constexpr uint32_t kMostWeight = 1000;
 constexpr int kStates = 16;
-constexpr size_t kLongestReason = 1024;
 
 absl::Status NoSuchWorker(const std::string& name) {
   return Refuse(absl::StatusCode::kNotFound, "NO_SUCH_WORKER",

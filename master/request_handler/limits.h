@@ -9,6 +9,9 @@
 
 namespace muster::handler {
 
+inline constexpr size_t kLongestName = 128;     // of a task, a queue, an executor, a worker
+inline constexpr size_t kLongestReason = 1024;  // a word that goes with a change
+
 struct TaskLimits {
   // --- One specification.
   size_t argument_bytes = 131072 - 1;       // MAX_ARG_STRLEN counts the closing NUL

@@ -11,7 +11,6 @@
 namespace muster::handler {
 namespace {
 
-constexpr core::OutputStreamKind kStreams[] = {core::OutputStreamKind::kStdout, core::OutputStreamKind::kStderr};
 constexpr absl::Duration kTick = absl::Milliseconds(100);
 
 size_t IndexOf(core::OutputStreamKind stream) { return stream == core::OutputStreamKind::kStdout ? 0 : 1; }
@@ -130,7 +129,7 @@ absl::Status LogsSession::OpenTask(TaskId id) {
   task->StartAt(number);
   for (const v1::OutputPosition& position : request_.resume()) {
     if (TextToId(position.task_id()) != id.value() || position.attempt() != number.value()) continue;
-    const auto stream = position.stream() == v1::OUTPUT_STREAM_STDERR ? kStreams[1] : kStreams[0];
+    const auto stream = position.stream() == v1::OUTPUT_STREAM_STDERR ? core::kOutputStreams[1] : core::kOutputStreams[0];
     task->Resume(number, stream, position.offset());
   }
   if (!open.notes.empty() && !stored->outcome) {
@@ -264,9 +263,9 @@ void LogsSession::Step() {
       task_->Subscribed();
     } else if (task_->stalled() && task_->held_bytes() < context_->deps.limits.reader_bytes / 2) {
       live = task_->place();
-      for (const core::OutputStreamKind stream : kStreams) subscribe[IndexOf(stream)] = task_->TakeStalled(stream);
+      for (const core::OutputStreamKind stream : core::kOutputStreams) subscribe[IndexOf(stream)] = task_->TakeStalled(stream);
     }
-    for (const core::OutputStreamKind stream : kStreams) offsets[IndexOf(stream)] = task_->taken(stream);
+    for (const core::OutputStreamKind stream : core::kOutputStreams) offsets[IndexOf(stream)] = task_->taken(stream);
     fetch = task_->WantsReport();
     next = !fetch && IsOver();
     working_ = next || fetch.has_value();
@@ -276,7 +275,7 @@ void LogsSession::Step() {
     }
   }
   if (finished) context_->relay.Leave(this, *finished, OutputRelay::Why::kGone);
-  for (const core::OutputStreamKind stream : kStreams) {
+  for (const core::OutputStreamKind stream : core::kOutputStreams) {
     if (!live || next || !subscribe[IndexOf(stream)]) continue;
     context_->relay.Subscribe(shared_from_this(), live->worker, live->key, stream, offsets[IndexOf(stream)], false);
   }
@@ -341,7 +340,7 @@ bool LogsSession::Fill(v1::LogsResponse* response) {
 
 void LogsSession::FlushTail(v1::LogsResponse* response) {
   collecting_ = false;
-  for (const core::OutputStreamKind stream : kStreams) {
+  for (const core::OutputStreamKind stream : core::kOutputStreams) {
     TailLines& tail = tails_[IndexOf(stream)];
     const std::string_view last = tail.Last(request_.tail_lines());
     if (!last.empty()) AddChunk({task_->id(), task_->attempt()}, stream, tail.OffsetOf(last), last, 0, response);

@@ -5,12 +5,6 @@
 #include <utility>
 
 namespace muster::handler {
-namespace {
-
-constexpr core::OutputStreamKind kStreams[] = {core::OutputStreamKind::kStdout, core::OutputStreamKind::kStderr};
-
-}  // namespace
-
 struct OutputRelay::Order {
   enum class What { kSubscribe, kAcknowledge, kPause, kDetach } what;
   WorkerId worker;
@@ -116,7 +110,7 @@ void OutputRelay::LeaveLocked(OutputReader* reader, AttemptKey key, Why why, std
   const auto it = attempts_.find(key);
   if (it == attempts_.end()) return;
   Attempt& attempt = it->second;
-  for (const core::OutputStreamKind stream : kStreams) {
+  for (const core::OutputStreamKind stream : core::kOutputStreams) {
     std::vector<Reading>& readings = attempt.streams[Index(stream)];
     const auto mine = std::find_if(readings.begin(), readings.end(),
                                    [&](const Reading& reading) { return reading.reader.get() == reader; });
@@ -193,7 +187,7 @@ void OutputRelay::OnWorkerReachable(WorkerId worker) {
     if (it == by_worker_.end()) return;
     for (const AttemptKey& key : it->second) {
       const Attempt& attempt = attempts_.find(key)->second;
-      for (const core::OutputStreamKind kind : kStreams) {
+      for (const core::OutputStreamKind kind : core::kOutputStreams) {
         Stream stream{.key = key, .stream = kind, .acknowledged = attempt.acknowledged[Index(kind)]};
         for (const Reading& reading : attempt.streams[Index(kind)]) {
           stream.readers.push_back(reading.reader);

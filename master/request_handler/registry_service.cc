@@ -11,12 +11,12 @@
 #include "common/convert/convert.h"
 #include "common/rpc/status.h"
 #include "master/request_handler/context.h"
+#include "master/request_handler/limits.h"
 #include "master/request_handler/names.h"
 
 namespace muster::handler {
 namespace {
 
-constexpr size_t kLongestName = 128;
 constexpr size_t kLongestAddress = 261;  // a DNS name and a port
 constexpr size_t kLongestText = 1024;
 constexpr int kMostListed = 256;  // labels, executors, capabilities, resources

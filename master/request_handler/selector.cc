@@ -8,13 +8,13 @@
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
 #include "master/request_handler/ask_loop.h"
+#include "master/request_handler/limits.h"
 #include "master/request_handler/names.h"
 #include "master/request_handler/no_such_task.h"
 
 namespace muster::handler {
 namespace {
 
-constexpr size_t kLongestName = 128;
 constexpr size_t kLongestShown = 160;
 
 std::string Shown(std::string_view text) {

@@ -11,13 +11,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/convert/convert.h"
+#include "master/request_handler/limits.h"
 #include "master/request_handler/names.h"
 
 namespace muster::handler {
 namespace {
 
 constexpr size_t kMostViolations = 32;
-constexpr size_t kLongestName = 128;
 constexpr size_t kLongestLabel = 256;
 constexpr size_t kLongestPath = 4096;
 constexpr size_t kLongestRequestId = 128;

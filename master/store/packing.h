@@ -18,6 +18,8 @@
 
 namespace muster::store {
 
+inline int64_t IdNumber(TaskId id) { return static_cast<int64_t>(id.value()); }
+
 inline int64_t TimeToNumber(absl::Time time) {
   if (time == absl::InfinitePast()) return std::numeric_limits<int64_t>::min();
   if (time == absl::InfiniteFuture()) return std::numeric_limits<int64_t>::max();

@@ -25,7 +25,6 @@ constexpr int kActivityRowsPerStep = 512;
 constexpr int kRequestRowsPerStep = 256;
 constexpr int64_t kNewestCommitsKept = 2000;  // a start looks at the newest 1000
 
-int64_t IdNumber(TaskId id) { return static_cast<int64_t>(id.value()); }
 TaskRange Range(int64_t first, int64_t past) {
   return {TaskId(static_cast<uint64_t>(first)), static_cast<uint64_t>(past - first)};
 }

@@ -13,7 +13,6 @@
 namespace muster::store {
 namespace {
 
-int64_t Number(TaskId id) { return static_cast<int64_t>(id.value()); }
 
 }  // namespace
 
@@ -41,7 +40,7 @@ absl::StatusOr<std::optional<TaskReader::Part>> TaskReader::ReadPart(TaskId firs
     return part;
   }
   Query row(database_, "SELECT * FROM specification WHERE first = ?", "specification");
-  row.Bind(1, Number(first));
+  row.Bind(1, IdNumber(first));
   if (!row.Next()) {
     MUSTER_RETURN_IF_ERROR(row.status());
     return std::nullopt;
@@ -56,8 +55,8 @@ absl::StatusOr<std::optional<StoredTask>> TaskReader::FindTask(TaskId id) {
   TaskId first;
   {
     Query place(database_, "SELECT first, count FROM specification WHERE first <= ? ORDER BY first DESC LIMIT 1");
-    place.Bind(1, Number(id));
-    if (!place.Next() || place.Int(0) + place.Int(1) <= Number(id)) {
+    place.Bind(1, IdNumber(id));
+    if (!place.Next() || place.Int(0) + place.Int(1) <= IdNumber(id)) {
       MUSTER_RETURN_IF_ERROR(place.status());
       return std::nullopt;
     }
@@ -78,7 +77,7 @@ absl::StatusOr<StoredTask> TaskReader::ReadTask(TaskId id, const Part& part) {
   CommitNumber latest(std::numeric_limits<int64_t>::max());
   {
     Query outcome(database_, "SELECT * FROM outcome WHERE task = ?", "outcome");
-    outcome.Bind(1, Number(id));
+    outcome.Bind(1, IdNumber(id));
     if (outcome.Next()) {
       MUSTER_ASSIGN_OR_RETURN(task.outcome, ReadOutcome(outcome));
       latest = CommitOf(outcome);
@@ -138,8 +137,8 @@ absl::StatusOr<std::optional<StoredBatch>> TaskReader::FindBatch(TaskId id) {
     batch.task_count += range.count;
     Query counts(database_,
                  "SELECT state, count(*), max(exit_code) FROM outcome WHERE task >= ? AND task < ? GROUP BY state");
-    counts.Bind(1, Number(range.first));
-    counts.Bind(2, Number(range.first) + static_cast<int64_t>(range.count));
+    counts.Bind(1, IdNumber(range.first));
+    counts.Bind(2, IdNumber(range.first) + static_cast<int64_t>(range.count));
     while (counts.Next()) {
       ended[counts.Int(0) & 15] += static_cast<uint64_t>(counts.Int(1));
       batch.exit_code = std::max(batch.exit_code, static_cast<int>(counts.Int(2)));
@@ -156,7 +155,7 @@ absl::StatusOr<std::vector<TaskRange>> TaskReader::BatchRanges(TaskId id) {
   std::vector<TaskRange> ranges;
   if (!id) return ranges;
   Query parts(database_, "SELECT first, count FROM specification WHERE batch = ? ORDER BY first");
-  parts.Bind(1, Number(id));
+  parts.Bind(1, IdNumber(id));
   while (parts.Next()) {
     ranges.push_back({TaskId(static_cast<uint64_t>(parts.Int(0))), static_cast<uint64_t>(parts.Int(1))});
   }
@@ -202,7 +201,7 @@ absl::StatusOr<AttemptReportPtr> TaskReader::FindReport(AttemptKey key) {
   MUSTER_RETURN_IF_ERROR(end.status());
   if (found == nullptr) {
     Query outcome(database_, "SELECT * FROM outcome WHERE task = ? AND attempt = ?", "outcome");
-    outcome.Bind(1, Number(key.task));
+    outcome.Bind(1, IdNumber(key.task));
     outcome.Bind(2, key.number.value());
     if (outcome.Next()) {
       MUSTER_ASSIGN_OR_RETURN(const core::OutcomeRow row, ReadOutcome(outcome));

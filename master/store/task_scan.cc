@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
+#include "master/store/packing.h"
 #include "master/store/schema.h"
 #include "master/store/task_reader.h"
 
@@ -12,7 +13,6 @@ namespace {
 
 constexpr size_t kRowsPerScan = 20'000;
 
-int64_t Number(TaskId id) { return static_cast<int64_t>(id.value()); }
 TaskId Id(int64_t number) { return TaskId(static_cast<uint64_t>(number)); }
 
 bool WantsState(const TaskQuery& query, TaskState end) {
@@ -97,17 +97,17 @@ absl::Status TaskReader::ScanSpecifications(Scan* scan) {
       scan->before = TaskId();
       break;
     }
-    const int64_t past = Number(run.first) + static_cast<int64_t>(run.count);
+    const int64_t past = IdNumber(run.first) + static_cast<int64_t>(run.count);
     const bool below_floor = only_open && past <= floor;
     MUSTER_ASSIGN_OR_RETURN(const TaskRange part, NewestPart(Id(past), below_floor));
     ++scan->rows;
-    const int64_t part_past = std::min(past, Number(part.first) + static_cast<int64_t>(part.count));
-    if (part_past <= Number(run.first)) {
+    const int64_t part_past = std::min(past, IdNumber(part.first) + static_cast<int64_t>(part.count));
+    if (part_past <= IdNumber(run.first)) {
       scan->before = run.first;
     } else if (only_open && !below_floor && part_past <= floor) {
       scan->before = Id(floor);  // from here on the listed exceptions are enough
     } else {
-      const int64_t low = std::max(Number(part.first), Number(run.first));
+      const int64_t low = std::max(IdNumber(part.first), IdNumber(run.first));
       MUSTER_RETURN_IF_ERROR(ScanPart(scan, part.first, {Id(low), static_cast<uint64_t>(part_past - low)}));
     }
   }
@@ -120,7 +120,7 @@ absl::StatusOr<TaskRange> TaskReader::NewestPart(TaskId past, bool among_excepti
                             ? "SELECT s.first, s.count FROM open_exception e JOIN specification s ON s.first = e.first "
                               "WHERE e.first < ? ORDER BY e.first DESC LIMIT 1"
                             : "SELECT first, count FROM specification WHERE first < ? ORDER BY first DESC LIMIT 1");
-  part.Bind(1, Number(past));
+  part.Bind(1, IdNumber(past));
   if (part.Next()) return TaskRange{Id(part.Int(0)), static_cast<uint64_t>(part.Int(1))};
   MUSTER_RETURN_IF_ERROR(part.status());
   return TaskRange{};
@@ -154,7 +154,7 @@ absl::Status TaskReader::ScanEnded(Scan* scan) {
       Query ended(database_,
                   "SELECT task FROM outcome WHERE state = ? AND state <> 7 AND task < ? ORDER BY task DESC LIMIT 1");
       ended.Bind(1, static_cast<int64_t>(state));
-      ended.Bind(2, Number(scan->before));
+      ended.Bind(2, IdNumber(scan->before));
       if (ended.Next()) newest = std::max(newest, ended.Int(0));
       MUSTER_RETURN_IF_ERROR(ended.status());
       ++scan->rows;
@@ -171,7 +171,7 @@ absl::Status TaskReader::ScanEnded(Scan* scan) {
 
 absl::StatusOr<TaskState> TaskReader::EndStateOf(TaskId id) {
   Query outcome(database_, "SELECT state FROM outcome WHERE task = ?");
-  outcome.Bind(1, Number(id));
+  outcome.Bind(1, IdNumber(id));
   const bool has_ended = outcome.Next();
   MUSTER_RETURN_IF_ERROR(outcome.status());
   return has_ended ? static_cast<TaskState>(outcome.Int(0)) : TaskState::kNone;

@@ -99,7 +99,7 @@ const std::vector<Story>& Stories() {
   return stories;
 }
 
-constexpr uint64_t kSeeds[] = {11, 12, 13};  // each story thrice, with other delays
+constexpr uint64_t kStorySeeds[] = {11, 12, 13};  // each story thrice, with other delays
 
 class CrashPoints : public ::testing::TestWithParam<size_t> {
  protected:
@@ -139,7 +139,7 @@ class CrashPoints : public ::testing::TestWithParam<size_t> {
 
 TEST_P(CrashPoints, FromEachTheNextMasterBringsEverythingToItsEnd) {
   size_t places = 0;
-  for (const uint64_t seed : kSeeds) {
+  for (const uint64_t seed : kStorySeeds) {
     const Ran whole = Run(seed, {});
     ASSERT_EQ(whole.wrong, "");
     ASSERT_GE(whole.commits, 3u);
@@ -160,7 +160,7 @@ TEST_P(CrashPoints, FromEachTheNextMasterBringsEverythingToItsEnd) {
 }
 
 TEST_P(CrashPoints, AndItMayDieAgainWhileItRecovers) {
-  for (const uint64_t seed : kSeeds) {
+  for (const uint64_t seed : kStorySeeds) {
     const Ran whole = Run(seed, {});
     size_t died_twice = 0;
     for (uint64_t commit = 1; commit <= whole.commits; commit += kStride) {

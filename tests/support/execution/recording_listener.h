@@ -16,6 +16,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "worker/execution/execution_host.h"
+#include "worker/execution/plugin_library.h"
 
 namespace muster::execution {
 
@@ -88,5 +89,8 @@ class HostFixture {
   std::unique_ptr<ExecutionHost> host_;
   uint64_t next_task_ = 1;
 };
+
+// The path of a plugin that only tests have.
+inline std::string TestPlugin(const std::string& name) { return ShippedPluginDirectory() + "/../muster-test/" + name + ".so"; }
 
 }  // namespace muster::execution

@@ -15,7 +15,7 @@ constexpr absl::Duration kLongestSleep = absl::Seconds(1);  // as the loop's
 constexpr absl::Duration kFullDiskRetry = absl::Milliseconds(200);
 constexpr absl::Duration kAnswersLeasesEvery = absl::Milliseconds(250);  // while it is inside the store
 constexpr size_t kMailboxEvents = 64;
-constexpr absl::Duration kLinger = absl::Milliseconds(2500);
+constexpr absl::Duration kLingerAtStop = absl::Milliseconds(2500);
 
 }  // namespace
 
@@ -434,7 +434,7 @@ void SimulatedMaster::Carry(const core::Effect& effect) {
         } else if constexpr (std::is_same_v<T, core::Stopped>) {
           // It answers heartbeats for a moment more.
           stopped_ = true;
-          Later(kLinger, [this] { Kill("it was told to end"); });
+          Later(kLingerAtStop, [this] { Kill("it was told to end"); });
         } else {
           on_effect(effect);
         }

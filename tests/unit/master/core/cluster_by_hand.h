@@ -8,13 +8,25 @@
 #include "master/core/transitions.h"
 #include "tests/support/test_cluster.h"
 
-namespace muster::core::testing {
+namespace muster::testing {
+
+using core::AttemptPlace;
+using core::Cluster;
+using core::CoreConfig;
+using core::Effects;
+using core::MakeTaskGroup;
+using core::Moment;
+using core::PlaceOf;
+using core::SpecificationRow;
+using core::Task;
+using core::Transitions;
+using core::WorkerLink;
 
 class ClusterByHand {
  public:
   WorkerId AddWorker(const std::string& name, uint32_t slots) {
     const WorkerId worker = std::get<registry::Joined>(
-        cluster.workers.Join({name, Incarnation(7), name + ":7071", "", muster::testing::Offer(slots), {}, false}, now)).id;
+        cluster.workers.Join({name, Incarnation(7), name + ":7071", "", Offer(slots), {}, false}, now)).id;
     WorkerLink& link = cluster.link(worker);
     link.session = SessionNumber(worker.value());
     link.state = WorkerLink::Session::kOpen;
@@ -60,4 +72,4 @@ class ClusterByHand {
   Transitions transitions{&cluster};
 };
 
-}  // namespace muster::core::testing
+}  // namespace muster::testing

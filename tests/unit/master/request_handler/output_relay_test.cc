@@ -16,7 +16,7 @@ using core::OutputStreamKind;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr auto kOut = OutputStreamKind::kStdout;
+constexpr auto kStdout = OutputStreamKind::kStdout;
 constexpr WorkerId kWorker(1);
 constexpr AttemptKey kKey{TaskId(9), AttemptNumber(1)};
 
@@ -54,46 +54,46 @@ class OutputRelayTest : public testing::Test {
 };
 
 TEST_F(OutputRelayTest, EveryReaderOfTheAttemptGetsItsBytes) {
-  relay.Subscribe(a, kWorker, kKey, kOut, 0, false);
-  relay.Subscribe(b, kWorker, kKey, kOut, 0, false);
-  relay.OnOutput(kKey, kOut, 0, "x", 0);
-  relay.OnOutput({TaskId(8), AttemptNumber(1)}, kOut, 0, "y", 0);
+  relay.Subscribe(a, kWorker, kKey, kStdout, 0, false);
+  relay.Subscribe(b, kWorker, kKey, kStdout, 0, false);
+  relay.OnOutput(kKey, kStdout, 0, "x", 0);
+  relay.OnOutput({TaskId(8), AttemptNumber(1)}, kStdout, 0, "y", 0);
   EXPECT_EQ(a->got, "x");
   EXPECT_EQ(b->got, "x");
 }
 
 TEST_F(OutputRelayTest, BytesAreFreedWhenTheSlowestLosslessReaderIsDoneWithThem) {
-  relay.Subscribe(a, kWorker, kKey, kOut, 0, true);
-  relay.Subscribe(b, kWorker, kKey, kOut, 0, true);
+  relay.Subscribe(a, kWorker, kKey, kStdout, 0, true);
+  relay.Subscribe(b, kWorker, kKey, kStdout, 0, true);
   source.Said();
-  relay.Acknowledge(a.get(), kKey, kOut, 100);
+  relay.Acknowledge(a.get(), kKey, kStdout, 100);
   EXPECT_THAT(source.Said(), IsEmpty());
-  relay.Acknowledge(b.get(), kKey, kOut, 60);
+  relay.Acknowledge(b.get(), kKey, kStdout, 60);
   EXPECT_THAT(source.Said(), ElementsAre("acknowledge 60"));
-  relay.Acknowledge(b.get(), kKey, kOut, 50);
+  relay.Acknowledge(b.get(), kKey, kStdout, 50);
   EXPECT_THAT(source.Said(), IsEmpty()) << "an acknowledgement is not taken back";
 }
 
 TEST_F(OutputRelayTest, LogsBesideALosslessReaderDoNotMakeTheStreamLossy) {
-  relay.Subscribe(a, kWorker, kKey, kOut, 0, true);
-  relay.Subscribe(b, kWorker, kKey, kOut, 0, false);
+  relay.Subscribe(a, kWorker, kKey, kStdout, 0, true);
+  relay.Subscribe(b, kWorker, kKey, kStdout, 0, false);
   EXPECT_THAT(source.Said(), ElementsAre("subscribe 0 lossless", "subscribe 0 lossless"));
-  relay.Hold(b.get(), kKey, kOut);
+  relay.Hold(b.get(), kKey, kStdout);
   EXPECT_THAT(source.Said(), IsEmpty()) << "the other one still reads";
 }
 
 TEST_F(OutputRelayTest, ASlowLossyReaderPausesTheStream) {
-  relay.Subscribe(a, kWorker, kKey, kOut, 0, false);
+  relay.Subscribe(a, kWorker, kKey, kStdout, 0, false);
   source.Said();
-  relay.Hold(a.get(), kKey, kOut);
+  relay.Hold(a.get(), kKey, kStdout);
   EXPECT_THAT(source.Said(), ElementsAre("pause"));
-  relay.Subscribe(a, kWorker, kKey, kOut, 50, false);
+  relay.Subscribe(a, kWorker, kKey, kStdout, 50, false);
   EXPECT_THAT(source.Said(), ElementsAre("subscribe 50"));
 }
 
 TEST_F(OutputRelayTest, TheLastReaderToLeaveStopsTheStream) {
-  relay.Subscribe(a, kWorker, kKey, kOut, 0, false);
-  relay.Subscribe(b, kWorker, kKey, kOut, 0, false);
+  relay.Subscribe(a, kWorker, kKey, kStdout, 0, false);
+  relay.Subscribe(b, kWorker, kKey, kStdout, 0, false);
   source.Said();
   relay.Leave(a.get(), kKey, OutputRelay::Why::kGone);
   EXPECT_THAT(source.Said(), IsEmpty());
@@ -103,8 +103,8 @@ TEST_F(OutputRelayTest, TheLastReaderToLeaveStopsTheStream) {
 }
 
 TEST_F(OutputRelayTest, DetachingOneOfTwoLosslessReadersKeepsTheCommandWaitingForTheOther) {
-  relay.Subscribe(a, kWorker, kKey, kOut, 0, true);
-  relay.Subscribe(b, kWorker, kKey, kOut, 0, true);
+  relay.Subscribe(a, kWorker, kKey, kStdout, 0, true);
+  relay.Subscribe(b, kWorker, kKey, kStdout, 0, true);
   source.Said();
   relay.Leave(a.get(), kKey, OutputRelay::Why::kDetached);
   EXPECT_THAT(source.Said(), IsEmpty());
@@ -113,7 +113,7 @@ TEST_F(OutputRelayTest, DetachingOneOfTwoLosslessReadersKeepsTheCommandWaitingFo
 }
 
 TEST_F(OutputRelayTest, AnAttemptThatEndedNeedsNoWord) {
-  relay.Subscribe(a, kWorker, kKey, kOut, 0, true);
+  relay.Subscribe(a, kWorker, kKey, kStdout, 0, true);
   source.Said();
   relay.Leave(a.get(), kKey, OutputRelay::Why::kEnded);
   EXPECT_THAT(source.Said(), IsEmpty());
@@ -121,8 +121,8 @@ TEST_F(OutputRelayTest, AnAttemptThatEndedNeedsNoWord) {
 }
 
 TEST_F(OutputRelayTest, AWorkerThatIsBackSendsFromWhereTheSlowestReaderIs) {
-  relay.Subscribe(a, kWorker, kKey, kOut, 0, true);
-  relay.Subscribe(b, kWorker, kKey, kOut, 0, false);
+  relay.Subscribe(a, kWorker, kKey, kStdout, 0, true);
+  relay.Subscribe(b, kWorker, kKey, kStdout, 0, false);
   source.Said();
   a->wanted = 70;
   b->wanted = 40;
@@ -133,8 +133,8 @@ TEST_F(OutputRelayTest, AWorkerThatIsBackSendsFromWhereTheSlowestReaderIs) {
 }
 
 TEST_F(OutputRelayTest, AcknowledgementsThatAnAbsentWorkerMissedAreRepeated) {
-  relay.Subscribe(a, kWorker, kKey, kOut, 0, true);
-  relay.Acknowledge(a.get(), kKey, kOut, 30);
+  relay.Subscribe(a, kWorker, kKey, kStdout, 0, true);
+  relay.Acknowledge(a.get(), kKey, kStdout, 30);
   source.Said();
   a->wanted = 30;
   relay.OnWorkerReachable(kWorker);
@@ -142,14 +142,14 @@ TEST_F(OutputRelayTest, AcknowledgementsThatAnAbsentWorkerMissedAreRepeated) {
 }
 
 TEST_F(OutputRelayTest, AReaderThatGoesOnWhereItWasFreesWhatItHad) {
-  relay.Subscribe(a, kWorker, kKey, kOut, 1000, true);
+  relay.Subscribe(a, kWorker, kKey, kStdout, 1000, true);
   EXPECT_THAT(source.Said(), ElementsAre("subscribe 1000 lossless", "acknowledge 1000"));
-  relay.Subscribe(a, kWorker, kKey, kOut, 2000, true);
+  relay.Subscribe(a, kWorker, kKey, kStdout, 2000, true);
   EXPECT_THAT(source.Said(), ElementsAre("subscribe 2000 lossless")) << "asking anew frees nothing";
 }
 
 TEST_F(OutputRelayTest, AReaderThatWantsNothingMoreIsNotSubscribedAnew) {
-  relay.Subscribe(a, kWorker, kKey, kOut, 0, true);
+  relay.Subscribe(a, kWorker, kKey, kStdout, 0, true);
   source.Said();
   a->wanted = -1;
   relay.OnWorkerReachable(kWorker);

@@ -11,7 +11,7 @@
 namespace muster::scheduler {
 namespace {
 
-const absl::Time kStart = absl::FromUnixSeconds(1'000'000);
+const absl::Time kModelStart = absl::FromUnixSeconds(1'000'000);
 constexpr int64_t kAgingSeconds = 60;
 
 ClassKey KeyNumber(uint64_t number) {
@@ -85,7 +85,7 @@ TEST_P(TaskQueuesModelTest, ServesInOrderAndLosesNoTask) {
                          .key = random() % 4,
                          .since_seconds = static_cast<int64_t>(random() % 300)};
           queues.Add(TaskId(task.id), task.queue, task.priority, KeyNumber(task.key),
-                     kStart + absl::Seconds(task.since_seconds));
+                     kModelStart + absl::Seconds(task.since_seconds));
           model.Add(task);
           break;
         }
@@ -143,7 +143,7 @@ TEST_P(TaskQueuesModelTest, BackloggedQueuesNeverDriftMoreThanOneTaskFromTheirSh
       queues.SetWeight(std::to_string(queue), static_cast<uint32_t>(weights.back()));
       for (int i = 0; i < 200; ++i) {
         queues.Add(TaskId(id++), std::to_string(queue), static_cast<int32_t>(random() % 3), KeyNumber(random() % 3),
-                   kStart);
+                   kModelStart);
       }
     }
     for (uint64_t served = 1; served <= 200; ++served) {
@@ -172,7 +172,7 @@ TEST(TaskQueuesScaleTest, AMillionQueuedTasksStayLean) {
   ClassKey keys[3] = {KeyNumber(0), KeyNumber(1), KeyNumber(2)};
   for (uint64_t id = 1; id <= kTasks; ++id) {
     queues.Add(TaskId(id), id % 2 == 0 ? "a" : "b", static_cast<int32_t>(id % 5), keys[id % 3],
-               kStart + absl::Microseconds(id));
+               kModelStart + absl::Microseconds(id));
   }
   size_t after = bytes_in_use();
   EXPECT_EQ(queues.size(), kTasks);

@@ -15,7 +15,6 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Key;
 using testing::Pair;
 
 class SalvageTest : public StoreTest {
@@ -89,7 +88,7 @@ TEST_F(SalvageTest, ATaskWithADamagedOutcomeEndsLostAndTheOthersAreServed) {
   EXPECT_EQ(Find(2).outcome->state, TaskState::kLost);
   EXPECT_THAT(Find(2).outcome->message, HasSubstr("set aside by salvage"));
   EXPECT_EQ(Find(1).outcome->state, TaskState::kSucceeded);
-  EXPECT_EQ(store_->FindReport(muster::store::Key(1, 1)).value()->stdout_output.head, "one\n");
+  EXPECT_EQ(store_->FindReport(Key(1, 1)).value()->stdout_output.head, "one\n");
 }
 
 TEST_F(SalvageTest, AnOutcomeThatIsWholeStaysThoughItsAttemptIsDamaged) {
@@ -105,7 +104,7 @@ TEST_F(SalvageTest, AnOutcomeThatIsWholeStaysThoughItsAttemptIsDamaged) {
 TEST_F(SalvageTest, AnOpenTaskWithADamagedAttemptIsNotRunAgain) {
   MakeStore();
   Sql("UPDATE attempt SET worker = 'w9' WHERE key >> 16 = 22 AND key & 65535 = 1");
-  EXPECT_THAT(Salvage().lost_tasks, ElementsAre(Key(TaskId(22))));
+  EXPECT_THAT(Salvage().lost_tasks, ElementsAre(testing::Key(TaskId(22))));
   EXPECT_EQ(Serve().tasks.size(), 13u);
 }
 
@@ -113,7 +112,7 @@ TEST_F(SalvageTest, ATaskWithADamagedSpecificationIsSetAsideWhole) {
   MakeStore();
   Sql("UPDATE specification SET owner = 'eve' WHERE first = 7");
   const SalvageResult result = Salvage();
-  EXPECT_THAT(result.gone_tasks, ElementsAre(Key(TaskId(7))));
+  EXPECT_THAT(result.gone_tasks, ElementsAre(testing::Key(TaskId(7))));
   EXPECT_THAT(SetAside(), Contains(AllOf(HasSubstr("\"task\":\"7\""), HasSubstr("\"table\":\"attempt\""))));
   Serve();
   EXPECT_FALSE(store_->FindTask(TaskId(7))->has_value());
@@ -123,8 +122,8 @@ TEST_F(SalvageTest, WhereAPageOfOutcomesIsGoneNothingIsTakenForOpen) {
   MakeStore();
   BreakPageOf("outcome");
   const SalvageResult result = Salvage();
-  EXPECT_THAT(result.lost_tasks, Contains(Key(TaskId(1))));
-  EXPECT_THAT(result.lost_tasks, Contains(Key(TaskId(42))));
+  EXPECT_THAT(result.lost_tasks, Contains(testing::Key(TaskId(1))));
+  EXPECT_THAT(result.lost_tasks, Contains(testing::Key(TaskId(42))));
   EXPECT_THAT(SetAside(), Contains(HasSubstr("pages cannot be read")));
   EXPECT_TRUE(Serve().tasks.empty());
   EXPECT_EQ(Find(5).outcome->state, TaskState::kLost);

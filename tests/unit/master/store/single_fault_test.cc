@@ -38,11 +38,6 @@ constexpr size_t kFrameHeaderBytes = 24;
 
 bool EveryBit() { return std::getenv("MUSTER_EVERY_BIT") != nullptr; }
 
-std::string ReadAll(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 // Without what each start writes.
 std::vector<std::string> WithoutStart(std::vector<std::string> lines) {
   const auto is_of_start = [](const std::string& line) {

@@ -3,13 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/worker/app/attempt_key.h"
+
 namespace muster::worker {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-AttemptKey Key(uint64_t task, uint32_t attempt = 1) { return {TaskId(task), AttemptNumber(attempt)}; }
 
 class DrainNarrationTest : public ::testing::Test {
  protected:

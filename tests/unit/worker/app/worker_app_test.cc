@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "tests/unit/worker/app/attempt_key.h"
 #include "tests/unit/worker/app/fake_execution_host.h"
 #include "tests/unit/worker/app/fake_master.h"
 
@@ -17,8 +18,6 @@ namespace muster::worker {
 namespace {
 
 using ::testing::HasSubstr;
-
-AttemptKey Key(uint64_t task) { return {TaskId(task), AttemptNumber(1)}; }
 
 v1::TaskSpec True() {
   v1::TaskSpec spec;

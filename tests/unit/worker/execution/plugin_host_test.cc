@@ -12,10 +12,6 @@
 namespace muster::execution {
 namespace {
 
-std::string TestPlugin(const std::string& name) {
-  return absl::StrCat(ShippedPluginDirectory(), "/../muster-test/", name, ".so");
-}
-
 AttemptRequest For(HostFixture* host, const std::string& executor, std::vector<std::string> arguments) {
   AttemptRequest request = host->Noop("");
   request.request.executor = executor;

@@ -9,10 +9,6 @@
 namespace muster::execution {
 namespace {
 
-std::string TestPlugin(const std::string& name) {
-  return absl::StrCat(ShippedPluginDirectory(), "/../muster-test/", name, ".so");
-}
-
 std::string LoadError(const std::string& name, const std::string& path,
                       std::vector<std::pair<std::string, std::string>> settings = {}) {
   TemporaryDirectory directory;
