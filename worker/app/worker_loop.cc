@@ -32,6 +32,15 @@ AttemptWork TakeWork(std::shared_ptr<const void> work) {
   return std::move(*std::const_pointer_cast<AttemptWork>(std::static_pointer_cast<const AttemptWork>(work)));
 }
 
+AttemptReportPtr Unstarted(AttemptKey key, EndReason reason, std::string why, absl::Time now) {
+  auto report = std::make_shared<AttemptReport>();
+  report->key = key;
+  report->end.reason = reason;
+  report->end.message = std::move(why);
+  report->end_time = now;
+  return report;
+}
+
 }  // namespace
 
 WorkerLoop::WorkerLoop(const std::string& worker, WorkerCoreConfig config)
@@ -67,8 +76,9 @@ void WorkerLoop::Run() {
   while (mailbox_.Take(&messages, WaitFor())) {
     for (SessionMessage& message : messages) Take(std::move(message));
     messages.clear();
-    core_.Tick(parts_.clock->Now(), &effects);
-    Carry(&effects);
+    const absl::Time now = parts_.clock->Now();
+    core_.Tick(now, &effects);
+    Carry(&effects, now);
     PublishView();
     output_waits_ = parts_.relay->Resume();
     FlushReports();
@@ -77,19 +87,21 @@ void WorkerLoop::Run() {
 
 void WorkerLoop::Take(SessionMessage message) {
   std::vector<WorkerEffect> effects;
+  absl::Time now = absl::InfinitePast();
   for (WorkerEvent& event : message.events) {
     const auto* ended = std::get_if<SessionEnded>(&event);
     // The result is durable at the master, and still kept here.
     if (std::holds_alternative<ResultAcknowledged>(event)) MayDieAt("after_result");
     const bool ours = ended != nullptr && core_.IsCurrent(ended->stream);
     const uint64_t ended_stream = ours ? ended->stream.value() : 0;
-    core_.Apply(std::move(event), parts_.clock->Now(), &effects);
+    now = parts_.clock->Now();
+    core_.Apply(std::move(event), now, &effects);
     if (!ours) continue;
     session_ = nullptr;
     parts_.relay->SetSession(nullptr);
     MUSTER_LOG(kInfo, "session ended", {{"stream", ended_stream}});
   }
-  Carry(&effects);
+  Carry(&effects, now);
   if (core_.IsCurrent(message.stream)) {
     for (const OutputOrder& order : message.output) {
       if (const auto phase = core_.PhaseOf(order.key)) parts_.relay->Apply(order, *phase);
@@ -99,7 +111,18 @@ void WorkerLoop::Take(SessionMessage message) {
   if (const auto session = parts_.service->Find(message.stream)) session->Processed();
 }
 
-void WorkerLoop::Carry(std::vector<WorkerEffect>* effects) {
+void WorkerLoop::Carry(std::vector<WorkerEffect>* effects, absl::Time now) {
+  CarryOnce(effects);
+  while (!unstarted_.empty()) {
+    // At the time of the decision: the lease held then, so nothing is killed that was never started.
+    for (AttemptReportPtr& report : std::exchange(unstarted_, {})) {
+      core_.Apply(ExecutionEnded{std::move(report)}, now, effects);
+    }
+    CarryOnce(effects);
+  }
+}
+
+void WorkerLoop::CarryOnce(std::vector<WorkerEffect>* effects) {
   // Told to the supervisor before an attempt starts that must not outlive the lease.
   const WorkerCoreView view = core_.View();
   parts_.fence->fenced_running.store(view.fenced_running);
@@ -166,6 +189,7 @@ void WorkerLoop::Do(RejectSession& effect) {
 void WorkerLoop::Do(StartExecution& effect) {
   AttemptWork work = TakeWork(std::move(effect.work));
   if (!work.broken.empty()) return ReportBroken(effect.key, work.broken);
+  if (effect.before <= parts_.clock->Now()) return RefuseToStart(effect.key);
   parts_.metrics->started.Increment();
   MayDieAt("before_start");
   SetDeadline(&work, parts_.clock->Calendar());
@@ -174,12 +198,15 @@ void WorkerLoop::Do(StartExecution& effect) {
 }
 
 void WorkerLoop::ReportBroken(AttemptKey key, const std::string& why) {
-  auto report = std::make_shared<AttemptReport>();
-  report->key = key;
-  report->end.reason = EndReason::kStartFailed;
-  report->end.message = why;
-  report->end_time = parts_.clock->Now();
-  Post(ExecutionEnded{std::move(report)});
+  unstarted_.push_back(Unstarted(key, EndReason::kStartFailed, why, parts_.clock->Now()));
+}
+
+void WorkerLoop::RefuseToStart(AttemptKey key) {
+  parts_.metrics->refused.Increment();
+  MUSTER_LOG(kWarning, "attempt not started: the lease ended first",
+             {{"task", IdToText(key.task.value())}, {"attempt", key.number.value()}});
+  unstarted_.push_back(Unstarted(key, EndReason::kRejected, "the worker's lease ended before it could be started",
+                                 parts_.clock->Now()));
 }
 
 void WorkerLoop::Do(StopExecution& effect) {

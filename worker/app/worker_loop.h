@@ -3,6 +3,9 @@
 // A turn takes everything from the mailbox, applies it message by message, does the effects in their order, and then
 // lets the session's queue go if something in it is due. Reports linger up to kLinger while attempts wait for slots
 // (a message then carries many results, and no slot is idle for it) and leave at once otherwise.
+// An attempt that must not outlive the lease is shown to the supervisor first; then the lease is looked at again, and only
+// then is it started. So a server that was stopped between the decision and the start never starts it too late: either it
+// sees that the lease is over, or the supervisor sees that something must end with it.
 // Thread rule: Post and view from any thread; Start and Stop from the composition root. Ownership: the parts must
 // outlive Stop().
 #pragma once
@@ -15,8 +18,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "common/runtime/clock.h"
 #include "common/runtime/mailbox.h"
-#include "worker/app/boot_clock.h"
 #include "worker/app/drain_narration.h"
 #include "worker/app/fence_page.h"
 #include "worker/app/output_relay.h"
@@ -31,7 +34,7 @@ namespace muster::worker {
 class WorkerLoop {
  public:
   struct Parts {
-    const BootClock* clock = nullptr;
+    const runtime::Clock* clock = nullptr;  // the lease's
     execution::ExecutionHost* host = nullptr;
     WorkerService* service = nullptr;
     OutputRelay* relay = nullptr;
@@ -58,7 +61,9 @@ class WorkerLoop {
 
   void Run();
   void Take(SessionMessage message);
-  void Carry(std::vector<WorkerEffect>* effects);
+  // `now`: when the core decided them.
+  void Carry(std::vector<WorkerEffect>* effects, absl::Time now);
+  void CarryOnce(std::vector<WorkerEffect>* effects);
   void NarrateDrain(const WorkerCoreView& view);
   void PublishView() ABSL_LOCKS_EXCLUDED(view_mutex_);
   void FlushReports();
@@ -80,6 +85,7 @@ class WorkerLoop {
   void Do(Orphaned& effect);
   void Do(DrainFinished& effect);
   void ReportBroken(AttemptKey key, const std::string& why);
+  void RefuseToStart(AttemptKey key);
 
   runtime::Mailbox<SessionMessage> mailbox_;
   WorkerCore core_;
@@ -88,6 +94,7 @@ class WorkerLoop {
   bool busy_ = false;                        // attempts wait for slots
   DrainNarration narration_;                 // for the log
   bool output_waits_ = false;                // for room in the session's queue
+  std::vector<AttemptReportPtr> unstarted_;  // ends that the core has not heard of
 
   mutable absl::Mutex view_mutex_;
   WorkerCoreView view_ ABSL_GUARDED_BY(view_mutex_);

@@ -287,8 +287,12 @@ class WorkerCore::Impl {
       if (UsedSlots() + next->slots > config_.slots) return;
       std::shared_ptr<const void> work = std::move(std::get<Held::Waiting>(next->state).work);
       held_.MoveToRunning(next);
-      Emit(StartExecution{next->key, std::move(work)});
+      Emit(StartExecution{next->key, std::move(work), StartBefore(*next)});
     }
+  }
+
+  absl::Time StartBefore(const Held& attempt) const {
+    return attempt.fenced() && !Mutated("ignore_lease") ? lease_until_ : absl::InfiniteFuture();
   }
 
   // --- A person's Execute

@@ -110,9 +110,12 @@ struct RejectSession {
   StreamId stream;
   std::string reason;
 };
+// Infinite `before`: whenever. Else it must not outlive the lease, which ends then: whoever starts it looks at the clock
+// once more, after the supervisor has been told of it, and when that moment has passed says ExecutionEnded (REJECTED).
 struct StartExecution {
   AttemptKey key;
   std::shared_ptr<const void> work;
+  absl::Time before = absl::InfiniteFuture();
 };
 struct StopExecution {
   AttemptKey key;

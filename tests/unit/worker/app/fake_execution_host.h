@@ -29,6 +29,7 @@ class FakeExecutionHost final : public execution::ExecutionHost {
     {
       absl::MutexLock lock(&mutex_);
       started_.emplace(key, std::move(request));
+      ++ever_started_;
     }
     listener_->OnStarted(key, absl::Now());
   }
@@ -91,6 +92,11 @@ class FakeExecutionHost final : public execution::ExecutionHost {
     };
     return mutex_.AwaitWithTimeout(absl::Condition(&is), absl::Seconds(20));
   }
+  // So many were ever started.
+  int started() const {
+    absl::MutexLock lock(&mutex_);
+    return ever_started_;
+  }
   bool IsRunning(AttemptKey key) const {
     absl::MutexLock lock(&mutex_);
     return started_.contains(key);
@@ -101,6 +107,7 @@ class FakeExecutionHost final : public execution::ExecutionHost {
   mutable absl::Mutex mutex_;
   bool healthy_ ABSL_GUARDED_BY(mutex_) = true;
   int64_t free_disk_ ABSL_GUARDED_BY(mutex_) = int64_t{1} << 40;
+  int ever_started_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<AttemptKey, execution::AttemptRequest> started_ ABSL_GUARDED_BY(mutex_);
   std::map<std::pair<AttemptKey, plugin::Stream>, int64_t> subscribed_ ABSL_GUARDED_BY(mutex_);
 };

@@ -240,6 +240,17 @@ TEST(WorkerCore, WithoutALeaseNothingRunsThatMustNotRunTwice) {
   EXPECT_EQ(story.core().NextDue(), absl::UnixEpoch() + absl::Seconds(20));
 }
 
+TEST(WorkerCore, AStartIsGoodUntilTheLeaseItWasDecidedUnderEnds) {
+  Story story({.slots = 3});
+  story.Open(1, 1).Lease(20);
+  story.Assign(Key(1), 1, OnWorkerLoss::kRerunAfterFence);
+  EXPECT_EQ(story.All<StartExecution>().at(0).before, absl::UnixEpoch() + absl::Seconds(20));
+  story.Assign(Key(2));
+  EXPECT_EQ(story.All<StartExecution>().at(0).before, absl::InfiniteFuture());
+  story.Assign(Key(3), 1, OnWorkerLoss::kHold);
+  EXPECT_EQ(story.All<StartExecution>().at(0).before, absl::InfiniteFuture());
+}
+
 TEST(WorkerCore, TheEndOfTheLeaseKillsWhatIsFencedAndNothingElse) {
   Story story({.slots = 3});
   story.Open(1, 1).Lease(20);
