@@ -48,6 +48,8 @@ void AddCounts(telemetry::Metrics* metrics, const Read& read) {
       {"muster_retries_total", "Further attempts after a failure.", &core::CoreCounters::retries},
       {"muster_worker_losses_total", "Attempts lost with their worker.", &core::CoreCounters::worker_losses},
       {"muster_stale_reports_total", "Reports about superseded attempts.", &core::CoreCounters::stale_reports},
+      {"muster_superseded_reports_total", "Reports of sessions that are not the worker's open one.",
+       &core::CoreCounters::superseded_reports},
       {"muster_refused_submits_total", "Submits that the core refused.", &core::CoreCounters::refused_submits},
       {"muster_prefetched_total", "Attempts sent ahead of a free slot.", &core::CoreCounters::prefetched},
       {"muster_recalled_total", "Attempts asked back before they started.", &core::CoreCounters::recalled},

@@ -103,6 +103,7 @@ void ClusterCore::Impl::On(const Moment& turn, const StopMaster& event) {
 
 void ClusterCore::Impl::DoTurn(const Moment& turn) {
   admission_.OnTurn(turn);
+  reports_.OnTurn(turn);
   worker_events_.Expire(turn);
   if (!cluster_.stopping) DoDue(turn);
   placing_.Round(turn);

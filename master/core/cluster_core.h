@@ -91,6 +91,7 @@ struct CoreCounters {
   uint64_t retries = 0;
   uint64_t worker_losses = 0;
   uint64_t stale_reports = 0;
+  uint64_t superseded_reports = 0;  // of a session that is not the worker's open one
   uint64_t refused_submits = 0;
   uint64_t prefetched = 0;
   uint64_t recalled = 0;

@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kMaxApplied = 16384;
 constexpr absl::Duration kFirstRefusalPause = absl::Milliseconds(250);
 constexpr int kMaxPauseDoublings = 4;
+constexpr absl::Duration kBetweenSupersededLines = absl::Seconds(1);
 
 bool IsRetryable(EndReason reason) {
   return reason != EndReason::kNone && reason != EndReason::kPreempted && reason != EndReason::kRejected &&
@@ -23,11 +24,29 @@ bool IsRetryable(EndReason reason) {
 void Reports::OnReports(const Moment& turn, const WorkerReports& reports) {
   // Mutant: what a superseded session says counts, too.
   const bool any_session = Mutated("skip_epoch_check") && cluster_.workers.Contains(reports.worker);
-  if (!any_session && (!reports.session || cluster_.OpenSessionOf(reports.worker) != reports.session)) return;
+  if (!any_session && (!reports.session || cluster_.OpenSessionOf(reports.worker) != reports.session)) {
+    return Drop(reports);
+  }
   for (const auto& started : reports.started) OnStarted(turn, reports.worker, started);
   for (const auto& result : reports.results) OnResult(turn, reports.worker, reports.session, result);
   for (const auto& key : reports.given_back) OnGivenBack(turn, reports.worker, key);
   for (const auto& refusal : reports.refused) OnRefused(turn, reports.worker, refusal);
+}
+
+void Reports::Drop(const WorkerReports& reports) {
+  const size_t count =
+      reports.started.size() + reports.results.size() + reports.given_back.size() + reports.refused.size();
+  cluster_.counters.superseded_reports += count;
+  if (count > 0) superseded_by_worker_[cluster_.NameOf(reports.worker)] += static_cast<int64_t>(count);
+}
+
+void Reports::OnTurn(const Moment& turn) {
+  if (superseded_by_worker_.empty() || turn.now < log_superseded_at_) return;
+  for (const auto& [worker, count] : superseded_by_worker_) {
+    turn.Log(activity::RequestsRefused{"SUPERSEDED_SESSION", worker, count});
+  }
+  superseded_by_worker_.clear();
+  log_superseded_at_ = turn.now + kBetweenSupersededLines;
 }
 
 void Reports::OnHello(const Moment& turn, WorkerId worker, const std::vector<HeldAttempt>& held) {

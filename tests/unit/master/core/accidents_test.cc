@@ -1,4 +1,5 @@
 // What goes wrong in a cluster, one accident a test.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/base/refusal.h"
@@ -103,6 +104,41 @@ TEST(Accidents, ReportsOfAnOlderSessionAreDropped) {
   cluster.Apply(std::move(late));
   EXPECT_EQ(cluster.StateOf(task), TaskState::kDispatched);
   EXPECT_EQ(cluster.KeyOf(task), key);
+  EXPECT_EQ(cluster.core().counters().superseded_reports, 1u);
+}
+
+TEST(Accidents, AFloodFromAnOlderSessionIsCountedAndLoggedOnceASecond) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const AttemptKey key = cluster.KeyOf(cluster.Submit(Spec()));
+  const SessionNumber old = cluster.worker("a").session;
+  cluster.CloseSession("a");
+  cluster.Advance(absl::Seconds(1));
+  cluster.Hello("a", {{key, Phase::kAccepted}});
+  std::vector<int64_t> lines;  // how many reports each speaks of
+  const auto read = [&] {
+    for (const auto& record : cluster.transaction().activity) {
+      const auto* const refused = std::get_if<activity::RequestsRefused>(&record.event);
+      if (refused == nullptr || refused->cause != "SUPERSEDED_SESSION") continue;
+      EXPECT_EQ(refused->by, "a");
+      lines.push_back(refused->count);
+    }
+  };
+  for (int i = 0; i < 100; ++i) {
+    WorkerReports late{cluster.worker("a").id, old};
+    late.started.push_back({key, cluster.now()});
+    late.given_back = {key, key};
+    cluster.Apply(std::move(late));
+    read();
+  }
+  EXPECT_THAT(lines, ::testing::ElementsAre(3));
+  cluster.Advance(absl::Seconds(1));
+  read();
+  EXPECT_THAT(lines, ::testing::ElementsAre(3, 297)) << "nothing is left out though nothing more comes";
+  cluster.Advance(absl::Seconds(1));
+  read();
+  EXPECT_EQ(lines.size(), 2u);
+  EXPECT_EQ(cluster.core().counters().superseded_reports, 300u);
 }
 
 // --- Cancels
