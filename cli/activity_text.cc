@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/text.h"
+#include "common/convert/convert.h"
 
 namespace muster::cli {
 namespace {
@@ -74,6 +75,11 @@ std::string ActivityText(const v1::ActivityRecord& record) {
     case R::kStaleReport: {
       const auto& e = record.stale_report();
       return absl::StrCat("StaleReport ", e.task_id(), " attempt ", e.attempt(), " from ", e.worker(), Why(e.note()));
+    }
+    case R::kTasksPurged: {
+      const auto& e = record.tasks_purged();
+      return absl::StrCat("TasksPurged ", e.count(), " that ended before ", TimeText(convert::FromProto(e.ended_before())),
+                          e.by().empty() ? "" : absl::StrCat(" by ", e.by()));
     }
     case R::EVENT_NOT_SET:
       break;

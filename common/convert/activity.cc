@@ -126,6 +126,12 @@ struct Writer {
     out->set_worker(event.worker);
     out->set_note(event.note);
   }
+  void operator()(const activity::TasksPurged& event) const {
+    auto* out = to->mutable_tasks_purged();
+    out->set_by(event.by);
+    convert::ToProto(event.ended_before, out->mutable_ended_before());
+    out->set_count(event.count);
+  }
 };
 
 activity::Event EventFromProto(const v1::ActivityRecord& from) {
@@ -184,6 +190,10 @@ activity::Event EventFromProto(const v1::ActivityRecord& from) {
     }
     case v1::ActivityRecord::kStaleReport:
       return activity::StaleReport{Key(from.stale_report()), from.stale_report().worker(), from.stale_report().note()};
+    case v1::ActivityRecord::kTasksPurged: {
+      const auto& event = from.tasks_purged();
+      return activity::TasksPurged{event.by(), FromProto(event.ended_before()), event.count()};
+    }
     case v1::ActivityRecord::EVENT_NOT_SET: break;
   }
   return activity::MasterStopped{"unknown record"};  // written by a newer version

@@ -90,10 +90,16 @@ struct StaleReport {
   std::string worker;
   std::string note;
 };
+// Finished tasks, before their retention was over: by hand. One for a whole call.
+struct TasksPurged {
+  std::string by;
+  absl::Time ended_before;
+  int64_t count = 0;
+};
 
 using Event = std::variant<MasterStarted, MasterStopped, TaskAccepted, TaskStateChanged, AttemptDispatched,
                            AttemptStarted, AttemptEnded, TaskEnded, CancelRequested, WorkerJoined,
-                           WorkerStateChanged, WorkerLost, RequestsRefused, StaleReport>;
+                           WorkerStateChanged, WorkerLost, RequestsRefused, StaleReport, TasksPurged>;
 
 struct Record {
   absl::Time time;

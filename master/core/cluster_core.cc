@@ -55,6 +55,10 @@ class ClusterCore::Impl {
   void On(const Moment& turn, const NoteRefusals& event) {
     turn.Log(activity::RequestsRefused{event.cause, event.by, event.count});
   }
+  void On(const Moment& turn, const NotePurge& event) {
+    turn.Log(activity::TasksPurged{event.by, event.ended_before, event.count});
+    turn.rows().sync_activity = true;
+  }
 
   void DoDue(const Moment& turn);
   void TaskDue(const Moment& turn, Task& task);

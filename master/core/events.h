@@ -145,8 +145,15 @@ struct NoteRefusals {
   int64_t count = 0;
 };
 
+// A purge by hand is durable; so will be its record, by the end of the turn.
+struct NotePurge {
+  std::string by;
+  absl::Time ended_before;
+  int64_t count = 0;
+};
+
 using Event = std::variant<SubmitTasks, CancelTasks, WorkerJoin, WorkerHeartbeat, SessionOpened, SessionClosed,
                            WorkerReports, UpdateWorker, DrainWorker, ResumeWorker, StopAdmission, StopMaster,
-                           NoteRefusals>;
+                           NoteRefusals, NotePurge>;
 
 }  // namespace muster::core

@@ -137,13 +137,14 @@ struct Transaction {
   std::vector<ExecutorRow> executors;
   std::vector<NoteRow> notes;
   std::vector<activity::Record> activity;
-  bool clean_end = false;  // the master's last words
+  bool clean_end = false;      // the master's last words
+  bool sync_activity = false;  // somebody waits for it: it does not ride
 
   // Activity alone does not make a commit of its own worth a sync: it may ride with the next (see MasterLoop).
   bool NeedsSync() const {
     return !specifications.empty() || !attempts.empty() || !attempt_ends.empty() || !outcomes.empty() ||
            !unknowns.empty() || !requests.empty() || !cancels.empty() || !worker_settings.empty() ||
-           !executors.empty() || !notes.empty() || clean_end;
+           !executors.empty() || !notes.empty() || clean_end || sync_activity;
   }
   bool Empty() const { return !NeedsSync() && activity.empty(); }
 };

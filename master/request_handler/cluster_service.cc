@@ -152,8 +152,9 @@ grpc::ServerUnaryReactor* ClusterService::GetSummary(Context* context, const v1:
 
 grpc::ServerUnaryReactor* ClusterService::PurgeTasks(Context* context, const v1::PurgeTasksRequest* request,
                                                      v1::PurgeTasksResponse* response) {
-  return Read(context, [this, request, response] {
-    return handler::PurgeTasks(deps_.store, absl::Now(), *request, response);
+  return Read(context, [this, request, response, by = PeerHost(*context)] {
+    return handler::PurgeTasks({deps_.store, deps_.events, deps_.inspector, deps_.inspect_wait}, by, absl::Now(),
+                               *request, response);
   });
 }
 

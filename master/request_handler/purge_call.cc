@@ -11,6 +11,7 @@
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
 #include "common/convert/convert.h"
+#include "master/request_handler/ask_loop.h"
 
 namespace muster::handler {
 namespace {
@@ -34,24 +35,39 @@ absl::StatusOr<store::PurgeOrder> OrderOf(absl::Time now, const v1::PurgeTasksRe
   return order;
 }
 
+// Until the walk is over or the call's time is. `count`: how many have gone, also when it fails. True: it is over.
+absl::StatusOr<bool> PurgeSome(store::Store* store, store::PurgeOrder* order, int64_t* count) {
+  const absl::Time until = absl::Now() + kOneCall;
+  do {
+    MUSTER_ASSIGN_OR_RETURN(const store::PurgeProgress part, store->Purge(*order));
+    *count += static_cast<int64_t>(part.tasks);
+    order->from = part.next;
+    if (part.done) return true;
+  } while (absl::Now() < until);
+  return false;
+}
+
+absl::Status RecordPurge(const PurgePorts& ports, core::NotePurge note) {
+  ports.events->PostAlways(std::move(note));
+  // It stands behind the note in the mailbox, and is answered after the commit of its turn.
+  return AskLoop<bool>(ports.inspector, ports.inspect_wait, [](const core::ClusterCore&) { return true; }).status();
+}
+
 }  // namespace
 
-absl::Status PurgeTasks(store::Store* store, absl::Time now, const v1::PurgeTasksRequest& request,
-                        v1::PurgeTasksResponse* response) {
+absl::Status PurgeTasks(const PurgePorts& ports, const std::string& by, absl::Time now,
+                        const v1::PurgeTasksRequest& request, v1::PurgeTasksResponse* response) {
   MUSTER_ASSIGN_OR_RETURN(store::PurgeOrder order, OrderOf(now, request));
-  const absl::Time until = absl::Now() + kOneCall;
-  uint64_t count = 0;
-  do {
-    MUSTER_ASSIGN_OR_RETURN(const store::PurgeProgress part, store->Purge(order));
-    count += part.tasks;
-    order.from = part.next;
-    if (part.done) {
-      response->set_count(static_cast<int64_t>(count));
-      return absl::OkStatus();
-    }
-  } while (absl::Now() < until);
-  response->set_count(static_cast<int64_t>(count));
-  response->set_next_page_token(absl::StrCat(order.from.value(), ".", absl::ToUnixNanos(order.ended_before)));
+  int64_t count = 0;
+  const absl::StatusOr<bool> over = PurgeSome(ports.store, &order, &count);
+  absl::Status recorded;
+  if (count > 0 && !order.dry_run) recorded = RecordPurge(ports, {by, order.ended_before, count});
+  MUSTER_RETURN_IF_ERROR(over.status());
+  MUSTER_RETURN_IF_ERROR(recorded);
+  response->set_count(count);
+  if (!*over) {
+    response->set_next_page_token(absl::StrCat(order.from.value(), ".", absl::ToUnixNanos(order.ended_before)));
+  }
   return absl::OkStatus();
 }
 

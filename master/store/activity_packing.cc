@@ -84,6 +84,11 @@ template <typename Archive> void Fields(Archive& archive, const StaleReport&, au
   archive(event.worker);
   archive(event.note);
 }
+template <typename Archive> void Fields(Archive& archive, const TasksPurged&, auto& event) {
+  archive(event.by);
+  archive(event.ended_before);
+  archive(event.count);
+}
 
 // The kind is the event's place in the variant, so kinds are only ever added at its end.
 template <size_t kIndex = 0>

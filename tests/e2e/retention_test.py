@@ -35,6 +35,8 @@ class Retention(unittest.TestCase):
             self.assertIn("3040 purged", done.stderr.decode())
             self.assertEqual([task["id"] for task in cluster.json("ps", "-a")["tasks"]], [held])
             self.assertEqual(cluster.metric("muster_store_purged_tasks_total"), 3040)
+            lines = [line for line in cluster.ok("log").splitlines() if "TasksPurged" in line]
+            self.assertEqual(sum(int(line.split("TasksPurged ")[1].split()[0]) for line in lines), 3040, lines)
             cluster.kill_master()
             cluster.start_master()
             self.assertEqual(cluster.state(held), "QUEUED")

@@ -177,6 +177,45 @@ TEST_F(MasterTest, WhatAnyServiceRefusesIsInTheActivityLogUnderItsReason) {
   EXPECT_THAT(causes, ::testing::UnorderedElementsAre("BAD_WEIGHT", "BAD_WORKER", "UNKNOWN_EXECUTOR"));
 }
 
+TEST_F(MasterTest, APurgeByHandIsInTheActivityLogWhenItIsAnswered) {
+  ASSERT_TRUE(StartMaster().ok());
+  const auto purged = [this] {
+    std::vector<v1::TasksPurged> all;
+    auto context = Call();
+    auto reader = cluster_->ReadActivity(context.get(), {});
+    v1::ReadActivityResponse response;
+    while (reader->Read(&response)) {
+      for (const v1::ActivityRecord& record : response.records()) {
+        if (record.has_tasks_purged()) all.push_back(record.tasks_purged());
+      }
+    }
+    return all;
+  };
+  for (int i = 0; i < 2; ++i) {
+    v1::CancelRequest cancel;
+    cancel.add_selectors(Submit());
+    v1::CancelResponse cancelled;
+    ASSERT_TRUE(tasks_->Cancel(Call().get(), cancel, &cancelled).ok());
+  }
+  ASSERT_FALSE(Submit().empty()) << "open, and the newest";
+  v1::PurgeTasksRequest request;
+  v1::PurgeTasksResponse response;
+  request.set_dry_run(true);
+  ASSERT_TRUE(cluster_->PurgeTasks(Call().get(), request, &response).ok());
+  EXPECT_EQ(response.count(), 2);
+  EXPECT_THAT(purged(), ::testing::IsEmpty()) << "nothing has gone";
+  request.set_dry_run(false);
+  const absl::Time before = absl::Now();
+  ASSERT_TRUE(cluster_->PurgeTasks(Call().get(), request, &response).ok());
+  ASSERT_EQ(purged().size(), 1u);
+  EXPECT_EQ(purged()[0].count(), 2);
+  EXPECT_EQ(purged()[0].by(), "127.0.0.1");
+  EXPECT_GE(purged()[0].ended_before().seconds(), absl::ToUnixSeconds(before));
+  ASSERT_TRUE(cluster_->PurgeTasks(Call().get(), request, &response).ok());
+  EXPECT_EQ(response.count(), 0);
+  EXPECT_EQ(purged().size(), 1u) << "nothing more has gone";
+}
+
 TEST_F(MasterTest, ADrainTellsWhatIsLeftUntilNothingIs) {
   FakeWorker worker;
   ASSERT_TRUE(StartMaster().ok());

@@ -138,6 +138,14 @@ TEST(ActivityText, EveryEventHasWords) {
   }
 }
 
+TEST(ActivityText, APurgeSaysHowManyWhichOnesAndWho) {
+  v1::ActivityRecord record;
+  record.mutable_tasks_purged()->set_by("10.0.0.9");
+  record.mutable_tasks_purged()->set_count(3040);
+  record.mutable_tasks_purged()->mutable_ended_before()->set_seconds(1'700'000'000);
+  EXPECT_EQ(ActivityText(record), "TasksPurged 3040 that ended before 2023-11-14T22:13:20.000Z by 10.0.0.9");
+}
+
 TEST(Progress, TellsRateAndWhatIsLeft) {
   EXPECT_EQ(ProgressText("40", 100, 300, 4, 2, absl::Seconds(10)), "40: 100/300 done, 4 running, 2 failed, 10/s, 20s left");
   EXPECT_EQ(ProgressText("40", 5, std::nullopt, 1, 0, absl::Seconds(10)), "40: 5 done, 1 running, 0.5/s");

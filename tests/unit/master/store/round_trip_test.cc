@@ -286,6 +286,7 @@ TEST_F(RoundTripTest, EveryKindOfActivityComesBackInOrder) {
       a::WorkerLost{"w1", Incarnation(99), "silent"},
       a::RequestsRefused{"queue full", "ann", 17},
       a::StaleReport{Key(7, 1), "w1", "late"},
+      a::TasksPurged{"host", At(77), 3040},
   };
   ASSERT_EQ(events.size(), std::variant_size_v<activity::Event>);
   core::Transaction transaction;
@@ -317,6 +318,10 @@ TEST_F(RoundTripTest, EveryKindOfActivityComesBackInOrder) {
   const auto& joined = std::get<a::WorkerJoined>((*entries)[9].record.event);
   EXPECT_EQ(joined.incarnation, Incarnation(99));
   EXPECT_EQ(joined.slots, 4u);
+  const auto& purged = std::get<a::TasksPurged>((*entries)[14].record.event);
+  EXPECT_EQ(purged.by, "host");
+  EXPECT_EQ(purged.ended_before, At(77));
+  EXPECT_EQ(purged.count, 3040);
 }
 
 TEST_F(RoundTripTest, ActivityIsReadFromACommitOrATimeOn) {
