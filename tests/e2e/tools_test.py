@@ -145,6 +145,15 @@ class Tree(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn(done.stdout.strip(), page, f"docs/configuration.md is stale: cmake --build build --target configuration_page")
 
+    def test_the_example_of_a_master_is_what_it_declares_and_both_examples_load(self):
+        done = subprocess.run([BIN / "muster-master", "--config-example"], capture_output=True, text=True, timeout=20)
+        self.assertEqual((ROOT / "deploy/examples/muster-master.yaml").read_text(), done.stdout,
+                         "the example is stale: cmake --build build --target configuration_page")
+        for program in ("muster-master", "muster-worker"):
+            example = ROOT / f"deploy/examples/{program}.yaml"
+            done = subprocess.run([BIN / program, "--config", example, "--check-config"], capture_output=True, text=True, timeout=20)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -107,6 +107,15 @@ class Tree(unittest.TestCase):
                 missing.append(str(place))
         self.assertEqual(missing, [])
 
+    def test_the_examples_mention_every_section_of_the_configuration(self):
+        page = (ROOT / "docs/configuration.md").read_text()
+        for program in ("muster-master", "muster-worker"):
+            reference = page.split(f"## {program}\n")[1].split("\n## ")[0]
+            sections = {key.split(".")[0] for key in re.findall(r"^\| `([\w.]+)` ", reference, re.M)}
+            example = (ROOT / f"deploy/examples/{program}.yaml").read_text()
+            mentioned = set(re.findall(r"^(?:# )?(\w+)(?:\.\w+)*:", example, re.M))
+            self.assertEqual(sections - mentioned, set(), program)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -6,6 +6,10 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+
 namespace muster::config {
 namespace {
 
@@ -137,6 +141,33 @@ TEST_F(ConfigTest, TheExampleFileAndTheTableNameEveryKey) {
   EXPECT_NE(schema_.Markdown().find("| `grpc.listen` | text | `127.0.0.1:7070` | `MUSTERTEST_GRPC_LISTEN` | Where. |"),
             std::string::npos)
       << schema_.Markdown();
+}
+
+// What stands before the origins.
+std::vector<std::string> Values(const std::string& effective) {
+  std::vector<std::string> values;
+  for (const auto line : absl::StrSplit(effective, '\n', absl::SkipEmpty())) {
+    values.emplace_back(line.substr(0, line.find("   # ")));
+  }
+  return values;
+}
+
+TEST_F(ConfigTest, TheExampleFileWithoutItsHashesSaysWhatHoldsByDefault) {
+  std::string certificate;
+  int64_t calls = 0, memory_bytes = 0, low_water_bytes = 0;
+  schema_.Text("serve.tls.certificate", &certificate, "", "Who.");
+  schema_.Number("serve.max_calls", &calls, 7, "A key after a map in its map.");
+  schema_.Size("memory", &memory_bytes, 0, "A value.");
+  schema_.Size("memory.low_water", &low_water_bytes, 1 << 20, "And the name of another.");
+  const std::vector<std::string> defaults = Values(schema_.Effective());
+
+  std::vector<std::string> lines = absl::StrSplit(schema_.ExampleYaml(), '\n');
+  lines.erase(lines.begin(), lines.begin() + 2);  // what it is
+  for (std::string& line : lines) line = std::string(absl::StripPrefix(line, "# "));
+  const std::string path = File(absl::StrJoin(lines, "\n"));
+  ASSERT_EQ(Load({"--config", path}), absl::OkStatus()) << absl::StrJoin(lines, "\n");
+  EXPECT_EQ(Values(schema_.Effective()), defaults);
+  EXPECT_EQ(schema_.Effective().find("# default"), std::string::npos) << "it leaves out a key:\n" << schema_.Effective();
 }
 
 TEST(Units, DurationsAndSizes) {
