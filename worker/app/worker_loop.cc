@@ -9,6 +9,7 @@
 #include "common/base/planted_fault.h"
 #include "common/base/refusal.h"
 #include "common/telemetry/log.h"
+#include "worker/core/unstarted_report.h"
 #include "worker/session/attempt_work.h"
 
 namespace muster::worker {
@@ -30,15 +31,6 @@ execution::AttemptRequest ToRequest(AttemptWork work) {
 // The core hands back what the session made; nobody else holds it any more.
 AttemptWork TakeWork(std::shared_ptr<const void> work) {
   return std::move(*std::const_pointer_cast<AttemptWork>(std::static_pointer_cast<const AttemptWork>(work)));
-}
-
-AttemptReportPtr Unstarted(AttemptKey key, EndReason reason, std::string why, absl::Time now) {
-  auto report = std::make_shared<AttemptReport>();
-  report->key = key;
-  report->end.reason = reason;
-  report->end.message = std::move(why);
-  report->end_time = now;
-  return report;
 }
 
 }  // namespace
@@ -198,15 +190,15 @@ void WorkerLoop::Do(StartExecution& effect) {
 }
 
 void WorkerLoop::ReportBroken(AttemptKey key, const std::string& why) {
-  unstarted_.push_back(Unstarted(key, EndReason::kStartFailed, why, parts_.clock->Now()));
+  unstarted_.push_back(UnstartedReport(key, EndReason::kStartFailed, why, parts_.clock->Now()));
 }
 
 void WorkerLoop::RefuseToStart(AttemptKey key) {
   parts_.metrics->refused.Increment();
   MUSTER_LOG(kWarning, "attempt not started: the lease ended first",
              {{"task", IdToText(key.task.value())}, {"attempt", key.number.value()}});
-  unstarted_.push_back(Unstarted(key, EndReason::kRejected, "the worker's lease ended before it could be started",
-                                 parts_.clock->Now()));
+  unstarted_.push_back(UnstartedReport(key, EndReason::kRejected, "the worker's lease ended before it could be started",
+                                       parts_.clock->Now()));
 }
 
 void WorkerLoop::Do(StopExecution& effect) {

@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/planted_fault.h"
+#include "worker/core/drain_plan.h"
+#include "worker/core/former_attempts.h"
 #include "worker/core/held_attempts.h"
 #include "worker/core/session_order.h"
+#include "worker/core/unstarted_report.h"
 
 namespace muster::worker {
 namespace {
@@ -21,16 +23,6 @@ EndReason StopReason(EndReason asked) {
   return asked == EndReason::kPreempted || asked == EndReason::kLost ? asked : EndReason::kCancelled;
 }
 
-AttemptReportPtr NeverStarted(AttemptKey key, EndReason reason, absl::Time now) {
-  auto report = std::make_shared<AttemptReport>();
-  report->key = key;
-  report->end.reason = reason;
-  report->end.message = "stopped before it started";
-  report->end_time = now;
-  report->stopped = true;
-  return report;
-}
-
 }  // namespace
 
 class WorkerCore::Impl {
@@ -38,53 +30,35 @@ class WorkerCore::Impl {
   explicit Impl(WorkerCoreConfig config) : config_(config) { MUSTER_CHECK(config_.slots > 0); }
 
   void Apply(WorkerEvent event, absl::Time now, std::vector<WorkerEffect>* effects) {
-    now_ = now;
-    effects_ = effects;
-    ActOnTime();
+    Begin(now, effects);
     std::visit([this](auto& known) { On(std::move(known)); }, event);
-    ActOnTime();  // the event may have brought the deadline
-    StartWhatFits();
-    SayWhenDrained();
-    effects_ = nullptr;
+    Settle();
   }
 
   void Tick(absl::Time now, std::vector<WorkerEffect>* effects) {
-    now_ = now;
-    effects_ = effects;
-    ActOnTime();
-    StartWhatFits();
-    SayWhenDrained();
-    effects_ = nullptr;
+    Begin(now, effects);
+    Settle();
   }
 
   absl::Time NextDue() const {
     absl::Time due = absl::InfiniteFuture();
     if (HasUnfenced()) due = std::min(due, lease_until_);
-    if (drain_) due = std::min(due, NextDrainStep());
+    if (drain_ && !drained_) due = std::min(due, drain_->NextDue());
     return due;
   }
 
   WorkerCoreView View() const {
     WorkerCoreView view;
-    view.running = held_.running() + static_cast<uint32_t>(orphans_.size() + direct_.size());
-    view.fenced_running = held_.fenced_running();
-    for (const auto& [key, orphan] : orphans_) view.fenced_running += orphan.fenced ? 1 : 0;
+    view.running = held_.running() + former_.size() + static_cast<uint32_t>(direct_.size());
+    view.fenced_running = held_.fenced_running() + former_.fenced();
     view.waiting = held_.waiting();
     view.used_slots = UsedSlots();
     view.unacknowledged = held_.finished();
     view.session_open = static_cast<bool>(stream_);
     view.draining = drain_.has_value();
-    if (drain_) view.drain = ViewOfDrain();
+    if (drain_) view.drain = drain_->View(held_.RunningKeys());
     view.refuses_because = drain_ ? kDraining : refusal_;
     return view;
-  }
-
-  DrainView ViewOfDrain() const {
-    return {.deadline = drain_->deadline,
-            .give_up = drain_->deadline + config_.drain_give_up_after,
-            .leaving = drain_->leaving,
-            .running = held_.RunningKeys(),
-            .stopped = drain_->stopped};
   }
 
   bool IsCurrent(StreamId stream) const { return stream && stream == stream_; }
@@ -99,25 +73,25 @@ class WorkerCore::Impl {
     held_.CheckInvariants();
     MUSTER_CHECK(UsedSlots() <= config_.slots);
     MUSTER_CHECK(held_.size() <= config_.max_held);
-    for (const auto& [key, orphan] : orphans_) MUSTER_CHECK(held_.Find(key) == nullptr);
+    for (const AttemptKey key : former_.Keys()) MUSTER_CHECK(held_.Find(key) == nullptr);
     if (drain_) MUSTER_CHECK(held_.waiting() == 0);
     if (now_ >= lease_until_) MUSTER_CHECK(held_.fenced_waiting() == 0);
-    MUSTER_CHECK(!drained_ || (drain_ && drain_->leaving));
+    MUSTER_CHECK(!drained_ || (drain_ && drain_->leaving()));
   }
 
  private:
-  // Of a former cluster; stopping.
-  struct Orphan {
-    uint32_t slots = 1;
-    bool fenced = false;
-  };
-  struct Drain {
-    enum class Stage : uint8_t { kLetRun, kStopped, kForced };
-    absl::Time deadline;
-    bool leaving = false;
-    Stage stage = Stage::kLetRun;
-    std::vector<AttemptKey> stopped;
-  };
+  void Begin(absl::Time now, std::vector<WorkerEffect>* effects) {
+    now_ = now;
+    effects_ = effects;
+    ActOnTime();
+  }
+
+  void Settle() {
+    ActOnTime();  // the event may have brought the deadline
+    StartWhatFits();
+    SayWhenDrained();
+    effects_ = nullptr;
+  }
 
   template <typename Effect>
   void Emit(Effect effect) {
@@ -130,9 +104,7 @@ class WorkerCore::Impl {
   }
 
   uint32_t UsedSlots() const {
-    uint32_t used = held_.used_slots() + static_cast<uint32_t>(direct_.size());
-    for (const auto& [key, orphan] : orphans_) used += orphan.slots;
-    return used;
+    return held_.used_slots() + former_.used_slots() + static_cast<uint32_t>(direct_.size());
   }
 
   // --- Sessions
@@ -174,7 +146,7 @@ class WorkerCore::Impl {
     for (Held* attempt : held_.All()) {
       const AttemptKey key = attempt->key;
       if (std::holds_alternative<Held::Running>(attempt->state)) {
-        orphans_.emplace(key, Orphan{attempt->slots, attempt->fenced()});
+        former_.Add(*attempt);
         Emit(StopExecution{key, EndReason::kLost, absl::InfiniteDuration(), attempt->fenced()});
         ++change.stopped;
       } else if (std::holds_alternative<Held::Finished>(attempt->state)) {
@@ -215,7 +187,7 @@ class WorkerCore::Impl {
     if (held_.size() >= config_.max_held) {
       return absl::StrCat("the worker holds ", held_.size(), " attempts and results already");
     }
-    if (orphans_.contains(event.key)) return "another cluster's attempt of this name is still being stopped";
+    if (former_.Contains(event.key)) return "another cluster's attempt of this name is still being stopped";
     if (event.on_worker_loss == OnWorkerLoss::kRerunAfterFence && now_ >= lease_until_) {
       return "the worker's lease has expired";
     }
@@ -230,7 +202,7 @@ class WorkerCore::Impl {
     if (std::holds_alternative<Held::Running>(attempt->state)) {
       Emit(StopExecution{event.key, reason, event.kill_grace, false});
     } else if (std::holds_alternative<Held::Waiting>(attempt->state)) {
-      Finish(attempt, NeverStarted(event.key, reason, now_));
+      Finish(attempt, UnstartedReport(event.key, reason, "stopped before it started", now_, true));
     }
   }
 
@@ -265,7 +237,7 @@ class WorkerCore::Impl {
   void On(ExecutionEnded event) {
     MUSTER_CHECK(event.report != nullptr);
     const AttemptKey key = event.report->key;
-    if (orphans_.erase(key) > 0) {
+    if (former_.End(key)) {
       Emit(Orphaned{std::move(event.report)});
       return;
     }
@@ -346,11 +318,11 @@ class WorkerCore::Impl {
 
   void On(DrainRequested event) {
     if (event.stream && !IsCurrent(event.stream)) return;
-    if (drain_ && drain_->leaving) {
-      if (event.leaving) drain_->deadline = std::min(drain_->deadline, event.deadline);
+    if (drain_ && drain_->leaving()) {
+      if (event.leaving) drain_->Hasten(event.deadline);
       return;
     }
-    drain_ = Drain{.deadline = event.deadline, .leaving = event.leaving};
+    drain_.emplace(event.deadline, event.leaving, config_);
     for (const Held* attempt : held_.All()) {
       if (std::holds_alternative<Held::Waiting>(attempt->state)) GiveBack(attempt->key);
     }
@@ -358,16 +330,7 @@ class WorkerCore::Impl {
 
   void On(ResumeRequested event) {
     if (event.stream && !IsCurrent(event.stream)) return;
-    if (drain_ && !drain_->leaving) drain_.reset();
-  }
-
-  absl::Time NextDrainStep() const {
-    switch (drain_->stage) {
-      case Drain::Stage::kLetRun: return drain_->deadline;
-      case Drain::Stage::kStopped: return drain_->deadline + config_.drain_force_after;
-      case Drain::Stage::kForced: break;
-    }
-    return drain_->leaving && !drained_ ? drain_->deadline + config_.drain_give_up_after : absl::InfiniteFuture();
+    if (drain_ && !drain_->leaving()) drain_.reset();
   }
 
   void Preempt(bool by_force) {
@@ -377,8 +340,8 @@ class WorkerCore::Impl {
       running->killed = by_force;
       Emit(StopExecution{attempt->key, EndReason::kPreempted, absl::InfiniteDuration(), by_force});
     }
-    for (const auto& [key, orphan] : orphans_) {
-      if (by_force) Kill(key, EndReason::kLost);
+    if (by_force) {
+      for (const AttemptKey key : former_.Keys()) Kill(key, EndReason::kLost);
     }
     for (const uint64_t direct : direct_) Emit(StopDirect{direct});
   }
@@ -387,21 +350,15 @@ class WorkerCore::Impl {
     // Mutant: the lease's end means nothing.
     if (now_ >= lease_until_ && !Mutated("ignore_lease")) Fence();
     if (!drain_) return;
-    if (drain_->stage == Drain::Stage::kLetRun && now_ >= drain_->deadline) {
-      drain_->stage = Drain::Stage::kStopped;
-      drain_->stopped = held_.RunningKeys();
-      Preempt(false);
-    }
-    if (drain_->stage == Drain::Stage::kStopped && now_ >= drain_->deadline + config_.drain_force_after) {
-      drain_->stage = Drain::Stage::kForced;
-      Preempt(true);
+    for (auto step = drain_->TakeStep(now_); step != DrainPlan::Step::kNone; step = drain_->TakeStep(now_)) {
+      if (step == DrainPlan::Step::kStop) drain_->NoteStopped(held_.RunningKeys());
+      Preempt(step == DrainPlan::Step::kForce);
     }
   }
 
   void SayWhenDrained() {
-    if (drained_ || !drain_ || !drain_->leaving) return;
-    const auto left = static_cast<uint32_t>(held_.size() + orphans_.size() + direct_.size());
-    if (left > 0 && now_ < drain_->deadline + config_.drain_give_up_after) return;
+    const bool something_left = held_.size() + former_.size() + direct_.size() > 0;
+    if (drained_ || !drain_ || !drain_->IsOver(now_, something_left)) return;
     drained_ = true;
     Emit(DrainFinished{static_cast<uint32_t>(held_.size())});
   }
@@ -410,12 +367,12 @@ class WorkerCore::Impl {
   SessionOrder order_;
   StreamId stream_;  // of the session that is obeyed; 0: none is open
   HeldAttempts held_;
-  absl::btree_map<AttemptKey, Orphan> orphans_;
+  FormerAttempts former_;
   absl::btree_set<uint64_t> direct_;
   absl::Time lease_until_ = absl::InfinitePast();
   uint32_t fenced_killed_ = 0;  // since the lease ended
   std::string refusal_;
-  std::optional<Drain> drain_;
+  std::optional<DrainPlan> drain_;
   bool drained_ = false;
 
   absl::Time now_ = absl::InfinitePast();
