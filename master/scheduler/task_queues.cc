@@ -6,21 +6,16 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/node_hash_map.h"
 #include "common/base/check.h"
+#include "master/scheduler/class_table.h"
+#include "master/scheduler/stride_turns.h"
 
 namespace muster::scheduler {
 namespace {
 
-// One task at weight 1, in a queue's virtual time: 2^40 of them fit into 64 bits.
-constexpr uint64_t kStep = uint64_t{1} << 24;
-constexpr uint32_t kMaxWeight = 1 << 16;
 constexpr int32_t kMaxPriority = 100;
 constexpr int64_t kMaxSinceNanos = int64_t{1} << 62;
 constexpr size_t kMaxIdleQueues = 1024;
-
-using LaneIndex = uint32_t;
-using QueueIndex = uint32_t;
 
 // Equal for all tasks of a lane but for `since`, so a lane is in the queue's order.
 struct Waiting {
@@ -49,20 +44,12 @@ struct Head {
 
 struct Queue {
   std::string name;
-  uint32_t weight = 1;
+  StrideTurns::Share share;
   bool weight_was_set = false;
-  uint64_t pass = 0;  // virtual time of its next task
-  bool in_turn = false;
   uint64_t size = 0;
   uint64_t served = 0;
   absl::btree_set<Head> ready;        // of lanes whose class is not parked
   absl::btree_set<LaneIndex> lanes;   // all of them
-};
-
-struct Class {
-  const ClassKey* key = nullptr;
-  bool parked = false;
-  absl::btree_map<std::pair<QueueIndex, int32_t>, LaneIndex> lanes;
 };
 
 struct Place {
@@ -85,7 +72,7 @@ class TaskQueues::Impl {
   // --- Tasks
 
   void Add(TaskId task, std::string_view queue_name, int32_t priority, const ClassKey& key, absl::Time since) {
-    LaneIndex index = LaneFor(QueueNamed(queue_name), ClassFor(key), std::clamp(priority, -kMaxPriority, kMaxPriority));
+    LaneIndex index = LaneFor(QueueNamed(queue_name), classes_.For(key), std::clamp(priority, -kMaxPriority, kMaxPriority));
     Waiting waiting{.since_nanos = SinceNanos(since), .task = task};
     bool is_new = places_.emplace(task, Place{waiting.since_nanos, index}).second;
     MUSTER_CHECK(is_new);
@@ -95,9 +82,7 @@ class TaskQueues::Impl {
     if (first) Unlist(index);
     lane.tasks.insert(waiting);
     if (first) List(index);
-    // From nothing to something: no credit for the time without tasks, and half a step in, so that whole rounds
-    // serve whole shares.
-    if (queue.size++ == 0) queue.pass = std::max(queue.pass, virtual_time_ + kStep / queue.weight / 2);
+    if (queue.size++ == 0) turns_.Arrives(&queue.share);
     RefreshTurn(lane.queue);
   }
 
@@ -119,54 +104,44 @@ class TaskQueues::Impl {
   bool Contains(TaskId task) const { return places_.contains(task); }
 
   std::optional<NextTask> Peek() const {
-    if (turn_.empty()) return std::nullopt;
-    const Head& head = *queues_[turn_.begin()->second]->ready.begin();
+    if (turns_.empty()) return std::nullopt;
+    const Head& head = *queues_[turns_.next()]->ready.begin();
     return NextTask{.task = head.task, .cls = lanes_[head.lane].cls};
   }
 
   void Pop() {
-    MUSTER_CHECK(!turn_.empty());
-    QueueIndex index = turn_.begin()->second;
-    Queue& queue = *queues_[index];
-    turn_.erase(turn_.begin());
-    virtual_time_ = std::max(virtual_time_, queue.pass);
-    queue.pass += kStep / queue.weight;
+    MUSTER_CHECK(!turns_.empty());
+    Queue& queue = *queues_[turns_.next()];
+    turns_.Serve(&queue.share);
     ++queue.served;
-    turn_.insert({queue.pass, index});
     Remove(queue.ready.begin()->task);
   }
 
   // --- Classes
 
   void Park(ClassId cls) {
-    auto found = classes_.find(cls);
-    if (found == classes_.end() || found->second.parked) return;
-    for (const auto& lane : found->second.lanes) Unlist(lane.second);
-    found->second.parked = true;
-    parked_.insert(cls);
-    for (const auto& lane : found->second.lanes) RefreshTurn(lane.first.first);
+    const ClassTable::Class* const found = classes_.Find(cls);
+    if (found == nullptr || found->parked) return;
+    for (const auto& lane : found->lanes) Unlist(lane.second);
+    classes_.SetParked(cls, true);
+    for (const auto& lane : found->lanes) RefreshTurn(lane.first.first);
   }
 
   void Wake(ClassId cls) {
-    auto found = classes_.find(cls);
-    if (found == classes_.end() || !found->second.parked) return;
-    found->second.parked = false;
-    parked_.erase(cls);
-    for (const auto& lane : found->second.lanes) List(lane.second);
-    for (const auto& lane : found->second.lanes) RefreshTurn(lane.first.first);
+    const ClassTable::Class* const found = classes_.Find(cls);
+    if (found == nullptr || !found->parked) return;
+    classes_.SetParked(cls, false);
+    for (const auto& lane : found->lanes) List(lane.second);
+    for (const auto& lane : found->lanes) RefreshTurn(lane.first.first);
   }
 
   void WakeAll() {
-    while (!parked_.empty()) Wake(*parked_.begin());
+    while (!parked().empty()) Wake(*parked().begin());
   }
 
-  const absl::btree_set<ClassId>& parked() const { return parked_; }
+  const absl::btree_set<ClassId>& parked() const { return classes_.parked(); }
 
-  const ClassKey& KeyOf(ClassId cls) const {
-    auto found = classes_.find(cls);
-    MUSTER_CHECK(found != classes_.end());
-    return *found->second.key;
-  }
+  const ClassKey& KeyOf(ClassId cls) const { return *classes_.At(cls).key; }
 
   std::optional<ClassId> ClassOf(TaskId task) const {
     auto found = places_.find(task);
@@ -178,7 +153,7 @@ class TaskQueues::Impl {
 
   void SetWeight(std::string_view name, uint32_t weight) {
     Queue& queue = *queues_[QueueNamed(name)];
-    queue.weight = std::clamp<uint32_t>(weight, 1, kMaxWeight);
+    StrideTurns::SetWeight(&queue.share, weight);
     queue.weight_was_set = true;
   }
 
@@ -226,7 +201,7 @@ class TaskQueues::Impl {
     return Head{.order = OrderOf(lanes_[index], first.since_nanos), .task = first.task, .lane = index};
   }
 
-  bool Listed(const Lane& lane) const { return !lane.tasks.empty() && !classes_.at(lane.cls).parked; }
+  bool Listed(const Lane& lane) const { return !lane.tasks.empty() && !classes_.At(lane.cls).parked; }
 
   void List(LaneIndex index) {
     const Lane& lane = lanes_[index];
@@ -238,18 +213,10 @@ class TaskQueues::Impl {
     if (Listed(lane)) queues_[lane.queue]->ready.erase(HeadOf(index));
   }
 
-  // After any change of `ready`: a queue is in turn while it has something to offer.
+  // After any change of `ready`.
   void RefreshTurn(QueueIndex index) {
     Queue& queue = *queues_[index];
-    bool offers = !queue.ready.empty();
-    if (offers == queue.in_turn) return;
-    queue.in_turn = offers;
-    if (offers) {
-      queue.pass = std::max(queue.pass, virtual_time_);
-      turn_.insert({queue.pass, index});
-    } else {
-      turn_.erase({queue.pass, index});
-    }
+    turns_.SetOffers(index, &queue.share, !queue.ready.empty());
   }
 
   void RemoveFromLane(LaneIndex index, const Waiting& waiting) {
@@ -294,20 +261,8 @@ class TaskQueues::Impl {
     idle_check_at_ = 2 * queue_names_.size() + kMaxIdleQueues;
   }
 
-  ClassId ClassFor(const ClassKey& key) {
-    if (last_key_ != nullptr && key == *last_key_) return last_class_;
-    auto interned = class_ids_.try_emplace(key, ClassId(next_class_));
-    if (interned.second) {
-      ++next_class_;
-      classes_[interned.first->second].key = &interned.first->first;
-    }
-    last_key_ = &interned.first->first;
-    last_class_ = interned.first->second;
-    return last_class_;
-  }
-
   LaneIndex LaneFor(QueueIndex queue, ClassId cls, int32_t priority) {
-    auto placed = classes_.at(cls).lanes.try_emplace({queue, priority}, 0);
+    auto placed = classes_.At(cls).lanes.try_emplace({queue, priority}, 0);
     if (!placed.second) return placed.first->second;
     LaneIndex index;
     if (free_lanes_.empty()) {
@@ -326,20 +281,13 @@ class TaskQueues::Impl {
   void DropLane(LaneIndex index) {
     const Lane& lane = lanes_[index];
     queues_[lane.queue]->lanes.erase(index);
-    auto cls = classes_.find(lane.cls);
-    cls->second.lanes.erase({lane.queue, lane.priority});
-    if (cls->second.lanes.empty()) {
-      parked_.erase(cls->first);
-      last_key_ = nullptr;
-      class_ids_.erase(class_ids_.find(*cls->second.key));
-      classes_.erase(cls);
-    }
+    classes_.RemoveLane(lane.cls, lane.queue, lane.priority);
     lanes_[index] = Lane{};
     free_lanes_.push_back(index);
   }
 
   QueueStatus StatusOf(const Queue& queue) const {
-    QueueStatus status{.name = queue.name, .weight = queue.weight, .queued = queue.size, .served = queue.served};
+    QueueStatus status{.name = queue.name, .weight = queue.share.weight, .queued = queue.size, .served = queue.served};
     int64_t oldest = std::numeric_limits<int64_t>::max();
     for (LaneIndex index : queue.lanes) oldest = std::min(oldest, lanes_[index].tasks.begin()->since_nanos);
     if (!queue.lanes.empty()) status.oldest_since = absl::FromUnixNanos(oldest);
@@ -352,19 +300,13 @@ class TaskQueues::Impl {
   std::vector<Lane> lanes_;
   std::vector<LaneIndex> free_lanes_;
 
-  absl::node_hash_map<ClassKey, ClassId> class_ids_;
-  absl::flat_hash_map<ClassId, Class> classes_;
-  absl::btree_set<ClassId> parked_;
-  uint64_t next_class_ = 1;
-  const ClassKey* last_key_ = nullptr;  // neighbours are often alike
-  ClassId last_class_;
+  ClassTable classes_;
 
   absl::btree_map<std::string, QueueIndex> queue_names_;
   std::vector<std::unique_ptr<Queue>> queues_;  // null: free
   std::vector<QueueIndex> free_queues_;
   size_t idle_check_at_ = kMaxIdleQueues;
-  absl::btree_set<std::pair<uint64_t, QueueIndex>> turn_;  // by virtual time
-  uint64_t virtual_time_ = 0;                              // of the task served last
+  StrideTurns turns_;
 };
 
 void TaskQueues::Impl::CheckInvariants() const {
@@ -378,7 +320,7 @@ void TaskQueues::Impl::CheckInvariants() const {
     for (LaneIndex index : queue.lanes) {
       const Lane& lane = lanes_[index];
       MUSTER_CHECK(lane.queue == named.second && !lane.tasks.empty());
-      MUSTER_CHECK(classes_.at(lane.cls).lanes.at({lane.queue, lane.priority}) == index);
+      MUSTER_CHECK(classes_.At(lane.cls).lanes.at({lane.queue, lane.priority}) == index);
       in_queue += lane.tasks.size();
       if (!Listed(lane)) continue;
       ++heads;
@@ -386,20 +328,16 @@ void TaskQueues::Impl::CheckInvariants() const {
     }
     MUSTER_CHECK(in_queue == queue.size);
     MUSTER_CHECK(heads == queue.ready.size());
-    MUSTER_CHECK(queue.in_turn == !queue.ready.empty());
-    MUSTER_CHECK(!queue.in_turn || turn_.contains({queue.pass, named.second}));
+    MUSTER_CHECK(queue.share.in_turn == !queue.ready.empty());
+    MUSTER_CHECK(turns_.Agrees(named.second, queue.share));
     tasks += in_queue;
     lanes += queue.lanes.size();
-    queues_in_turn += queue.in_turn ? 1 : 0;
+    queues_in_turn += queue.share.in_turn ? 1 : 0;
   }
   MUSTER_CHECK(tasks == places_.size());
-  MUSTER_CHECK(queues_in_turn == turn_.size());
+  MUSTER_CHECK(queues_in_turn == turns_.size());
   MUSTER_CHECK(lanes + free_lanes_.size() == lanes_.size());
-  MUSTER_CHECK(classes_.size() == class_ids_.size());
-  for (const auto& cls : classes_) {
-    MUSTER_CHECK(!cls.second.lanes.empty());
-    MUSTER_CHECK(cls.second.parked == parked_.contains(cls.first));
-  }
+  classes_.CheckInvariants();
   for (const auto& place : places_) {
     MUSTER_CHECK(lanes_[place.second.lane].tasks.contains({place.second.since_nanos, place.first}));
   }

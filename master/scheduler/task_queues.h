@@ -6,15 +6,13 @@
 //     else queues.Park(next->cls);                             // nobody of the class is looked at until Wake
 //   }
 //
-// Between queues: stride scheduling. Each queue has a virtual time that moves by 1/weight per task served; the queue
-// that is furthest behind is next. A queue that had nothing to offer comes back at the current virtual time: what it
-// did not use is gone (one whose tasks were all parked keeps its place). Source: Waldspurger and Weihl, "Stride Scheduling" (1995).
+// Between queues: stride scheduling (stride_turns.h); one whose tasks were all parked keeps its place.
 //
 // Inside a queue: higher priority first, one step up per aging_interval of waiting, then age, then id. Two tasks age
 // equally fast, so their order never changes while they wait: `since - priority * aging_interval` is a constant of
 // each, and the smallest is next. No re-sorting, ever.
 //
-// Classes: tasks with equal requirements (and the same worker to avoid) find room together or not at all. A parked
+// Classes (class_table.h): tasks with equal requirements (and the same worker to avoid) find room together or not at all. A parked
 // class costs nothing until it is woken; new tasks of it are parked with it. A class is forgotten with its last task.
 //
 // Cost: every call is O(log n) in the queued tasks, Park and Wake also O(lanes of the class); a lane is one queue,

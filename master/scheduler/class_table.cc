@@ -1,0 +1,44 @@
+#include "master/scheduler/class_table.h"
+
+namespace muster::scheduler {
+
+ClassId ClassTable::For(const ClassKey& key) {
+  if (last_key_ != nullptr && key == *last_key_) return last_id_;
+  auto interned = ids_.try_emplace(key, ClassId(next_id_));
+  if (interned.second) {
+    ++next_id_;
+    classes_[interned.first->second].key = &interned.first->first;
+  }
+  last_key_ = &interned.first->first;
+  last_id_ = interned.first->second;
+  return last_id_;
+}
+
+void ClassTable::SetParked(ClassId cls, bool parked) {
+  At(cls).parked = parked;
+  if (parked) {
+    parked_.insert(cls);
+  } else {
+    parked_.erase(cls);
+  }
+}
+
+void ClassTable::RemoveLane(ClassId cls, QueueIndex queue, int32_t priority) {
+  Class& owner = At(cls);
+  owner.lanes.erase({queue, priority});
+  if (!owner.lanes.empty()) return;
+  parked_.erase(cls);
+  last_key_ = nullptr;
+  ids_.erase(ids_.find(*owner.key));
+  classes_.erase(cls);
+}
+
+void ClassTable::CheckInvariants() const {
+  MUSTER_CHECK(classes_.size() == ids_.size());
+  for (const auto& [cls, owner] : classes_) {
+    MUSTER_CHECK(!owner.lanes.empty());
+    MUSTER_CHECK(owner.parked == parked_.contains(cls));
+  }
+}
+
+}  // namespace muster::scheduler
