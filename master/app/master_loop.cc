@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,10 +18,6 @@ namespace {
 // Activity of this many records is worth a commit of its own.
 constexpr size_t kMostActivity = 16384;
 constexpr int64_t kLookBytes = 256;
-
-bool KeepsALease(const core::Event& event) {
-  return std::holds_alternative<core::WorkerHeartbeat>(event) || std::holds_alternative<core::WorkerJoin>(event);
-}
 
 void TakeHeartbeatAnswers(std::vector<core::Effect>* from, std::vector<core::Effect>* answers) {
   std::vector<core::Effect> others;
@@ -43,15 +38,22 @@ MasterLoop::MasterLoop(core::ClusterCore* core, store::Store* store, const runti
       clock_(clock),
       options_(std::move(options)),
       metrics_(AddLoopMetrics(metrics)),
-      mailbox_(std::numeric_limits<size_t>::max()),
-      keeper_(options_.slow_commit, [this] { AnswerLeases(); }) {
+      mail_(options_.mailbox_events, options_.mailbox_bytes),
+      keeper_(options_.slow_commit, [this] { AnswerLeases(); }),
+      commit_({.store = store,
+               .clock = clock,
+               .keeper = &keeper_,
+               .metrics = &metrics_,
+               .full_disk_retry = options_.full_disk_retry,
+               .tried = [this] { Beat(); },
+               .troubled = [this] { NoteStarted(); }}) {
   own_figures_.last_commit = store_->last_commit();
   last_commit_ = own_figures_.last_commit;
   AddFigureMetrics(metrics, [this] { return Figures(); });
   metrics->AddGaugeCallback("muster_mailbox_events", "Events that wait for the loop.", {},
-                            [this] { return static_cast<double>(waiting_events_.load()); });
+                            [this] { return static_cast<double>(mail_.events()); });
   metrics->AddGaugeCallback("muster_mailbox_bytes", "Bytes of the events that wait for the loop.", {},
-                            [this] { return static_cast<double>(waiting_bytes_.load()); });
+                            [this] { return static_cast<double>(mail_.bytes()); });
 }
 
 MasterLoop::~MasterLoop() {
@@ -65,11 +67,8 @@ void MasterLoop::Start() {
 }
 
 void MasterLoop::Abort() {
-  {
-    absl::MutexLock lock(&state_mutex_);
-    abort_ = true;
-  }
-  mailbox_.Close();
+  commit_.Abort();
+  mail_.Close();
 }
 
 void MasterLoop::Join() {
@@ -93,20 +92,12 @@ bool MasterLoop::WaitStopped(absl::Duration wait) {
 
 // --- From any thread.
 
-bool MasterLoop::Enqueue(Item item, bool always) {
-  const int64_t bytes = item.bytes;
-  if (!always && (disk_full_.load(std::memory_order_relaxed) ||
-                  waiting_events_.load(std::memory_order_relaxed) >= static_cast<int64_t>(options_.mailbox_events) ||
-                  waiting_bytes_.load(std::memory_order_relaxed) + bytes > options_.mailbox_bytes)) {
+bool MasterLoop::Enqueue(LoopMail::Content content, int64_t bytes) {
+  if (commit_.in_trouble() || mail_.IsFull(bytes)) {
     metrics_.refused_posts->Increment();
     return false;
   }
-  waiting_events_.fetch_add(1, std::memory_order_relaxed);
-  waiting_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-  if (mailbox_.PostAlways(std::move(item))) return true;
-  waiting_events_.fetch_sub(1, std::memory_order_relaxed);
-  waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-  return false;
+  return mail_.Post(std::move(content), bytes);
 }
 
 bool MasterLoop::Post(core::Event event) {
@@ -115,23 +106,20 @@ bool MasterLoop::Post(core::Event event) {
     return false;
   }
   const int64_t bytes = WeightBytes(event);
-  return Enqueue({std::move(event), bytes}, false);
+  return Enqueue(std::move(event), bytes);
 }
 
 void MasterLoop::PostAlways(core::Event event) {
   const int64_t bytes = WeightBytes(event);
-  Enqueue({std::move(event), bytes}, true);
+  mail_.Post(std::move(event), bytes);
 }
 
-bool MasterLoop::Inspect(Look look) { return Enqueue({std::move(look), kLookBytes}, false); }
+bool MasterLoop::Inspect(Look look) { return Enqueue(std::move(look), kLookBytes); }
 
 absl::Status MasterLoop::Refusal() const {
-  absl::MutexLock lock(&state_mutex_);
-  if (stopped_ || stopping_) {
-    return Refuse(absl::StatusCode::kUnavailable, "MASTER_STOPPING", "the master is stopping");
-  }
-  if (!store_trouble_.empty()) {
-    return RefuseForNow("DISK_FULL", absl::StrCat("the master cannot write: ", store_trouble_), absl::Seconds(5));
+  if (IsStopping()) return Refuse(absl::StatusCode::kUnavailable, "MASTER_STOPPING", "the master is stopping");
+  if (const std::string trouble = commit_.trouble(); !trouble.empty()) {
+    return RefuseForNow("DISK_FULL", absl::StrCat("the master cannot write: ", trouble), absl::Seconds(5));
   }
   if (const std::string shortage = store_->Shortage(); !shortage.empty()) {
     return RefuseForNow("DISK_FULL", absl::StrCat("the master has little room: ", shortage), absl::Seconds(5));
@@ -139,10 +127,11 @@ absl::Status MasterLoop::Refusal() const {
   return RefuseForNow("MASTER_BUSY", "the master has more waiting than it can take", absl::Seconds(1));
 }
 
-bool MasterLoop::congested() const {
-  return disk_full_.load(std::memory_order_relaxed) ||
-         waiting_events_.load(std::memory_order_relaxed) > static_cast<int64_t>(options_.mailbox_events / 2) ||
-         waiting_bytes_.load(std::memory_order_relaxed) > options_.mailbox_bytes / 2;
+bool MasterLoop::congested() const { return commit_.in_trouble() || mail_.IsHalfFull(); }
+
+bool MasterLoop::IsStopping() const {
+  absl::MutexLock lock(&state_mutex_);
+  return stopped_ || stopping_;
 }
 
 std::string MasterLoop::Unhealthy() const {
@@ -154,9 +143,10 @@ std::string MasterLoop::Unhealthy() const {
 std::string MasterLoop::Unready() const {
   std::string stuck = Unhealthy();
   if (!stuck.empty()) return stuck;
-  absl::MutexLock lock(&state_mutex_);
-  if (stopped_ || stopping_) return "the master is stopping";
-  if (!store_trouble_.empty()) return absl::StrCat("the store cannot write: ", store_trouble_);
+  if (IsStopping()) return "the master is stopping";
+  if (const std::string trouble = commit_.trouble(); !trouble.empty()) {
+    return absl::StrCat("the store cannot write: ", trouble);
+  }
   if (const std::string damage = store_->Damage(); !damage.empty()) return absl::StrCat("damage was found: ", damage);
   if (store_->LowOnRoom()) return absl::StrCat("new tasks are refused: ", store_->Shortage());
   return "";
@@ -181,10 +171,7 @@ void MasterLoop::Run() {
 
 bool MasterLoop::Turn() {
   TakeMail();
-  {
-    absl::MutexLock lock(&state_mutex_);
-    if (abort_) return false;
-  }
+  if (commit_.aborted()) return false;
   const absl::Time began = clock_->Now();
   now_ = time_.Advance(began, planned_sleep_);
   ApplyLeasesFirst();
@@ -207,57 +194,39 @@ bool MasterLoop::FinishTurn() {
 }
 
 void MasterLoop::TakeMail() {
-  if (next_mail_ == mail_.size()) {
-    mail_.clear();
-    next_mail_ = leases_seen_ = 0;
-  }
   planned_sleep_ = SleepTime();
-  mailbox_.Take(&mail_, planned_sleep_);
+  mail_.Take(planned_sleep_);
   Beat();
 }
 
 absl::Duration MasterLoop::SleepTime() const {
-  if (next_mail_ < mail_.size() || !effects_.effects.empty()) return absl::ZeroDuration();
+  if (mail_.left() > 0 || !effects_.effects.empty()) return absl::ZeroDuration();
   const absl::Duration until_due = std::min(core_->NextDue(), activity_since_ + options_.activity_delay) - now_;
   return std::clamp(std::min(until_due, store_->MaintenancePause()), absl::ZeroDuration(), options_.longest_sleep);
 }
 
 void MasterLoop::ApplyLeasesFirst() {
-  if (mail_.size() - next_mail_ <= options_.turn_events) return;
-  for (leases_seen_ = std::max(leases_seen_, next_mail_); leases_seen_ < mail_.size(); ++leases_seen_) {
-    Item& item = mail_[leases_seen_];
-    const auto* event = std::get_if<core::Event>(&item.what);
-    if (event != nullptr && KeepsALease(*event)) Apply(&item, &effects_);
-  }
+  if (mail_.left() <= options_.turn_events) return;
+  mail_.HandleLeases([this](LoopMail::Content content) { Apply(std::move(content), &effects_); });
 }
 
 void MasterLoop::ApplyMail() {
-  size_t events = 0;
-  int64_t bytes = 0;
-  while (next_mail_ < mail_.size() && events < options_.turn_events && bytes < options_.turn_bytes) {
-    Item& item = mail_[next_mail_++];
-    ++events;
-    bytes += item.bytes;
-    Apply(&item, &effects_);
-  }
+  const size_t events = mail_.Handle(options_.turn_events, options_.turn_bytes,
+                                     [this](LoopMail::Content content) { Apply(std::move(content), &effects_); });
   if (events > 0) metrics_.turn_events->Observe(static_cast<double>(events));
 }
 
-void MasterLoop::Apply(Item* item, core::Effects* effects) {
-  if (std::holds_alternative<std::monostate>(item->what)) return;
-  waiting_events_.fetch_sub(1, std::memory_order_relaxed);
-  waiting_bytes_.fetch_sub(item->bytes, std::memory_order_relaxed);
-  if (auto* look = std::get_if<Look>(&item->what)) {
+void MasterLoop::Apply(LoopMail::Content content, core::Effects* effects) {
+  if (auto* look = std::get_if<Look>(&content)) {
     looks_.push_back(std::move(*look));
-  } else {
-    auto& event = std::get<core::Event>(item->what);
-    if (std::holds_alternative<core::StopMaster>(event)) {
-      absl::MutexLock lock(&state_mutex_);
-      stopping_ = true;
-    }
-    core_->Apply(std::move(event), now_, effects);
+    return;
   }
-  item->what = std::monostate();
+  auto& event = std::get<core::Event>(content);
+  if (std::holds_alternative<core::StopMaster>(event)) {
+    absl::MutexLock lock(&state_mutex_);
+    stopping_ = true;
+  }
+  core_->Apply(std::move(event), now_, effects);
 }
 
 bool MasterLoop::CommitTurn() {
@@ -269,18 +238,16 @@ bool MasterLoop::CommitTurn() {
   const bool due = maintained || now_ >= activity_since_ + options_.activity_delay ||
                    transaction.activity.size() > kMostActivity;
   if (!transaction.NeedsSync() && !due) return true;
-  if (!CommitWithRetry()) return false;
+  if (!Commit()) return false;
   effects_.transaction = core::Transaction();
   activity_since_ = absl::InfiniteFuture();
   return true;
 }
 
-bool MasterLoop::CommitWithRetry() {
-  const absl::StatusOr<CommitNumber> committed = CommitOrWait();
+bool MasterLoop::Commit() {
+  const absl::StatusOr<CommitNumber> committed = commit_.Commit(effects_.transaction);
   if (absl::IsCancelled(committed.status())) return false;  // aborted
   if (!committed.ok()) {
-    NoteStoreTrouble(committed.status().ToString());
-    MUSTER_LOG(kError, "commit failed: the master exits", {{"error", committed.status().ToString()}});
     if (options_.on_fatal) options_.on_fatal(committed.status());
     return false;
   }
@@ -288,45 +255,14 @@ bool MasterLoop::CommitWithRetry() {
   last_commit_ = *committed;
   ++own_figures_.commits;
   committed_ = true;
-  if (disk_full_) NoteStoreTrouble("");
   return true;
-}
-
-absl::StatusOr<CommitNumber> MasterLoop::CommitOrWait() {
-  const LeaseKeeper::Opening opening(&keeper_);
-  for (;;) {
-    MayDieAt("before_sync");
-    const absl::Time began = clock_->Now();
-    absl::StatusOr<CommitNumber> committed = store_->Commit(effects_.transaction);
-    metrics_.commit_seconds->Observe(Seconds(clock_->Now() - began));
-    Beat();
-    if (!absl::IsResourceExhausted(committed.status())) return committed;
-    if (!WaitForRoom(committed.status())) return absl::CancelledError("aborted");
-  }
-}
-
-bool MasterLoop::WaitForRoom(const absl::Status& why) {
-  metrics_.disk_full_waits->Increment();
-  if (!disk_full_) {
-    MUSTER_LOG(kError, "disk full: commits wait", {{"error", why.ToString()}});
-    NoteStoreTrouble(why.ToString());
-  }
-  absl::MutexLock lock(&state_mutex_);
-  return !state_mutex_.AwaitWithTimeout(absl::Condition(&abort_), options_.full_disk_retry);
 }
 
 // Their answers rest on nothing that must be durable; whatever else they cause waits for a commit.
 void MasterLoop::AnswerLeases() {
-  mailbox_.Take(&mail_, absl::ZeroDuration());
+  mail_.Take(absl::ZeroDuration());
   now_ = time_.Advance(clock_->Now(), absl::ZeroDuration());
-  for (Item& item : mail_) {
-    const auto* event = std::get_if<core::Event>(&item.what);
-    if (event != nullptr && std::holds_alternative<core::WorkerHeartbeat>(*event)) Apply(&item, &meanwhile_);
-  }
-  mail_.erase(std::remove_if(mail_.begin(), mail_.end(),
-                             [](const Item& item) { return std::holds_alternative<std::monostate>(item.what); }),
-              mail_.end());
-  next_mail_ = leases_seen_ = 0;
+  mail_.TakeOutHeartbeats([this](LoopMail::Content content) { Apply(std::move(content), &meanwhile_); });
   std::vector<core::Effect> answers;
   TakeHeartbeatAnswers(&effects_.effects, &answers);  // of this turn: they, too, would wait for the commit
   TakeHeartbeatAnswers(&meanwhile_.effects, &answers);
@@ -338,13 +274,6 @@ void MasterLoop::AnswerLeases() {
 // After the release: the rows and effects of this turn are gone.
 void MasterLoop::TakeMeanwhile() {
   if (!meanwhile_.Empty()) effects_ = std::exchange(meanwhile_, {});
-}
-
-void MasterLoop::NoteStoreTrouble(std::string trouble) {
-  absl::MutexLock lock(&state_mutex_);
-  disk_full_ = !trouble.empty();
-  started_ = true;
-  store_trouble_ = std::move(trouble);
 }
 
 bool MasterLoop::Release() {
@@ -373,24 +302,22 @@ void MasterLoop::Linger() {
   const absl::Time deadline = clock_->Now() + options_.linger;
   for (absl::Time at = clock_->Now(); at < deadline && !unanswered.empty(); at = clock_->Now()) {
     now_ = time_.Advance(at, planned_sleep_);
-    for (; next_mail_ < mail_.size(); ++next_mail_) LingerOn(&mail_[next_mail_], &unanswered);
+    mail_.HandleAll([&](LoopMail::Content content) { LingerOn(std::move(content), &unanswered); });
     effects_.transaction = core::Transaction();
     committed_ = false;
     Release();
     RunLooks();
-    mail_.clear();
-    next_mail_ = 0;
     planned_sleep_ = std::min(deadline - at, options_.longest_sleep);
-    if (!unanswered.empty() && !mailbox_.Take(&mail_, planned_sleep_)) return;
+    if (!unanswered.empty() && !mail_.Take(planned_sleep_)) return;
   }
 }
 
-void MasterLoop::LingerOn(Item* item, absl::flat_hash_set<std::string>* unanswered) {
-  if (auto* look = std::get_if<Look>(&item->what)) {
+void MasterLoop::LingerOn(LoopMail::Content content, absl::flat_hash_set<std::string>* unanswered) {
+  if (auto* look = std::get_if<Look>(&content)) {
     looks_.push_back(std::move(*look));
     return;
   }
-  auto* event = std::get_if<core::Event>(&item->what);
+  auto* event = std::get_if<core::Event>(&content);
   if (event == nullptr || !std::holds_alternative<core::WorkerHeartbeat>(*event)) return;
   unanswered->erase(std::get<core::WorkerHeartbeat>(*event).name);
   core_->Apply(std::move(*event), now_, &effects_);
@@ -398,19 +325,17 @@ void MasterLoop::LingerOn(Item* item, absl::flat_hash_set<std::string>* unanswer
 
 // Every accepted question is answered, also when the master stops; a turn that never became durable is not shown.
 void MasterLoop::End() {
-  bool in_order;
-  {
-    absl::MutexLock lock(&state_mutex_);
-    in_order = !abort_ && store_trouble_.empty();
-  }
+  const bool in_order = !commit_.aborted() && !commit_.in_trouble();
   if (in_order) Linger();
-  mailbox_.Close();
-  mailbox_.Take(&mail_, absl::ZeroDuration());
-  for (; in_order && next_mail_ < mail_.size(); ++next_mail_) {
-    if (auto* look = std::get_if<Look>(&mail_[next_mail_].what)) looks_.push_back(std::move(*look));
+  mail_.Close();
+  mail_.Take(absl::ZeroDuration());
+  if (in_order) {
+    mail_.HandleAll([this](LoopMail::Content content) {
+      if (auto* look = std::get_if<Look>(&content)) looks_.push_back(std::move(*look));
+    });
+    RunLooks();
   }
-  if (in_order) RunLooks();
-  mail_.clear();  // a question that is not asked dies here, and its asker is told
+  mail_.Drop();
   looks_.clear();
   absl::MutexLock lock(&state_mutex_);
   stopped_ = in_order;

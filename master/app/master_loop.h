@@ -27,7 +27,6 @@
 #include <functional>
 #include <string>
 #include <thread>
-#include <variant>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -36,11 +35,12 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/runtime/clock.h"
-#include "common/runtime/mailbox.h"
 #include "common/telemetry/metrics.h"
 #include "master/app/lease_keeper.h"
+#include "master/app/loop_mail.h"
 #include "master/app/loop_metrics.h"
 #include "master/app/loop_time.h"
+#include "master/app/patient_commit.h"
 #include "master/core/cluster_core.h"
 #include "master/core/ports.h"
 #include "master/store/store.h"
@@ -96,31 +96,25 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
   LoopFigures Figures() const ABSL_LOCKS_EXCLUDED(state_mutex_);
 
  private:
-  using Look = std::function<void(const core::ClusterCore&, absl::Time)>;
-  struct Item {
-    std::variant<std::monostate, core::Event, Look> what;  // monostate: applied already
-    int64_t bytes = 0;
-  };
+  using Look = LoopMail::Look;
 
-  bool Enqueue(Item item, bool always);
+  bool IsStopping() const ABSL_LOCKS_EXCLUDED(state_mutex_);
+  bool Enqueue(LoopMail::Content content, int64_t bytes);
   void Run();
   bool Turn();              // false: the loop ends
   bool FinishTurn();        // commit, release, look; false: the loop ends
   void TakeMail();
   void ApplyLeasesFirst();  // what keeps workers alive must not wait behind a flood
   void ApplyMail();
-  void Apply(Item* item, core::Effects* effects);
+  void Apply(LoopMail::Content content, core::Effects* effects);
   void AnswerLeases();      // the lease keeper's thread, while the loop's waits for the store
   void TakeMeanwhile();
   bool CommitTurn();
-  bool CommitWithRetry();
-  absl::StatusOr<CommitNumber> CommitOrWait();
-  bool WaitForRoom(const absl::Status& why) ABSL_LOCKS_EXCLUDED(state_mutex_);
-  void NoteStoreTrouble(std::string trouble) ABSL_LOCKS_EXCLUDED(state_mutex_);
+  bool Commit();
   bool Release();           // false: the core said Stopped
   void RunLooks();
   void Linger();
-  void LingerOn(Item* item, absl::flat_hash_set<std::string>* unanswered);
+  void LingerOn(LoopMail::Content content, absl::flat_hash_set<std::string>* unanswered);
   void End();
   absl::Duration SleepTime() const;
   void NoteStarted() ABSL_LOCKS_EXCLUDED(state_mutex_);
@@ -136,19 +130,13 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
   LoopMetrics metrics_;
 
   // Lock themselves.
-  runtime::Mailbox<Item> mailbox_;
-  std::atomic<int64_t> waiting_events_{0};  // in the mailbox, or taken and not applied
-  std::atomic<int64_t> waiting_bytes_{0};
-  std::atomic<int64_t> last_beat_ns_{0};    // of the clock, when the loop was last seen alive
-  std::atomic<bool> disk_full_{false};     // or otherwise broken: nothing can be committed now
+  LoopMail mail_;
+  std::atomic<int64_t> last_beat_ns_{0};  // of the clock, when the loop was last seen alive
 
   // The loop thread's own; the lease keeper's while an Opening lives.
   LoopTime time_;
   absl::Time now_;
   absl::Duration planned_sleep_;
-  std::vector<Item> mail_;      // taken, not yet applied: from next_mail_ on
-  size_t next_mail_ = 0;
-  size_t leases_seen_ = 0;      // mail before this has been searched for heartbeats
   std::vector<Look> looks_;
   core::Effects effects_;       // activity that waits for a commit stays in its transaction
   core::Effects meanwhile_;     // of heartbeats that were applied during a commit: for the next turn
@@ -160,14 +148,13 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
 
   mutable absl::Mutex state_mutex_;
   LoopFigures figures_ ABSL_GUARDED_BY(state_mutex_);
-  std::string store_trouble_ ABSL_GUARDED_BY(state_mutex_);
   bool started_ ABSL_GUARDED_BY(state_mutex_) = false;  // or in trouble, or ended: nobody waits for it any more
-  bool abort_ ABSL_GUARDED_BY(state_mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(state_mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(state_mutex_) = false;
 
   std::thread thread_;
-  LeaseKeeper keeper_;  // last: it uses all of the above
+  LeaseKeeper keeper_;  // its thread uses all of the above
+  PatientCommit commit_;
 };
 
 }  // namespace muster::master
