@@ -1,7 +1,8 @@
 """Deaths inside: a daemon of the build with planted faults kills itself at a chosen place, at its n-th passing.
 
 The places are where an acknowledgement, a record and an act follow one another; MayDieAt marks them in
-master/app/master_loop.cc and worker/app/worker_loop.cc. MUSTER_CRASH_DEATHS_PER_PLACE sets how often (6).
+master/app (patient_commit.cc, master_loop.cc) and worker/app/worker_loop.cc. MUSTER_CRASH_DEATHS_PER_PLACE sets how
+often (6).
 """
 
 import os

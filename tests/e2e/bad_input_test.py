@@ -6,20 +6,12 @@ import socket
 import subprocess
 import unittest
 
-from cluster import BIN, Cluster, eventually
+from cluster import BIN, Cluster, OnOneCluster, eventually
 
 PLUGINS = pathlib.Path(os.environ.get("MUSTER_PLUGINS", BIN.parent / "lib"))
 
 
-class BadTasks(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(workers=1).__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.__exit__(None, None, None)
-
+class BadTasks(OnOneCluster):
     def refused(self, code, pattern, *arguments, **options):
         done = self.cluster.muster(*arguments, **options)
         text = done.stderr.decode()

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import unittest
 import urllib.error
 import urllib.request
 
@@ -317,3 +318,17 @@ class Threaded(threading.Thread):
         if self._error:
             raise self._error
         return self._result
+
+
+class OnOneCluster(unittest.TestCase):
+    """Tests that share a cluster, for they leave it as they found it: `self.cluster`."""
+
+    worker_count = 1
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(workers=cls.worker_count).__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.cluster.__exit__(None, None, None)

@@ -4,17 +4,11 @@ import json
 import subprocess
 import unittest
 
-from cluster import BIN, Cluster, eventually
+from cluster import BIN, OnOneCluster, eventually
 
 
-class Map(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(workers=2).__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.__exit__(None, None, None)
+class Map(OnOneCluster):
+    worker_count = 2
 
     def test_ten_thousand_in_order_as_one_batch(self):
         numbers = [str(n) for n in range(1, 10001)]

@@ -4,17 +4,11 @@ import pathlib
 import signal
 import unittest
 
-from cluster import Cluster, alive, eventually
+from cluster import OnOneCluster, alive, eventually
 
 
-class Run(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(workers=2).__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.__exit__(None, None, None)
+class Run(OnOneCluster):
+    worker_count = 2
 
     def test_streams_and_status_are_the_commands_own(self):
         done = self.cluster.muster("run", "--", "sh", "-c", "echo out; echo err >&2; exit 7")

@@ -9,20 +9,12 @@ import unittest
 import urllib.error
 import urllib.request
 
-from cluster import BIN, Cluster, alive, children, eventually
+from cluster import BIN, Cluster, OnOneCluster, alive, children, eventually
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-class Faces(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster(workers=1).__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.__exit__(None, None, None)
-
+class Faces(OnOneCluster):
     def reflect(self, *arguments):
         done = subprocess.run([BIN / "reflect", "-plaintext", *arguments], capture_output=True, text=True, timeout=30)
         self.assertEqual(done.returncode, 0, (arguments, done.stderr))
