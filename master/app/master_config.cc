@@ -71,9 +71,10 @@ void DeclareCluster(MasterConfig* config, config::Schema* schema) {
                "How long a master that ends in order lets fenced attempts go on without it. The next one waits as long "
                "before it runs such an attempt anew.",
                {.least = 0.2, .most = 86400});
-  schema->Number("queue.max_queued", &config->max_queued, 1'000'000, "Open tasks; more are refused.", {.least = 1});
+  schema->Number("queue.max_queued", &config->max_queued, 1'000'000,
+                 "Tasks that may wait to start; more are refused.", {.least = 1});
   schema->Size("queue.max_queued_bytes", &core.max_queued_bytes, int64_t{2} << 30,
-               "Bytes of the specifications of open tasks; more are refused.", {.least = 1 << 20});
+               "Bytes of the specifications of tasks that wait; more are refused.", {.least = 1 << 20});
   schema->Time("queue.delay_target", &core.queue_delay_target, absl::ZeroDuration(),
                "While even the best-off tasks start later than this, submits are refused, lowest priority first. 0: "
                "never, for a batch queue is meant to be deep; set it where late work is worth nothing.",

@@ -100,8 +100,9 @@ bool Losses::CountLoss(const Moment& turn, Task& task, const std::string& why) {
   ++task.losses;
   if (task.losses < task.spec().max_worker_losses) return false;
   transitions_.End(turn, task, TaskState::kPoisoned,
-                   {absl::StrCat("its worker died ", task.losses, " times while it ran; the last time: ", why), nullptr,
-                    EndReason::kLost});
+                   {task.losses == 1 ? absl::StrCat("its worker died while it ran: ", why)
+                                     : absl::StrCat("its worker died ", task.losses, " times while it ran; the last time: ", why),
+                    nullptr, EndReason::kLost});
   return true;
 }
 

@@ -112,7 +112,7 @@ void Declare(WorkerConfig* config, config::Schema* schema) {
   schema->Entries("executors", &c.executors, {"name", "path", "settings.*"},
                   "Executor plugins beside the shipped ones, or settings of those.");
   schema->Text("work_dir", &c.work_dir, "",
-               "Directory for the tasks' directories and spilled output; its own, cleaned at start. "
+               "Directory for the tasks' working directories; its own, cleaned at start. "
                "Default: ~/.local/state/muster/worker/NAME.");
   schema->Time("drain_timeout", &c.drain_timeout, absl::Seconds(25),
                "How long running tasks may go on after SIGTERM or a drain.", {.least = 0});

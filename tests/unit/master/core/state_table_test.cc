@@ -245,6 +245,15 @@ TEST_F(StateTable, RunningToPoisonedAtTheLastWorkerLoss) {
   }
   cluster.Reincarnate("a");
   EXPECT_EQ(cluster.StateOf(task), TaskState::kPoisoned);
+  EXPECT_EQ(cluster.ReasonOf(task),
+            "its worker died 3 times while it ran; the last time: worker a died and started anew");
+}
+
+TEST_F(StateTable, RunningToPoisonedAtTheOnlyWorkerLossThatIsAllowedSaysNothingOfTimes) {
+  const TaskId task = RunningOn("a", Spec([](TaskSpec& spec) { spec.max_worker_losses = 1; }));
+  cluster.Reincarnate("a");
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kPoisoned);
+  EXPECT_EQ(cluster.ReasonOf(task), "its worker died while it ran: worker a died and started anew");
 }
 
 TEST_F(StateTable, UnknownToRunningWhenTheAttemptReportsAgain) {
