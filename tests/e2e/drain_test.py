@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import shutil
 import signal
 import socket
 import threading
@@ -128,6 +129,17 @@ class HttpDrain(unittest.TestCase):
                 page = Call(worker, method, headers={"Origin": "http://evil.example"}).result()
                 self.assertEqual(page.status, 403)
             self.assertEqual(cluster.ok("run", "--", "echo", "it works on"), "it works on\n")
+
+
+class AnotherMaster(unittest.TestCase):
+    def test_a_drain_ends_with_the_store_whose_master_asked_for_it(self):
+        with Cluster(workers=1) as cluster:
+            cluster.ok("worker", "drain", "w1")
+            cluster.kill_master()
+            shutil.rmtree(cluster.store)
+            cluster.start_master()
+            cluster.await_active("w1")
+            self.assertEqual(cluster.ok("run", "--timeout", "10s", "--", "echo", "it works again"), "it works again\n")
 
 
 class Narration(unittest.TestCase):

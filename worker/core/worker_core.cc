@@ -154,6 +154,7 @@ class WorkerCore::Impl {
       }
       held_.Remove(key);
     }
+    if (drain_ && !drain_->leaving()) drain_.reset();  // it was the former master's wish
     Emit(std::move(change));
   }
 

@@ -347,6 +347,18 @@ TEST(WorkerCore, TheMastersDrainIsResumedButAnEndingProcessIsNot) {
   EXPECT_TRUE(story.core().View().draining);
 }
 
+TEST(WorkerCore, AFormerClustersDrainEndsWithItButAnEndingProcessGoesOnEnding) {
+  Story story;
+  story.Open(1, 1).Do(DrainRequested{story.stream(), absl::UnixEpoch() + absl::Seconds(5)});
+  story.Open(2, 2);
+  EXPECT_TRUE(story.core().View().draining) << "the same master's wish outlives its session";
+  story.Open(3, 1, 1, "b");
+  EXPECT_FALSE(story.core().View().draining);
+  EXPECT_THAT(story.Assign(Key(1)).Started(), ElementsAre(Key(1)));
+  story.Drain(25).Open(4, 1, 1, "c");
+  EXPECT_TRUE(story.core().View().draining);
+}
+
 TEST(WorkerCore, APersonsCommandTakesAFreeSlotOrIsRefused) {
   Story story({.slots = 1});
   story.Open(1, 1);
