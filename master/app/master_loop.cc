@@ -341,7 +341,19 @@ void MasterLoop::End() {
   stopped_ = in_order;
 }
 
+void MasterLoop::TellOfRoom() {
+  const bool low = store_->LowOnRoom();
+  if (low == told_low_) return;
+  told_low_ = low;
+  if (low) {
+    MUSTER_LOG(kWarning, "little room: new tasks are refused", {{"why", store_->Shortage()}});
+  } else {
+    MUSTER_LOG(kInfo, "there is room again: new tasks are taken", {});
+  }
+}
+
 void MasterLoop::Publish() {
+  TellOfRoom();
   ++own_figures_.turns;
   own_figures_.core = core_->counters();
   own_figures_.last_commit = last_commit_;

@@ -118,6 +118,7 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
   void End();
   absl::Duration SleepTime() const;
   void NoteStarted() ABSL_LOCKS_EXCLUDED(state_mutex_);
+  void TellOfRoom();        // a line in the log when little room begins to refuse new tasks, and one when it ends
   void Publish();
   void Beat();
 
@@ -142,6 +143,7 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
   core::Effects meanwhile_;     // of heartbeats that were applied during a commit: for the next turn
   absl::Time activity_since_ = absl::InfiniteFuture();
   bool committed_ = false;      // in this turn
+  bool told_low_ = false;       // the log knows that there is little room
   CommitNumber last_commit_;
   LoopFigures own_figures_;
   absl::Time workers_counted_ = absl::InfinitePast();

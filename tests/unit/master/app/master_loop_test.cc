@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdio>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "common/base/refusal.h"
+#include "common/telemetry/log.h"
 #include "tests/support/fake_store.h"
 
 namespace muster::master {
@@ -287,6 +290,35 @@ TEST_F(MasterLoopTest, LittleRoomRefusesNewWorkAndNothingElse) {
   EXPECT_FALSE(loop_->congested());
   store_.SetShortage("");
   EXPECT_TRUE(loop_->Post(Submit(4)));
+}
+
+TEST_F(MasterLoopTest, TheLogTellsOnceOfLittleRoomAndOnceOfRoomAgain) {
+  const std::string path = testing::TempDir() + "/little_room.log";
+  std::remove(path.c_str());
+  ASSERT_TRUE(telemetry::StartLogging({.program = "test", .file = path, .stderr_too = false}).ok());
+  Start();
+  const auto turn_twice = [this] {
+    for (int i = 0; i < 2; ++i) {  // one may be half over
+      const auto turns = loop_->Figures().turns;
+      ASSERT_TRUE(loop_->Inspect([](const core::ClusterCore&, absl::Time) {}));
+      ASSERT_TRUE(Eventually([this, turns] { return loop_->Figures().turns > turns; }));
+    }
+  };
+  for (int time = 0; time < 2; ++time) {
+    store_.SetShortage("12 MiB are free in /data");
+    turn_twice();
+    store_.SetShortage("");
+    turn_twice();
+  }
+  loop_->Abort();
+  loop_->Join();
+  telemetry::StopLogging();
+  std::ifstream log(path);
+  std::vector<std::string> said;
+  for (std::string line; std::getline(log, line);) said.push_back(line.substr(line.find(' ') + 1));
+  const std::string low = "warning test: little room: new tasks are refused why=\"12 MiB are free in /data\"";
+  const std::string healed = "info    test: there is room again: new tasks are taken";
+  EXPECT_EQ(said, (std::vector<std::string>{low, healed, low, healed}));
 }
 
 TEST_F(MasterLoopTest, HeartbeatsAreAnsweredWhileNothingCanBeCommitted) {
