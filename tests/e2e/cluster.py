@@ -253,16 +253,16 @@ class Cluster:
     def json(self, *arguments, **options):
         return json.loads(self.ok(*arguments, "-o", "json", **options))
 
-    def metric(self, name):
-        """A series of the master's without labels, from /metrics."""
-        with urllib.request.urlopen(f"http://{self.master.addresses['http']}/metrics") as answer:
+    def metric(self, name, daemon=None):
+        """A series without labels, from /metrics of the master or another daemon."""
+        with urllib.request.urlopen(f"http://{(daemon or self.master).addresses['http']}/metrics") as answer:
             found = re.search(rf"^{name} (\S+)$", answer.read().decode(), re.M)
         return float(found.group(1)) if found else 0.0
 
-    def unready(self):
-        """What the master's /readyz says against it; empty: it is ready."""
+    def unready(self, daemon=None):
+        """What /readyz of the master or another daemon says against it; empty: it is ready."""
         try:
-            with urllib.request.urlopen(f"http://{self.master.addresses['http']}/readyz") as answer:
+            with urllib.request.urlopen(f"http://{(daemon or self.master).addresses['http']}/readyz") as answer:
                 return "" if answer.status == 200 else answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.read().decode() or "not ready"

@@ -75,6 +75,19 @@ class Workers(unittest.TestCase):
             self.assertIn(first, second.text())
             self.assertEqual(cluster.worker_state("w1"), "ACTIVE")
 
+    def test_a_master_that_answers_nothing_and_resets_nothing_shows_on_its_worker(self):
+        with Cluster(workers=1) as cluster:
+            worker = cluster.workers["w1"]
+            self.assertEqual((cluster.unready(worker), cluster.metric("muster_worker_session_open", worker)), ("", 1))
+            cluster.master.signal(signal.SIGSTOP)
+            try:
+                eventually(lambda: cluster.unready(worker).startswith("no answer from the master for "), what="the silence in /readyz")
+                self.assertEqual(cluster.metric("muster_worker_session_open", worker), 0)
+            finally:
+                cluster.master.signal(signal.SIGCONT)
+            eventually(lambda: not cluster.unready(worker), what="being ready again")
+            eventually(lambda: cluster.metric("muster_worker_session_open", worker) == 1, what="the session in the metrics")
+
     def test_sigterm_lets_the_running_command_finish(self):
         with Cluster(workers=1) as cluster:
             gate = cluster.directory / "gate"

@@ -51,7 +51,7 @@ class WorkerAppImpl final : public WorkerApp {
         loop_(options_.config.name, {.slots = static_cast<uint32_t>(options_.config.slots),
                                      .max_held = static_cast<uint32_t>(options_.config.max_held)}),
         relay_(&clock_, [this] { loop_.Post(SessionMessage()); }),
-        worker_metrics_(&metrics_, static_cast<uint32_t>(options_.config.slots), [this] { return loop_.view(); },
+        worker_metrics_(&metrics_, static_cast<uint32_t>(options_.config.slots), [this] { return View(); },
                         [this] { return relay_.relayed_bytes(); }),
         service_({.name = options_.config.name,
                   .incarnation = incarnation_,
@@ -256,6 +256,17 @@ class WorkerAppImpl final : public WorkerApp {
     server_->SetServing("muster.v1.WorkerService", takes_work);
   }
 
+  absl::Duration MasterSilentFor() const {
+    return registry_running_ ? registry_->silent_for() : absl::ZeroDuration();
+  }
+
+  // A session over which nobody is heard counts for none, though no connection has been reset.
+  WorkerCoreView View() const {
+    WorkerCoreView view = loop_.view();
+    view.session_open = view.session_open && MasterSilentFor() == absl::ZeroDuration();
+    return view;
+  }
+
   std::string Unready() const {
     const WorkerCoreView view = loop_.view();
     if (!view.refuses_because.empty()) return view.refuses_because;
@@ -265,6 +276,9 @@ class WorkerAppImpl final : public WorkerApp {
     }
     if (!ill.empty()) return absl::StrJoin(ill, "\n");
     if (!registry_running_ || !registry_->joined()) return "not joined to the master";
+    if (const absl::Duration silent = MasterSilentFor(); silent > absl::ZeroDuration()) {
+      return absl::StrCat("no answer from the master for ", absl::FormatDuration(absl::Trunc(silent, absl::Seconds(1))));
+    }
     if (!view.session_open) return "no session from the master";
     return "";
   }

@@ -36,7 +36,7 @@ WorkerMetrics::WorkerMetrics(telemetry::Metrics* metrics, uint32_t slots, std::f
   gauge("muster_worker_waiting", "Attempts that wait for a slot.", &WorkerCoreView::waiting);
   gauge("muster_worker_used_slots", "Slots in use.", &WorkerCoreView::used_slots);
   gauge("muster_worker_unacknowledged", "Results that wait to be acknowledged.", &WorkerCoreView::unacknowledged);
-  gauge("muster_worker_session_open", "1 while a master's session is open.", &WorkerCoreView::session_open);
+  gauge("muster_worker_session_open", "1 while a master's session is open and the master answers.", &WorkerCoreView::session_open);
   gauge("muster_worker_draining", "1 while nothing new is taken.", &WorkerCoreView::draining);
   metrics->AddGaugeCallback("muster_worker_slots", "Slots.", {}, [slots] { return static_cast<double>(slots); });
   metrics->AddGaugeCallback("muster_worker_pid", "The server's process id.", {},

@@ -19,6 +19,7 @@
 #include "muster/v1/registry_service.grpc.pb.h"
 #include "worker/session/call_schedule.h"
 #include "worker/session/master_order.h"
+#include "worker/session/master_silence.h"
 
 namespace muster::worker {
 namespace {
@@ -63,6 +64,11 @@ class RegistryClientImpl final : public RegistryClient {
   bool joined() const override {
     absl::MutexLock lock(&mutex_);
     return joined_;
+  }
+
+  absl::Duration silent_for() const override {
+    absl::MutexLock lock(&mutex_);
+    return silence_.At(options_.clock->Now());
   }
 
   void Stop() override {
@@ -200,6 +206,7 @@ class RegistryClientImpl final : public RegistryClient {
   void NoteAnswered(bool told_draining, bool joined) {
     absl::MutexLock lock(&mutex_);
     joined_ = joined;
+    silence_.Heard(options_.clock->Now(), schedule_.interval());
     drain_known_ = drain_known_ || told_draining;
   }
 
@@ -231,6 +238,7 @@ class RegistryClientImpl final : public RegistryClient {
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool drain_known_ ABSL_GUARDED_BY(mutex_) = false;
   bool joined_ ABSL_GUARDED_BY(mutex_) = false;
+  MasterSilence silence_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::ClientContext* call_ ABSL_GUARDED_BY(mutex_) = nullptr;  // in flight
   std::thread thread_;  // last: it uses all of the above

@@ -54,6 +54,8 @@ class RegistryClient {
   // Until an answered call has carried the wish, or the wait is over. True: the master knows.
   virtual bool WaitUntilDrainIsKnown(absl::Duration wait) = 0;
   virtual bool joined() const = 0;
+  // Since the master last answered; zero while it does (master_silence.h).
+  virtual absl::Duration silent_for() const = 0;
   virtual void Stop() = 0;
 };
 
