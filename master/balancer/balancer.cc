@@ -141,6 +141,7 @@ class Balancer::Impl {
   std::pair<Listed, uint64_t> PlaceOf(const WorkerFacts& facts) const {
     if (!facts.TakesWork() || facts.offer.capacity.slots == 0) return {Listed::kNo, 0};
     if (facts.FreeSlots() > 0) return {Listed::kReady, policy_->Rank(facts)};
+    if (facts.Limited()) return {Listed::kNo, 0};
     return {Listed::kAhead, policy_->RankAhead(facts)};
   }
 

@@ -98,6 +98,9 @@ Why TakesNothing(const WorkerFacts& worker) {
 }
 
 Why DoesNotFitNow(const WorkerFacts& worker, const ResourceAmounts& want) {
+  if (worker.FreeSlots() == 0 && worker.Limited()) {
+    return absl::StrCat("takes one attempt at a time", worker.limited_because.empty() ? "" : ": ", worker.limited_because);
+  }
   if (worker.FreeSlots() == 0) return absl::StrCat("has none of its ", worker.offer.capacity.slots, " slots free");
   return Shortage(Subtract(worker.offer.capacity, worker.used), want, " free");
 }

@@ -37,12 +37,19 @@ struct WorkerTable::Record {
   std::string draining_reason;
   bool quarantined = false;
   std::string quarantine_reason;
+  Standing standing;
 
   int64_t ended_count = 0;
   int64_t failed_count = 0;
 
   void RefreshWeight() {
     facts.weight = set_weight != 0 ? set_weight : std::max<uint32_t>(1, facts.offer.capacity.slots);
+  }
+
+  // But for its quarantine by failure it could take work, and one attempt may be tried.
+  bool MayBeTried() const {
+    return !quarantined && standing.may_try && !draining && !wants_to_drain && session_open &&
+           load.refuses_because.empty();
   }
 
   // The worker starts what was sent ahead as soon as a slot is free.
@@ -236,6 +243,27 @@ void WorkerTable::SetQuarantined(WorkerId id, bool quarantined, std::string reas
   Derive(record, now_);
 }
 
+bool WorkerTable::quarantined_by_hand(WorkerId id) const { return At(id).quarantined; }
+const std::string& WorkerTable::quarantine_reason(WorkerId id) const { return At(id).quarantine_reason; }
+
+void WorkerTable::SetStanding(WorkerId id, Standing standing) {
+  Record& record = At(id);
+  WorkerFacts& facts = record.facts;
+  record.standing = std::move(standing);
+  const bool sound = record.standing.level == Standing::Level::kSound;
+  facts.slot_limit = sound                     ? WorkerFacts::kNoLimit
+                     : record.standing.may_try ? facts.used.slots + facts.prefetched + 1
+                                               : 0;
+  record.FillSlotsFromAhead();
+  Derive(record, now_);
+}
+
+bool WorkerTable::InService(WorkerId id) const {
+  const Record& record = At(id);
+  return record.present && record.facts.state != WorkerState::kLost && !record.quarantined && !record.draining &&
+         !record.wants_to_drain;
+}
+
 // --- Time and state
 
 namespace {
@@ -255,9 +283,9 @@ void WorkerTable::Derive(Record& record, absl::Time now) {
   if (age >= config_.lost_after) {
     state = WorkerState::kLost;
     reason = absl::StrCat("no heartbeat for ", absl::FormatDuration(config_.lost_after));
-  } else if (record.quarantined) {
+  } else if (record.quarantined || record.standing.level == Standing::Level::kQuarantined) {
     state = WorkerState::kQuarantined;
-    reason = OrElse(record.quarantine_reason, "by hand");
+    reason = record.quarantined ? OrElse(record.quarantine_reason, "by hand") : record.standing.reason;
   } else if (age >= kHeartbeatsUntilSuspect * config_.heartbeat) {
     state = WorkerState::kSuspect;
     reason = absl::StrCat("missed ", kHeartbeatsUntilSuspect, " heartbeats");
@@ -269,10 +297,17 @@ void WorkerTable::Derive(Record& record, absl::Time now) {
     reason = "no session";
   }
   WorkerFacts& facts = record.facts;
-  if (state != facts.state || reason != facts.takes_nothing_because) {
-    changes_.push_back({.id = facts.id, .from = facts.state, .to = state, .reason = reason});
+  const bool on_trial = state == WorkerState::kQuarantined && record.MayBeTried() &&
+                        age < kHeartbeatsUntilSuspect * config_.heartbeat;
+  const bool limited = state == WorkerState::kActive && record.standing.level == Standing::Level::kOneAtATime;
+  std::string limited_because = limited ? record.standing.reason : std::string();
+  if (state != facts.state || reason != facts.takes_nothing_because || on_trial != facts.on_trial ||
+      limited_because != facts.limited_because) {
+    changes_.push_back({facts.id, facts.state, state, reason.empty() ? limited_because : reason});
     facts.state = state;
     facts.takes_nothing_because = std::move(reason);
+    facts.on_trial = on_trial;
+    facts.limited_because = std::move(limited_because);
   }
   Reschedule(record, now_);
 }
@@ -304,7 +339,8 @@ std::vector<StateChange> WorkerTable::TakeChanges() { return std::exchange(chang
 
 std::optional<Reservation> WorkerTable::Reserve(WorkerId id, const ResourceAmounts& amounts) {
   WorkerFacts& facts = At(id).facts;
-  if (!facts.TakesWork() || !Fits(facts.offer.capacity, facts.used, amounts)) return std::nullopt;
+  if (!facts.TakesWork() || (facts.Limited() && facts.FreeSlots() == 0)) return std::nullopt;
+  if (!Fits(facts.offer.capacity, facts.used, amounts)) return std::nullopt;
   AddTo(&facts.used, amounts);
   return Reservation(this, id, amounts);
 }
@@ -312,7 +348,7 @@ std::optional<Reservation> WorkerTable::Reserve(WorkerId id, const ResourceAmoun
 std::optional<Reservation> WorkerTable::ReserveAhead(WorkerId id, uint32_t limit) {
   WorkerFacts& facts = At(id).facts;
   if (!facts.TakesWork() || facts.offer.capacity.slots == 0) return std::nullopt;
-  if (facts.FreeSlots() > 0 || facts.prefetched >= limit) return std::nullopt;
+  if (facts.Limited() || facts.FreeSlots() > 0 || facts.prefetched >= limit) return std::nullopt;
   ++facts.prefetched;
   return Reservation(this, id, kOneSlot);
 }
@@ -359,7 +395,8 @@ WorkerView WorkerTable::View(WorkerId id) const {
                     .version = record.version,
                     .incarnation = record.incarnation,
                     .state = record.facts.state,
-                    .reason = record.facts.takes_nothing_because,
+                    .reason = record.facts.takes_nothing_because.empty() ? record.facts.limited_because
+                                                                          : record.facts.takes_nothing_because,
                     .offer = record.facts.offer,
                     .load = record.load,
                     .weight = record.facts.weight,
@@ -384,6 +421,8 @@ void WorkerTable::CheckInvariants() const {
     for (const auto& entry : facts.used.named) MUSTER_CHECK(entry.second > 0);
     MUSTER_CHECK(facts.weight > 0);
     MUSTER_CHECK(facts.state != WorkerState::kActive || record->session_open);
+    MUSTER_CHECK(!facts.on_trial || (facts.state == WorkerState::kQuarantined && record->session_open));
+    MUSTER_CHECK(facts.Limited() == (record->standing.level != Standing::Level::kSound));
     if (record->present) ++live;
     if (record->deadline == absl::InfiniteFuture()) continue;
     ++scheduled;

@@ -4,7 +4,7 @@
 // tells the balancer of every worker that changed (facts()). A worker's state is always derived from the same few
 // facts, in this order (semantics.md, "Workers"):
 //   LOST         no heartbeat for lost_after; nothing else makes a worker lost
-//   QUARANTINED  by failure or by hand
+//   QUARANTINED  by hand, or by failure (worker_health.h): then on trial it takes one attempt
 //   SUSPECT      no heartbeat for 3 intervals
 //   DRAINING     by hand, or by its own wish
 //   SUSPECT      no session
@@ -34,6 +34,7 @@
 #include "common/domain/worker.h"
 #include "common/domain/worker_facts.h"
 #include "master/registry/reservation.h"
+#include "master/registry/standing.h"
 
 namespace muster::registry {
 
@@ -118,7 +119,13 @@ class WorkerTable {
   uint32_t set_weight(WorkerId id) const;        // as set; 0: default
   void SetDraining(WorkerId id, bool draining, std::string reason);
   bool draining_by_hand(WorkerId id) const;
-  void SetQuarantined(WorkerId id, bool quarantined, std::string reason);
+  void SetQuarantined(WorkerId id, bool quarantined, std::string reason);  // by hand
+  bool quarantined_by_hand(WorkerId id) const;
+  const std::string& quarantine_reason(WorkerId id) const;
+  // As its failures have it. Below kSound it takes nothing, or one attempt more than it has now.
+  void SetStanding(WorkerId id, Standing standing);
+  // It is there, and neither on its way out nor put aside by hand.
+  bool InService(WorkerId id) const;
 
   // --- Time.
   absl::Time NextDue() const;     // InfiniteFuture: no deadline

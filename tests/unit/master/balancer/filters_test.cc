@@ -79,6 +79,10 @@ TEST(RoomFilterTest, TellsWhatDoesNotFitNow) {
   EXPECT_THAT(DoesNotFitNow(worker, {.slots = 1, .named = {{"licence", 1}}}), Optional(HasSubstr("licence")));
   worker.used.slots = 4;
   EXPECT_EQ(DoesNotFitNow(worker, {.slots = 1}), "has none of its 4 slots free");
+  worker.used.slots = 1;
+  worker.slot_limit = 1;
+  worker.limited_because = "it failed thrice";
+  EXPECT_EQ(DoesNotFitNow(worker, {.slots = 1}), "takes one attempt at a time: it failed thrice");
 }
 
 TEST(StateFilterTest, OnlyAnActiveWorkerThatWantsWorkPasses) {
@@ -89,6 +93,11 @@ TEST(StateFilterTest, OnlyAnActiveWorkerThatWantsWorkPasses) {
   worker.state = WorkerState::kSuspect;
   worker.takes_nothing_because = "no session";
   EXPECT_EQ(TakesNothing(worker), "is SUSPECT: no session");
+  worker.state = WorkerState::kQuarantined;
+  worker.takes_nothing_because = "fails everything";
+  EXPECT_EQ(TakesNothing(worker), "is QUARANTINED: fails everything");
+  worker.on_trial = true;
+  EXPECT_FALSE(TakesNothing(worker).has_value());
 }
 
 TEST(AvoidFilterTest, OnlyTheWorkerThatFailedItIsAvoided) {

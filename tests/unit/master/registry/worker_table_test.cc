@@ -240,6 +240,53 @@ TEST_F(WorkerTableTest, SilenceShowsThroughADrainAndAQuarantine) {
   EXPECT_EQ(table_.state(quarantined), WorkerState::kLost);
 }
 
+TEST_F(WorkerTableTest, AWorkerInQuarantineTakesNothingAndOnTrialOneMoreThanItHas) {
+  const WorkerId id = JoinActive("w1");
+  const ResourceAmounts one{.slots = 1};
+  auto held = table_.Reserve(id, one);
+  ASSERT_TRUE(held.has_value());
+  held->Commit();
+  table_.SetStanding(id, {Standing::Level::kQuarantined, false, "fails everything"});
+  EXPECT_EQ(table_.state(id), WorkerState::kQuarantined);
+  EXPECT_FALSE(table_.Reserve(id, one).has_value());
+  table_.SetStanding(id, {Standing::Level::kQuarantined, true, "is tried"});
+  auto tried = table_.Reserve(id, one);
+  ASSERT_TRUE(tried.has_value());
+  EXPECT_FALSE(table_.Reserve(id, one).has_value());
+  EXPECT_FALSE(table_.ReserveAhead(id, 8).has_value());
+  EXPECT_EQ(table_.View(id).reason, "is tried");
+  table_.Release(id, one);
+}
+
+TEST_F(WorkerTableTest, NobodyIsTriedWithoutASessionOrWhileItRefusesOrIsPutAsideByHand) {
+  const WorkerId id = JoinActive("w1");
+  table_.SetStanding(id, {Standing::Level::kQuarantined, true, "is tried"});
+  EXPECT_TRUE(table_.facts(id).TakesWork());
+  table_.SetQuarantined(id, true, "by a person");
+  EXPECT_FALSE(table_.facts(id).TakesWork());
+  table_.SetQuarantined(id, false, "");
+  WorkerLoad full;
+  full.refuses_because = "disk of work_dir is low";
+  table_.Heartbeat("w1", Incarnation(1), full, std::nullopt, false, At(1));
+  EXPECT_FALSE(table_.facts(id).TakesWork());
+  Beat("w1", 2);
+  EXPECT_TRUE(table_.facts(id).TakesWork());
+  table_.CloseSession(id, SessionNumber(1));
+  EXPECT_FALSE(table_.facts(id).TakesWork());
+  EXPECT_EQ(table_.state(id), WorkerState::kQuarantined);
+}
+
+TEST_F(WorkerTableTest, OneAtATimeStaysActiveAndSaysWhy) {
+  const WorkerId id = JoinActive("w1");
+  table_.SetStanding(id, {Standing::Level::kOneAtATime, true, "failed thrice at once"});
+  EXPECT_EQ(table_.state(id), WorkerState::kActive);
+  EXPECT_EQ(table_.View(id).reason, "failed thrice at once");
+  EXPECT_EQ(table_.facts(id).FreeSlots(), 1u);
+  table_.SetStanding(id, {});
+  EXPECT_EQ(table_.facts(id).FreeSlots(), 2u);
+  EXPECT_EQ(table_.View(id).reason, "");
+}
+
 TEST_F(WorkerTableTest, AWorkerThatRefusesStaysActiveWithItsReason) {
   WorkerId id = JoinActive("w1");
   WorkerLoad load;
