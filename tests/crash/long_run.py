@@ -3,7 +3,8 @@
 
     ./test long --for 1h [--without soak,fuzz]
 
-Rounds of: kill -9 of masters and workers, deaths inside, cut networks, simulated histories, fuzz targets; and beside
+First the long forms of what ./test does briefly: ten times too much work for a minute, floods of malformed calls. Then
+rounds of: kill -9 of masters and workers, deaths inside, cut networks, simulated histories, fuzz targets; and beside
 them a cluster that soaks the whole time. Every failure's output is kept in build/long/ and its seed printed. In the end
 one line is added to docs/reliability.md, failures and all. Exits with 1 when anything failed.
 """
@@ -26,7 +27,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 KEPT = ROOT / "build/long"
 PAGE = ROOT / "docs/reliability.md"
-PARTS = ("kills", "kill_points", "partitions", "simulation", "fuzz", "soak")
+ROUND = ("kills", "kill_points", "partitions", "simulation", "fuzz")
+PARTS = ("floods", *ROUND, "soak")
 SEEDS_PER_ROUND = 4_000
 FUZZ_SECONDS_PER_ROUND = 60
 LONGEST_PART_SECONDS = 1800
@@ -46,8 +48,10 @@ class LongRun:
 
     def run(self):
         KEPT.mkdir(parents=True, exist_ok=True)
+        if "floods" not in self._without:
+            self.floods()
         soak = None if "soak" in self._without else self._start_soak()
-        parts = [part for part in PARTS[:-1] if part not in self._without]
+        parts = [part for part in ROUND if part not in self._without]
         rounds = 0
         while parts and self.left() > 0:
             rounds += 1
@@ -59,6 +63,13 @@ class LongRun:
             self._take_soak(soak)
 
     # --- Parts
+
+    def floods(self):
+        end_to_end = ROOT / "tests/e2e"
+        self._call("overload", 0, [sys.executable, "-B", end_to_end / "overload_test.py"], MUSTER_BIN=ROOT / "build/bin",
+                   MUSTER_OVERLOAD_SECONDS=60)
+        self._call("malformed", 0, [sys.executable, "-B", end_to_end / "malformed_test.py"], MUSTER_BIN=ROOT / "build/bin",
+                   MUSTER_MALFORMED_ROUNDS=10)
 
     def kills(self):
         self._harness("kills", ROOT / "build/bin", MUSTER_CRASH_MASTER_KILLS=100, MUSTER_CRASH_WORKER_KILLS=50)
