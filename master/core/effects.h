@@ -39,11 +39,13 @@ struct CancelAnswer {
 struct JoinAnswer {
   CallId call;
   absl::Status status;
+  SessionNumber first_valid_session;  // what still comes on an older one does not count for the lease
 };
 struct HeartbeatAnswer {
   CallId call;
   bool join_again = false;
   absl::Duration lease;
+  SessionNumber first_valid_session;
 };
 struct WorkerAnswer {
   CallId call;

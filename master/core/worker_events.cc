@@ -42,7 +42,7 @@ void WorkerEvents::OnJoin(const Moment& turn, WorkerJoin event) {
   const auto& joined = std::get<registry::Joined>(outcome);
   const WorkerId worker = joined.id;
   if (joined.predecessor) ExpectProof(turn, worker);
-  turn.Emit(JoinAnswer{call, absl::OkStatus()});
+  turn.Emit(JoinAnswer{call, absl::OkStatus(), cluster_.last_session.Next()});  // it gets a new one
   turn.Log(activity::WorkerJoined{event.name, event.incarnation, event.address,
                                   cluster_.workers.facts(worker).offer.capacity.slots});
   GrantLease(turn, worker);
@@ -75,8 +75,8 @@ void WorkerEvents::OnProofDeadline(const Moment& turn, WorkerId worker) {
 void WorkerEvents::OnHeartbeat(const Moment& turn, WorkerHeartbeat event) {
   const auto outcome = cluster_.workers.Heartbeat(event.name, event.incarnation, std::move(event.load),
                                                   std::move(event.offer), event.draining, turn.now);
-  turn.Emit(HeartbeatAnswer{event.call, outcome.join_again, Lease()});
-  if (outcome.join_again) return;
+  if (outcome.join_again) return turn.Emit(HeartbeatAnswer{event.call, true, Lease(), {}});
+  turn.Emit(HeartbeatAnswer{event.call, false, Lease(), FirstValidSession(outcome.id)});
   GrantLease(turn, outcome.id);
   if (outcome.offer_changed) {
     NoteOffer(turn, outcome.id);
@@ -87,6 +87,14 @@ void WorkerEvents::OnHeartbeat(const Moment& turn, WorkerHeartbeat event) {
   if (link.state == WorkerLink::Session::kNone && link.retry_at == absl::InfiniteFuture()) {
     AskForSession(turn, outcome.id);
   }
+}
+
+// A worker that was lost is heard of again before the end of its old session reaches it. What was under way on that
+// session, and was given to others since, must not start under the new lease.
+SessionNumber WorkerEvents::FirstValidSession(WorkerId worker) const {
+  const auto found = cluster_.links.find(worker);
+  const bool any = found != cluster_.links.end() && found->second.state != WorkerLink::Session::kNone;
+  return any ? found->second.session : cluster_.last_session.Next();
 }
 
 absl::Duration WorkerEvents::Lease() const {

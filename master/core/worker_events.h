@@ -37,6 +37,7 @@ class WorkerEvents {
   void ExpectProof(const Moment& turn, WorkerId worker);
   void SetProofDeadline(WorkerId worker, absl::Time at);
   void GrantLease(const Moment& turn, WorkerId worker);
+  SessionNumber FirstValidSession(WorkerId worker) const;
   absl::Duration Lease() const;
   void NoteOffer(const Moment& turn, WorkerId worker);
   void RememberExecutor(const Moment& turn, const std::string& name);

@@ -148,6 +148,7 @@ grpc::ServerUnaryReactor* RegistryService::Join(grpc::CallbackServerContext* con
           convert::ToProto(deps_.heartbeat, response->mutable_heartbeat_interval());
           convert::ToProto(deps_.self_fence, response->mutable_self_fence());
           convert::ToProto(deps_.kill_grace, response->mutable_kill_grace());
+          response->set_first_valid_session(answer->first_valid_session.value());
         }
         Answer(context, reactor, answer.status());
       });
@@ -177,6 +178,7 @@ grpc::ServerUnaryReactor* RegistryService::Heartbeat(grpc::CallbackServerContext
           response->set_join_again(answer->join_again);
           response->set_epoch(deps_.epoch.value());
           convert::ToProto(answer->lease, response->mutable_lease());
+          response->set_first_valid_session(answer->first_valid_session.value());
         }
         Answer(context, reactor, answer.status());
       });

@@ -9,7 +9,8 @@ import os
 import signal
 import unittest
 
-from harness import CrashCluster, eventually
+
+from harness import CrashCluster, alive, children, eventually
 
 MASTER_PLACES = ("before_sync", "after_sync", "after_answer")
 WORKER_PLACES = ("before_start", "after_start", "before_result", "after_result")
@@ -40,8 +41,11 @@ class KillPoints(unittest.TestCase):
 
     def worker_dies(self, cluster, place):
         name = cluster.random.choice(sorted(cluster.workers))
+        family = [cluster.workers[name].pid, *children(cluster.workers[name].pid)]
         cluster.accidents.hurt_worker("family", name, down=0)
         cluster.workers[name].wait()
+        # Its server holds the lock of work_dir until it is gone, too.
+        eventually(lambda: not any(alive(pid) for pid in family), 30, f"the end of all of {name}")
         cluster.accidents.forgive(name)
         doomed = cluster.start_worker(name, wait=False, environment=self.plan(place, cluster.random.randint(1, 8)))
         self.await_death(cluster, doomed, place)

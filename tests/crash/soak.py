@@ -38,7 +38,7 @@ def zombies(pid):
             with open(f"/proc/{child}/stat") as stat:
                 if stat.read().rsplit(")", 1)[1].split()[0] == "Z":
                     found.add(child)
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # it ended before, or while it was looked at
             pass
     return found
 

@@ -26,6 +26,7 @@
 #include "worker/app/output_relay.h"
 #include "worker/app/worker_loop.h"
 #include "worker/app/worker_metrics.h"
+#include "worker/core/lease.h"
 #include "worker/session/registry_client.h"
 #include "worker/session/worker_service.h"
 
@@ -186,7 +187,10 @@ class WorkerAppImpl final : public WorkerApp {
                                        .load = [this] { return Load(); },
                                        .offer = [this] { return Offer(); },
                                        .times_told = [this](absl::Duration grace) { TimesTold(grace); },
-                                       .lease_extended = [this](absl::Time until) { LeaseExtended(until); },
+                                       .lease_extended = [this](absl::Time until, const std::string& cluster_id, Epoch epoch,
+                                                                SessionNumber first_valid_session) {
+                                         LeaseExtended({until, cluster_id, epoch, first_valid_session});
+                                       },
                                        .refused = [this](const absl::Status& status) { Refused(status); }});
     registry_running_ = true;
     Poke();  // what changed before it was there
@@ -219,11 +223,11 @@ class WorkerAppImpl final : public WorkerApp {
     options_.fence->patience_ns.store(absl::ToInt64Nanoseconds(kill_grace / 2));
   }
 
-  void LeaseExtended(absl::Time until) {
+  void LeaseExtended(worker::LeaseExtended extended) {
     // Straight to the supervisor: a busy loop must not look like the end of the lease.
-    const int64_t until_ns = clock_.ToBootTimeNanoseconds(until);
-    if (until_ns > options_.fence->lease_until_ns.load()) options_.fence->lease_until_ns.store(until_ns);
-    loop_.Post(worker::LeaseExtended{until});
+    lease_.Extend(extended.until, extended.cluster_id, extended.epoch);
+    options_.fence->lease_until_ns.store(clock_.ToBootTimeNanoseconds(lease_.until()));
+    loop_.Post(std::move(extended));
   }
 
   void Refused(const absl::Status& status) {
@@ -356,6 +360,7 @@ class WorkerAppImpl final : public WorkerApp {
   std::unique_ptr<telemetry::HttpServer> health_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<RegistryClient> registry_;
+  Lease lease_;  // of the thread that registry_ calls on
   std::atomic<bool> registry_running_{false};
 
   absl::Mutex server_mutex_;

@@ -33,4 +33,11 @@ SessionOrder::Verdict SessionOrder::Offer(const std::string& cluster_id, Epoch e
   return verdict;
 }
 
+bool SessionOrder::IsClosed(const std::string& cluster_id, Epoch epoch, SessionNumber first_valid) const {
+  if (cluster_id.empty() || seen_.empty()) return false;
+  const Seen& newest = seen_.back();
+  if (cluster_id != newest.cluster_id || epoch > newest.epoch) return true;
+  return epoch == newest.epoch && newest.session < first_valid;
+}
+
 }  // namespace muster::worker

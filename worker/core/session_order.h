@@ -20,6 +20,9 @@ class SessionOrder {
   };
   Verdict Offer(const std::string& cluster_id, Epoch epoch, SessionNumber session);
 
+  // Whether the master whose answer this is has closed the session that is obeyed now. Empty id: it does not say.
+  bool IsClosed(const std::string& cluster_id, Epoch epoch, SessionNumber first_valid) const;
+
   const std::string& cluster_id() const { return current_; }
 
  private:

@@ -10,6 +10,7 @@
 #include "worker/core/drain_plan.h"
 #include "worker/core/former_attempts.h"
 #include "worker/core/held_attempts.h"
+#include "worker/core/lease.h"
 #include "worker/core/session_order.h"
 #include "worker/core/unstarted_report.h"
 
@@ -42,7 +43,7 @@ class WorkerCore::Impl {
 
   absl::Time NextDue() const {
     absl::Time due = absl::InfiniteFuture();
-    if (HasUnfenced()) due = std::min(due, lease_until_);
+    if (HasUnfenced()) due = std::min(due, lease_.until());
     if (drain_ && !drained_) due = std::min(due, drain_->NextDue());
     return due;
   }
@@ -75,7 +76,7 @@ class WorkerCore::Impl {
     MUSTER_CHECK(held_.size() <= config_.max_held);
     for (const AttemptKey key : former_.Keys()) MUSTER_CHECK(held_.Find(key) == nullptr);
     if (drain_) MUSTER_CHECK(held_.waiting() == 0);
-    if (now_ >= lease_until_) MUSTER_CHECK(held_.fenced_waiting() == 0);
+    if (now_ >= lease_.until()) MUSTER_CHECK(held_.fenced_waiting() == 0);
     MUSTER_CHECK(!drained_ || (drain_ && drain_->leaving()));
   }
 
@@ -189,7 +190,7 @@ class WorkerCore::Impl {
       return absl::StrCat("the worker holds ", held_.size(), " attempts and results already");
     }
     if (former_.Contains(event.key)) return "another cluster's attempt of this name is still being stopped";
-    if (event.on_worker_loss == OnWorkerLoss::kRerunAfterFence && now_ >= lease_until_) {
+    if (event.on_worker_loss == OnWorkerLoss::kRerunAfterFence && now_ >= lease_.until()) {
       return "the worker's lease has expired";
     }
     return "";
@@ -265,7 +266,7 @@ class WorkerCore::Impl {
   }
 
   absl::Time StartBefore(const Held& attempt) const {
-    return attempt.fenced() && !Mutated("ignore_lease") ? lease_until_ : absl::InfiniteFuture();
+    return attempt.fenced() && !Mutated("ignore_lease") ? lease_.until() : absl::InfiniteFuture();
   }
 
   // --- A person's Execute
@@ -287,8 +288,12 @@ class WorkerCore::Impl {
   // --- The lease
 
   void On(LeaseExtended event) {
-    lease_until_ = std::max(lease_until_, event.until);
-    if (now_ < lease_until_) fenced_killed_ = 0;
+    if (stream_ && order_.IsClosed(event.cluster_id, event.epoch, event.first_valid_session)) {
+      Emit(RejectSession{stream_, "the master has closed this session"});
+      stream_ = StreamId();
+    }
+    lease_.Extend(event.until, event.cluster_id, event.epoch);
+    if (now_ < lease_.until()) fenced_killed_ = 0;
   }
 
   // Whether something is here that the end of the lease would end.
@@ -349,7 +354,7 @@ class WorkerCore::Impl {
 
   void ActOnTime() {
     // Mutant: the lease's end means nothing.
-    if (now_ >= lease_until_ && !Mutated("ignore_lease")) Fence();
+    if (now_ >= lease_.until() && !Mutated("ignore_lease")) Fence();
     if (!drain_) return;
     for (auto step = drain_->TakeStep(now_); step != DrainPlan::Step::kNone; step = drain_->TakeStep(now_)) {
       if (step == DrainPlan::Step::kStop) drain_->NoteStopped(held_.RunningKeys());
@@ -370,7 +375,7 @@ class WorkerCore::Impl {
   HeldAttempts held_;
   FormerAttempts former_;
   absl::btree_set<uint64_t> direct_;
-  absl::Time lease_until_ = absl::InfinitePast();
+  Lease lease_;
   uint32_t fenced_killed_ = 0;  // since the lease ended
   std::string refusal_;
   std::optional<DrainPlan> drain_;

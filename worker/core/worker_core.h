@@ -70,9 +70,12 @@ struct ExecutionStarted {
 struct ExecutionEnded {
   AttemptReportPtr report;
 };
-// A heartbeat was answered: the lease holds until then.
+// A heartbeat was answered: the lease holds until then, for what comes on no older session than this.
 struct LeaseExtended {
   absl::Time until;
+  std::string cluster_id;  // empty: it does not say
+  Epoch epoch;
+  SessionNumber first_valid_session;
 };
 // Nothing new; what waits is given back, what runs may finish until the deadline and is then stopped as PREEMPTED.
 struct DrainRequested {

@@ -131,7 +131,9 @@ class RegistryClientImpl final : public RegistryClient {
                                  {"epoch", response.epoch()}, {"heartbeat", absl::FormatDuration(schedule_.interval())}});
     NoteAnswered(request.draining(), true);
     options_.times_told(convert::FromProto(response.kill_grace()));
-    options_.lease_extended(sent + convert::FromProto(response.self_fence()));
+    cluster_id_ = response.cluster_id();
+    options_.lease_extended(sent + convert::FromProto(response.self_fence()), cluster_id_, Epoch(response.epoch()),
+                            SessionNumber(response.first_valid_session()));
     return true;
   }
 
@@ -180,7 +182,8 @@ class RegistryClientImpl final : public RegistryClient {
     schedule_.Answered();
     if (offer_changed) told_offer_ = offer;
     NoteAnswered(request.draining(), true);
-    options_.lease_extended(sent + convert::FromProto(response.lease()));
+    options_.lease_extended(sent + convert::FromProto(response.lease()), cluster_id_, Epoch(response.epoch()),
+                            SessionNumber(response.first_valid_session()));
   }
 
   template <typename Method>
@@ -227,6 +230,7 @@ class RegistryClientImpl final : public RegistryClient {
   // The thread's own.
   absl::BitGen random_;
   MasterOrder order_;
+  std::string cluster_id_;  // of the master joined last
   CallSchedule schedule_;
   WorkerOffer told_offer_;
   std::optional<absl::Time> name_taken_since_;

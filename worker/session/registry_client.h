@@ -40,7 +40,9 @@ class RegistryClient {
     std::function<WorkerLoad()> load;  // asked before each call
     std::function<WorkerOffer()> offer;
     std::function<void(absl::Duration kill_grace)> times_told;  // at each join, before the first lease
-    std::function<void(absl::Time until)> lease_extended;
+    // Of a master of this cluster and epoch, to which older sessions than this are closed.
+    std::function<void(absl::Time until, const std::string& cluster_id, Epoch epoch, SessionNumber first_valid_session)>
+        lease_extended;
     std::function<void(absl::Status)> refused;
   };
 

@@ -202,7 +202,11 @@ void SimulatedMachine::CallMaster() {
   }
   wire_.Call(Way::kUp, [this, back, call, sent = Local(), joining, event = NextCall()] {
     const bool listened = master_.OnRegistryCall(event, [this, back, call, sent, joining](core::Effect answer) {
-      back([this, call, sent, joining, answer = std::move(answer)] { Answered(call, sent, joining, answer); });
+      // The lease counts from when the call was sent.
+      worker::LeaseExtended lease{.until = sent, .cluster_id = master_.cluster_id(), .epoch = master_.epoch()};
+      back([this, call, lease = std::move(lease), joining, answer = std::move(answer)] {
+        Answered(call, lease, joining, answer);
+      });
     });
     if (!listened) back([this, call] { NotAnswered(call); });
   });
@@ -218,7 +222,7 @@ void SimulatedMachine::NotAnswered(uint64_t call) {
   CallLater();
 }
 
-void SimulatedMachine::Answered(uint64_t call, absl::Time sent, bool joining, const core::Effect& answer) {
+void SimulatedMachine::Answered(uint64_t call, worker::LeaseExtended lease, bool joining, const core::Effect& answer) {
   if (!call_open_ || call != call_) return;  // too late, or for the second time
   const auto* join = std::get_if<core::JoinAnswer>(&answer);
   if (join != nullptr && !join->status.ok()) {
@@ -231,7 +235,9 @@ void SimulatedMachine::Answered(uint64_t call, absl::Time sent, bool joining, co
     schedule_.Joined(kHeartbeat);
     patience_ns_ = absl::ToInt64Nanoseconds(kKillGrace / 2);
     CallLater();
-    return ExtendLease(sent + kSelfFence);
+    lease.until += kSelfFence;
+    lease.first_valid_session = join->first_valid_session;
+    return ExtendLease(std::move(lease));
   }
   const auto& beat = std::get<core::HeartbeatAnswer>(answer);
   if (beat.join_again) {
@@ -242,7 +248,9 @@ void SimulatedMachine::Answered(uint64_t call, absl::Time sent, bool joining, co
   }
   schedule_.Answered();
   CallLater();
-  ExtendLease(sent + beat.lease);
+  lease.until += beat.lease;
+  lease.first_valid_session = beat.first_valid_session;
+  ExtendLease(std::move(lease));
 }
 
 }  // namespace muster::simulation

@@ -250,6 +250,11 @@ void Promises::Begins(AttemptKey key, OnWorkerLoss mode, const std::string& work
   if (row == attempts.end() || row->worker != worker) {
     scene_.Wrong(absl::StrCat("P5: ", Name(key), " runs on ", worker, ", which it was not given to"));
   }
+  AttemptNumber& newest = newest_begun_[key.task];
+  if (mode != OnWorkerLoss::kRerun && key.number < newest) {
+    scene_.Wrong(absl::StrCat("P4: ", Name(key), " begins after attempt ", newest.value(), " began"));
+  }
+  newest = std::max(newest, key.number);
   const int times = ++times_[key.task];
   const int copies = ++running_[key.task];
   if (copies > 1) scene_.Count("copies at once");

@@ -4,7 +4,8 @@
 //   P1  an OK names tasks that are durable; each of them has an outcome in the end         Answered, AllEnded
 //   P2  one outcome; what watchers are told is it; a late result decides nothing           Committed, Told
 //   P3  one request id, one answer, however often it is called and whoever answers         Answered
-//   P4  HOLD runs at most once; RERUN_AFTER_FENCE never twice at a time; what never ran
+//   P4  HOLD runs at most once; RERUN_AFTER_FENCE never twice at a time, and never an
+//       older attempt after a newer one; what never ran
 //       uses up nothing; preemption uses up nothing; POISONED means that so many of its
 //       workers' processes died; FAILED means that so many attempts failed                 Begins, Committed
 //   P5  an attempt is durable before it is sent, is sent once, runs once, and only on the
@@ -80,6 +81,7 @@ class Promises {
   absl::flat_hash_map<AttemptKey, std::pair<std::string, uint64_t>> began_;  // where, and its deaths until then
   std::map<std::string, uint64_t> deaths_;                                   // of a worker's processes
   absl::flat_hash_map<TaskId, int> running_;
+  absl::flat_hash_map<TaskId, AttemptNumber> newest_begun_;
   absl::flat_hash_map<TaskId, int> times_;
   absl::flat_hash_map<WorkerId, SessionNumber> newest_session_;  // of this master; 0: none
   std::map<std::pair<std::string, Incarnation>, std::pair<Epoch, SessionNumber>> obeyed_;

@@ -53,6 +53,7 @@ void SimulatedMachine::Boot() {
   drain_due_.reset();
   schedule_ = worker::CallSchedule();
   watch_ = worker::LeaseWatch();
+  lease_ = worker::Lease();
   lease_until_ns_ = patience_ns_ = 0;
   fenced_running_ = 0;
   watching_ = supervisor_frozen_ = false;
@@ -305,9 +306,10 @@ void SimulatedMachine::Do(const worker::DrainFinished& effect) {
 
 // --- The supervisor's fence
 
-void SimulatedMachine::ExtendLease(absl::Time until) {
-  lease_until_ns_ = std::max(lease_until_ns_, absl::ToUnixNanos(until));
-  Apply(worker::LeaseExtended{until});
+void SimulatedMachine::ExtendLease(worker::LeaseExtended lease) {
+  lease_.Extend(lease.until, lease.cluster_id, lease.epoch);
+  lease_until_ns_ = absl::ToUnixNanos(lease_.until());
+  Apply(std::move(lease));
 }
 
 void SimulatedMachine::WatchLease() {

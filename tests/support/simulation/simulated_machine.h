@@ -25,6 +25,7 @@
 #include "tests/support/simulation/scene.h"
 #include "tests/support/simulation/wire.h"
 #include "worker/app/lease_watch.h"
+#include "worker/core/lease.h"
 #include "worker/core/worker_core.h"
 #include "worker/session/call_schedule.h"
 
@@ -39,6 +40,9 @@ class MasterEdge {
   virtual void OnStreamEnded(const StreamPtr& stream, std::string why) = 0;
   // False: nobody listens. The answer comes as the effect that the core made of it.
   virtual bool OnRegistryCall(core::Event call, std::function<void(core::Effect)> reply) = 0;
+  // Of the one that answers, while it does.
+  virtual const std::string& cluster_id() const = 0;
+  virtual Epoch epoch() const = 0;
 };
 
 class SimulatedMachine {
@@ -128,10 +132,10 @@ class SimulatedMachine {
   // --- The registry's edge.
   void CallMaster();
   core::Event NextCall() const;
-  void Answered(uint64_t call, absl::Time sent, bool joining, const core::Effect& answer);
+  void Answered(uint64_t call, worker::LeaseExtended lease, bool joining, const core::Effect& answer);
   void NotAnswered(uint64_t call);
   void CallLater();
-  void ExtendLease(absl::Time until);
+  void ExtendLease(worker::LeaseExtended lease);
 
   // --- The supervisor's edge.
   void WatchLease();
@@ -176,6 +180,7 @@ class SimulatedMachine {
   // The supervisor's.
   bool supervisor_frozen_ = false;
   worker::LeaseWatch watch_;
+  worker::Lease lease_;
   int64_t lease_until_ns_ = 0;
   int64_t patience_ns_ = 0;
   uint32_t fenced_running_ = 0;

@@ -79,6 +79,8 @@ class SimulatedMaster final : public MasterEdge {
   void OnReports(const StreamPtr& stream, core::WorkerReports reports) override;
   void OnStreamEnded(const StreamPtr& stream, std::string why) override;
   bool OnRegistryCall(core::Event call, std::function<void(core::Effect)> reply) override;
+  const std::string& cluster_id() const override { return core_->cluster_id(); }
+  Epoch epoch() const override { return core_->epoch(); }
   void OnSilence(const StreamPtr& stream);
 
  private:

@@ -23,17 +23,26 @@ void Stream::Pump(Way way) {
   Direction& direction = Of(way);
   if (direction.pumping || direction.messages.empty() || wire_.cut(Path::kSession, way)) return;
   direction.pumping = true;
-  scene_.After(direction.messages.front().at - scene_.now(), [self = shared_from_this(), way] {
+  scene_.After(std::max(direction.messages.front().at, direction.resumes) - scene_.now(), [self = shared_from_this(), way] {
     Direction& mine = self->Of(way);
     mine.pumping = false;
     if (mine.messages.empty() || self->wire_.cut(Path::kSession, way)) return;
-    if (mine.messages.front().at <= self->scene_.now()) {
+    if (std::max(mine.messages.front().at, mine.resumes) <= self->scene_.now()) {
       const auto deliver = std::move(mine.messages.front().deliver);
       mine.messages.pop_front();
       deliver();
     }
     self->Pump(way);
   });
+}
+
+void Stream::Resume(Way way) {
+  Direction& direction = Of(way);
+  if (!direction.messages.empty() && scene_.Happens(0.5)) {
+    scene_.Count("stream after the cut");
+    direction.resumes = scene_.now() + scene_.UpTo(kLongestRetransmission);
+  }
+  Pump(way);
 }
 
 StreamPtr Wire::Open() {
@@ -80,7 +89,7 @@ void Wire::Heal(Path path, Way way) {
   if (Flag(path, way) > 0) return;
   if (path == Path::kSession) {
     for (const auto& weak : std::vector<std::weak_ptr<Stream>>(streams_)) {
-      if (const StreamPtr stream = weak.lock()) stream->Pump(way);
+      if (const StreamPtr stream = weak.lock()) stream->Resume(way);
     }
     return;
   }

@@ -1,8 +1,8 @@
 // What lies between one worker's machine and the master: two paths (the session's streams, which the master opens, and
 // the registry calls, which the worker makes), each of which can be cut in either direction by itself.
 //
-// A stream keeps its order: what is sent while its direction is cut waits and arrives after the cut, unless one end
-// has given up by then. A message may arrive long after the master opened a newer stream. A call is one message each
+// A stream keeps its order: what is sent while its direction is cut waits and arrives after the cut, at once or when the
+// sender tries again, seconds later, unless one end has given up by then. A message may arrive long after the master opened a newer stream. A call is one message each
 // way with a delay of its own: calls overtake one another, get lost in a cut or arrive seconds after it, though the
 // process that made them has died since; now and then one arrives twice.
 // Thread rule: one thread. Ownership: a Stream is shared by its two ends; the Wire must outlive both.
@@ -38,6 +38,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // What is under way is lost with the connection.
   void DropUnderWay(Way way) { Of(way).messages.clear(); }
   void Pump(Way way);
+  // Its direction is whole again.
+  void Resume(Way way);
 
   // --- For the ends; the stream itself does not look at them.
   SimulatedMachine* machine = nullptr;
@@ -60,6 +62,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   struct Direction {
     std::deque<Message> messages;
     absl::Time last = absl::InfinitePast();
+    absl::Time resumes = absl::InfinitePast();
     bool pumping = false;
   };
   Direction& Of(Way way) { return directions_[static_cast<size_t>(way)]; }

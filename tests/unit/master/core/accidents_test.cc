@@ -316,6 +316,17 @@ TEST(Accidents, AFencedTaskRunsAgainOnlyWhenItsFirstCopyIsSurelyDead) {
   EXPECT_EQ(cluster.WorkerOf(task), "b");
 }
 
+TEST(Accidents, AWorkerThatWasLostIsToldThatItsOldSessionIsClosedWithItsNextLease) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const SessionNumber old = cluster.worker("a").session;
+  cluster.Heartbeat("a");
+  EXPECT_EQ(cluster.Seen<HeartbeatAnswer>()[0].first_valid_session, old);
+  cluster.Advance(absl::Seconds(31));
+  cluster.Heartbeat("a");
+  EXPECT_GT(cluster.Seen<HeartbeatAnswer>().back().first_valid_session, old);
+}
+
 TEST(Accidents, ALongLeaseFromAMasterThatStoppedKeepsAFencedTaskWaitingUnderTheNextOne) {
   TestCluster cluster;
   cluster.Join("a", 1);

@@ -42,6 +42,10 @@ class Story {
   Story& Lease(double until_seconds) {
     return Do(LeaseExtended{absl::UnixEpoch() + absl::Seconds(until_seconds)});
   }
+  Story& Lease(double until_seconds, int64_t epoch, uint64_t first_valid_session) {
+    return Do(LeaseExtended{absl::UnixEpoch() + absl::Seconds(until_seconds), "a", Epoch(epoch),
+                            SessionNumber(first_valid_session)});
+  }
   Story& Assign(AttemptKey key, uint32_t slots = 1, OnWorkerLoss loss = OnWorkerLoss::kRerun) {
     return Do(Assigned{.stream = stream_, .key = key, .slots = slots, .on_worker_loss = loss});
   }
@@ -249,6 +253,38 @@ TEST(WorkerCore, AStartIsGoodUntilTheLeaseItWasDecidedUnderEnds) {
   EXPECT_EQ(story.All<StartExecution>().at(0).before, absl::InfiniteFuture());
   story.Assign(Key(3), 1, OnWorkerLoss::kHold);
   EXPECT_EQ(story.All<StartExecution>().at(0).before, absl::InfiniteFuture());
+}
+
+// The master lost the worker and gave the task to another; then the worker is heard of again, and its lease renewed,
+// before the end of the old session, or what was under way on it, has reached it.
+TEST(WorkerCore, ALateAssignmentOfASessionThatTheMasterHasClosedDoesNotStartUnderTheNewLease) {
+  Story story({.slots = 3});
+  story.Open(1, 5).Lease(20, 1, 5);
+  story.At(30).Lease(50, 1, 6);
+  EXPECT_EQ(story.All<RejectSession>().size(), 1u);
+  EXPECT_THAT(story.Assign(Key(1), 1, OnWorkerLoss::kRerunAfterFence).Started(), IsEmpty());
+  EXPECT_THAT(story.Open(2, 6).Assign(Key(1, 2), 1, OnWorkerLoss::kRerunAfterFence).Started(), ElementsAre(Key(1, 2)));
+}
+
+TEST(WorkerCore, ASessionOfAnEarlierMasterIsOverWhenTheNextOneAnswers) {
+  Story story({.slots = 3});
+  story.Open(1, 5).Lease(20, 1, 5).Lease(30, 2, 1);
+  EXPECT_THAT(story.Assign(Key(1), 1, OnWorkerLoss::kRerunAfterFence).Started(), IsEmpty());
+}
+
+// A master that ends in order promises a long lease; the next one gives out work under a short one, and counts on it.
+TEST(WorkerCore, TheLongLeaseOfAMasterThatEndedDoesNotOutlastWhatTheNextOneCountsOn) {
+  Story story({.slots = 3});
+  story.Open(1, 5).Lease(120, 1, 5).At(5).Lease(25, 2, 1).Open(2, 1, 2);
+  story.Assign(Key(1), 1, OnWorkerLoss::kRerunAfterFence);
+  EXPECT_THAT(story.At(24.9).Stopped(), IsEmpty());
+  EXPECT_THAT(story.At(25).Stopped(), ElementsAre(Key(1)));
+}
+
+TEST(WorkerCore, ALeaseForTheOpenSessionOrAYoungerOneThanTheAnswerKnowsLeavesItOpen) {
+  Story story({.slots = 3});
+  story.Open(1, 5).Lease(20, 1, 5).Open(2, 7).Lease(30, 1, 5);
+  EXPECT_THAT(story.Assign(Key(1), 1, OnWorkerLoss::kRerunAfterFence).Started(), ElementsAre(Key(1)));
 }
 
 TEST(WorkerCore, TheEndOfTheLeaseKillsWhatIsFencedAndNothingElse) {
