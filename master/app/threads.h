@@ -6,6 +6,7 @@
 // | loop            | MasterLoop: core, commits, release of effects          | the store's sync, its mailbox| Master    |
 // | lease keeper    | MasterLoop: answers heartbeats while the loop commits  | nothing; the loop waits for it| MasterLoop |
 // | store           | the store's maintenance: checkpoints, the open floor   | the disk                     | the store |
+// | store scan      | at start: reads what is open in slices, looks at pages | the disk                     | LoadOpen  |
 // | task reads      | TaskService's ReadPool: store reads, questions to loop | the store's readers, the loop| TaskService |
 // | cluster reads   | ClusterService's ReadPool: the same                    | the store's readers, the loop| ClusterService |
 // | accept          | rpc::Listener: takes connections, closes too many      | the listening sockets        | Server::Stop |

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/base/status_macros.h"
 #include "master/store/open_scan.h"
 #include "master/store/row_reader.h"
@@ -17,7 +16,6 @@ namespace {
 
 constexpr int kStepsBeforeSeek = 16;
 constexpr int kAttemptBits = 16;  // of an attempt's key
-constexpr absl::Duration kPageCheckLimit = absl::Milliseconds(500);
 
 using core::RecoveredTask;
 
@@ -140,18 +138,6 @@ class OpenTaskLoader {
   int64_t floor_ = 0;
 };
 
-absl::Status CheckPages(Database* database) {
-  database->SetDeadline(absl::Now() + kPageCheckLimit);
-  Query check(database, "PRAGMA quick_check(1)");
-  std::string finding;
-  if (check.Next()) finding = std::string(check.Bytes(0));
-  database->SetDeadline(absl::InfiniteFuture());
-  if (absl::IsDeadlineExceeded(check.status())) return absl::OkStatus();  // as far as time allowed
-  MUSTER_RETURN_IF_ERROR(check.status());
-  if (finding == "ok" || finding.empty()) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat("store ", database->path(), " is damaged: ", finding));
-}
-
 }  // namespace
 
 absl::Status ReadNextId(Database* database, core::RecoveredState* state) {
@@ -195,15 +181,14 @@ absl::StatusOr<CommitPosition> ReadPosition(Database* database) {
   return position;
 }
 
-absl::Status VerifyAfterUncleanEnd(Database* database, CommitPosition position) {
+absl::Status VerifyNewestCommits(Database* database, CommitPosition position) {
   Query commits(database, "SELECT * FROM activity WHERE commit_number > ? ORDER BY commit_number", "activity");
   commits.Bind(1, position.number.value() - kCommitsToVerify);
   int64_t expected = std::max<int64_t>(1, position.number.value() - kCommitsToVerify + 1);
   while (commits.Next()) {
     if (commits.Int(0) != expected++) return commits.Damaged("the commit before it is missing");
   }
-  MUSTER_RETURN_IF_ERROR(commits.status());
-  return CheckPages(database);
+  return commits.status();
 }
 
 absl::Status ReadOpenTasks(Database* database, core::RecoveredState* state) {

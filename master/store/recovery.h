@@ -28,8 +28,8 @@ uint64_t DigestAfter(const Query& activity);
 
 inline constexpr int64_t kCommitsToVerify = 1000;
 
-// After an end without a last word: the newest commits, their chain, and as many pages as half a second allows.
-absl::Status VerifyAfterUncleanEnd(Database* database, CommitPosition position);
+// After an end without a last word: the newest commits, and that none is missing among them.
+absl::Status VerifyNewestCommits(Database* database, CommitPosition position);
 
 // Fills all but what a start makes anew: cluster id, epoch, last commit.
 absl::Status ReadOpenTasks(Database* database, core::RecoveredState* state);

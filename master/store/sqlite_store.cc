@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdio>
 #include <filesystem>
+#include <future>
 #include <random>
 #include <system_error>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "master/store/directory_lock.h"
 #include "master/store/header_check.h"
 #include "master/store/maintainer.h"
+#include "master/store/page_check.h"
 #include "master/store/purger.h"
 #include "master/store/reader_pool.h"
 #include "master/store/recovery.h"
@@ -38,6 +40,12 @@ constexpr int kWriterCacheKib = 64 * 1024;
 constexpr int64_t kCommitsPerUsage = 64;
 constexpr int64_t kUsageSlack = int64_t{1} << 20;
 constexpr absl::Duration kWriterPatience = absl::Seconds(10);  // with SQL tools that hold the write lock
+
+constexpr absl::Duration kPageCheckLimit = absl::Milliseconds(500);
+
+std::function<bool()> EnoughAfter(absl::Duration time) {
+  return [until = absl::Now() + time] { return absl::Now() > until; };
+}
 
 std::string NewClusterId() {
   std::random_device random;
@@ -229,11 +237,16 @@ absl::StatusOr<core::RecoveredState> SqliteStore::LoadOpen(absl::Time /*now*/) {
   state.last_commit = position_.number;
   MUSTER_ASSIGN_OR_RETURN(const int64_t clean_end, ReadMetaNumber(database_.get(), kMetaCleanEnd));
   state.last_end_clean = clean_end == position_.number.value();
-  if (!state.last_end_clean) MUSTER_RETURN_IF_ERROR(VerifyAfterUncleanEnd(database_.get(), position_));
+  std::future<absl::Status> pages;
+  if (!state.last_end_clean) {
+    pages = std::async(std::launch::async, CheckPages, path_, EnoughAfter(kPageCheckLimit));
+    MUSTER_RETURN_IF_ERROR(VerifyNewestCommits(database_.get(), position_));
+  }
   {
     MUSTER_ASSIGN_OR_RETURN(auto snapshot, SqlTransaction::Begin(database_.get(), SqlTransaction::Kind::kRead));
     MUSTER_RETURN_IF_ERROR(ReadOpenTasks(database_.get(), &state));
   }
+  if (pages.valid()) MUSTER_RETURN_IF_ERROR(pages.get());
   MUSTER_RETURN_IF_ERROR(StartEpoch(&state));
   next_id_.store(state.next_id.value(), std::memory_order_relaxed);
   skipped_ids_ = state.skipped_ids;

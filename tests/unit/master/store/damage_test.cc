@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "master/store/page_check.h"
 #include "master/store/row_checksum.h"
 #include "master/store/store_mark.h"
 #include "master/store/wal_check.h"
@@ -120,6 +121,36 @@ TEST_F(DamageTest, BrokenPagesAreFoundAfterAnUncleanEnd) {
   for (int i = 0; i < 64; ++i) content[static_cast<size_t>((page - 1) * 4096 + i)] ^= 0x5a;
   WriteFile(DatabasePath(), content);
   EXPECT_EQ(TryReopen().code(), absl::StatusCode::kDataLoss);
+}
+
+// A tree is one step to quick_check, whatever its size: by itself it would go through all of the history.
+TEST_F(DamageTest, TheLookAtPagesStopsInTheMiddleOfATree) {
+  Reopen();
+  CommitTasks(1, 20'000);
+  store_.reset();
+  size_t pages = 0;
+  EXPECT_TRUE(CheckPages(DatabasePath(), [&] { return ++pages, false; }).ok());
+  EXPECT_GT(pages, 300u);
+
+  size_t questions = 0;
+  EXPECT_TRUE(CheckPages(DatabasePath(), [&] { return ++questions > 100; }).ok());
+  EXPECT_EQ(questions, 101u);
+}
+
+TEST_F(DamageTest, WhatWasLookedAtBeforeTimeWasOverCounts) {
+  Reopen();
+  CommitTasks(1, 20'000);
+  store_.reset();
+  std::string content = ReadFile(DatabasePath());
+  size_t last_read = 0;
+  EXPECT_TRUE(CheckPages(DatabasePath(), [&] { return ++last_read, false; }).ok());
+  for (size_t page = 40; page < content.size() / 4096; ++page) content[page * 4096] = '\x42';  // no kind of page
+  WriteFile(DatabasePath(), content);
+  size_t questions = 0;
+  const absl::Status found = CheckPages(DatabasePath(), [&] { return ++questions > last_read; });
+  ExpectDamage(found, "btreeInitPage");
+  EXPECT_LT(questions, last_read);
+  EXPECT_TRUE(CheckPages(DatabasePath(), [] { return true; }).ok());  // nothing was looked at
 }
 
 TEST_F(DamageTest, AStoreThatEndsBeforeItsMarkHasLostSomething) {
