@@ -27,7 +27,7 @@
 #include "common/domain/worker.h"
 #include "master/core/effects.h"
 #include "master/core/events.h"
-#include "master/core/transaction.h"
+#include "master/core/recovered_state.h"
 
 namespace muster::core {
 

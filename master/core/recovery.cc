@@ -26,17 +26,16 @@ void Recovery::Restore(const Moment& turn, RecoveredState state) {
   cluster_.copied_below = state.copied_below;
   cluster_.copied_attempts = state.copied_attempts.value();
   RestoreSettings(state);
-  cluster_.queues.Reserve(state.tasks.size());
   TaskGroupPtr group;
-  auto next = state.specifications.begin();
-  for (const RecoveredTask& task : state.tasks) {  // by id, as the specifications are
-    for (; next != state.specifications.end() && next->first <= task.id; ++next) {
-      MUSTER_CHECK(group == nullptr || group->row.first < next->first);
-      group = MakeTaskGroup(std::move(*next));
+  auto next = state.groups.begin();
+  for (const RecoveredTask& task : state.tasks) {  // by id, as the groups are
+    for (; next != state.groups.end() && (*next)->row.first <= task.id; ++next) {
+      MUSTER_CHECK(group == nullptr || group->row.first < (*next)->row.first);
+      group = std::move(*next);
       cluster_.offered_executors.try_emplace(group->row.spec->requirements.executor, false);
     }
     MUSTER_CHECK(group != nullptr && task.id.value() - group->row.first.value() < group->row.count);
-    RestoreTask(turn, task, group);
+    RestoreTask(turn, task.id, group, task.history());
   }
 }
 
@@ -50,65 +49,65 @@ void Recovery::RestoreSettings(const RecoveredState& state) {
   for (const ExecutorRow& row : state.executors) cluster_.offered_executors[row.name] = true;
 }
 
-void Recovery::RestoreTask(const Moment& turn, const RecoveredTask& recovered, const TaskGroupPtr& group) {
-  Task& task = *cluster_.tasks.Add(recovered.id, group);
-  if (!recovered.attempts.empty()) task.last_attempt = recovered.attempts.back().key.number.value();
-  for (const AttemptEndRow& end : recovered.attempt_ends) {
+void Recovery::RestoreTask(const Moment& turn, TaskId id, const TaskGroupPtr& group, const TaskHistory& history) {
+  Task& task = *cluster_.tasks.Add(id, group);
+  if (!history.attempts.empty()) task.last_attempt = history.attempts.back().key.number.value();
+  for (const AttemptEndRow& end : history.attempt_ends) {
     if (end.used_attempt) ++task.failures;
     if (end.used_worker_loss) ++task.losses;
   }
-  if (recovered.cancel.has_value()) {
-    task.cancel = std::make_shared<const CancelWish>(CancelWish{recovered.cancel->by, recovered.cancel->reason});
+  if (history.cancel.has_value()) {
+    task.cancel = std::make_shared<const CancelWish>(CancelWish{history.cancel->by, history.cancel->reason});
   }
-  transitions_.Restore(task, StateFrom(turn, task, recovered));
+  transitions_.Restore(task, StateFrom(turn, task, history));
   const TaskState now = task.state_now();
   if (task.cancel && (now == TaskState::kPending || now == TaskState::kQueued)) {
     transitions_.End(turn, task, TaskState::kCancelled, {task.cancel->reason, nullptr, EndReason::kCancelled});
   }
 }
 
-StateData Recovery::StateFrom(const Moment& turn, Task& task, const RecoveredTask& recovered) {
-  const bool any_end = !recovered.attempt_ends.empty();
-  if (!recovered.attempts.empty() &&
-      (!any_end || recovered.attempt_ends.back().key.number < recovered.attempts.back().key.number)) {
-    task.dispatched = std::min(recovered.attempts.back().dispatched, turn.now);
+StateData Recovery::StateFrom(const Moment& turn, Task& task, const TaskHistory& history) {
+  const bool any_end = !history.attempt_ends.empty();
+  if (!history.attempts.empty() &&
+      (!any_end || history.attempt_ends.back().key.number < history.attempts.back().key.number)) {
+    task.dispatched = std::min(history.attempts.back().dispatched, turn.now);
     task.queued_since = std::min(ReadyTime(task), turn.now);
-    return PlacedFrom(turn, recovered, recovered.attempts.back());
+    return PlacedFrom(turn, history, history.attempts.back());
   }
-  return WaitingFrom(turn, task, recovered);
+  return WaitingFrom(turn, task, history);
 }
 
-StateData Recovery::PlacedFrom(const Moment& turn, const RecoveredTask& recovered, const AttemptRow& current) {
+StateData Recovery::PlacedFrom(const Moment& turn, const TaskHistory& history, const AttemptRow& current) {
   WorkerId worker = cluster_.workers.Find(current.worker);
   if (!worker || cluster_.workers.state(worker) == WorkerState::kNone) {
     worker = cluster_.workers.Expect(current.worker, current.incarnation, turn.now);
     // It may have been promised a long lease when the last master ended.
     cluster_.link(worker).fenced_by = turn.now + LongestFence();
   }
-  if (recovered.unknown.has_value() && recovered.unknown->key == current.key) {
+  if (history.unknown.has_value() && history.unknown->key == current.key) {
     // It may have turned up since, which is not stored: leave it the time to say so again.
-    const absl::Time give_up = Rebase(recovered.unknown->give_up, cluster_.config.unknown_timeout, turn.now);
+    const absl::Time give_up = Rebase(history.unknown->give_up, cluster_.config.unknown_timeout, turn.now);
     return Unknown{current.key.number, worker, current.incarnation,
                    std::max(give_up, turn.now + cluster_.config.lost_after)};
   }
   return Dispatched{current.key.number, worker, current.incarnation, false};
 }
 
-StateData Recovery::WaitingFrom(const Moment& turn, Task& task, const RecoveredTask& recovered) {
+StateData Recovery::WaitingFrom(const Moment& turn, Task& task, const TaskHistory& history) {
   const TaskSpec& spec = task.spec();
-  if (recovered.attempt_ends.empty()) {
+  if (history.attempt_ends.empty()) {
     if (spec.start_time > turn.now) return Pending{PendingReason::kStartTime, spec.start_time};
     task.queued_since = std::min(turn.now, ReadyTime(task));
     return Queued{task.queued_since};
   }
-  const AttemptEndRow& last = recovered.attempt_ends.back();
-  for (const AttemptRow& attempt : recovered.attempts) {
+  const AttemptEndRow& last = history.attempt_ends.back();
+  for (const AttemptRow& attempt : history.attempts) {
     if (attempt.key == last.key && last.used_attempt) task.avoid = cluster_.workers.Intern(attempt.worker);
   }
   if (!last.message.empty() && last.used_attempt) task.last_failure = std::make_unique<std::string>(last.message);
   // A place in the queue is kept over attempts that never were.
   task.queued_since = std::min(turn.now, ReadyTime(task));
-  for (const AttemptEndRow& end : recovered.attempt_ends) {
+  for (const AttemptEndRow& end : history.attempt_ends) {
     if (!UsedNothing(end)) task.queued_since = std::min(turn.now, std::max(end.ended, end.retry_at));
   }
   if (last.retry_at == absl::InfinitePast()) return Queued{task.queued_since};

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "master/core/cluster.h"
+#include "master/core/recovered_state.h"
 #include "master/core/transitions.h"
 
 namespace muster::core {
@@ -21,10 +22,10 @@ class Recovery {
 
  private:
   void RestoreSettings(const RecoveredState& state);
-  void RestoreTask(const Moment& turn, const RecoveredTask& recovered, const TaskGroupPtr& group);
-  StateData StateFrom(const Moment& turn, Task& task, const RecoveredTask& recovered);
-  StateData PlacedFrom(const Moment& turn, const RecoveredTask& recovered, const AttemptRow& current);
-  StateData WaitingFrom(const Moment& turn, Task& task, const RecoveredTask& recovered);
+  void RestoreTask(const Moment& turn, TaskId id, const TaskGroupPtr& group, const TaskHistory& history);
+  StateData StateFrom(const Moment& turn, Task& task, const TaskHistory& history);
+  StateData PlacedFrom(const Moment& turn, const TaskHistory& history, const AttemptRow& current);
+  StateData WaitingFrom(const Moment& turn, Task& task, const TaskHistory& history);
   absl::Duration LongestFence() const;  // from the answer to a heartbeat, whoever gave it
 
   Cluster& cluster_;

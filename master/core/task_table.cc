@@ -7,31 +7,9 @@
 namespace muster::core {
 namespace {
 
-// A record, its place in the indexes, and the queue's own entry.
-constexpr int64_t kRecordBytes = 256;
-
 bool Waits(TaskState state) { return state == TaskState::kPending || state == TaskState::kQueued; }
 
-int64_t BytesOf(const SpecificationRow& row) {
-  int64_t bytes = static_cast<int64_t>(row.spec->payload.size());
-  if (row.rows) {
-    for (const auto& arguments : *row.rows) {
-      for (const std::string& argument : arguments) bytes += static_cast<int64_t>(argument.size() + sizeof(argument));
-    }
-  }
-  return bytes;
-}
-
 }  // namespace
-
-TaskGroupPtr MakeTaskGroup(SpecificationRow row) {
-  MUSTER_CHECK(row.count > 0);
-  auto group = std::make_shared<TaskGroup>();
-  const auto count = static_cast<int64_t>(row.count);
-  group->bytes_each = kRecordBytes + (BytesOf(row) + count - 1) / count;
-  group->row = std::move(row);
-  return group;
-}
 
 AttemptPlace PlaceOf(const StateData& state) {
   if (const auto* at = std::get_if<Dispatched>(&state)) return {at->attempt, at->worker, at->incarnation};

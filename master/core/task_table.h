@@ -20,20 +20,9 @@
 #include "common/domain/ids.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/task_state.h"
-#include "master/core/transaction.h"
+#include "master/core/task_group.h"
 
 namespace muster::core {
-
-// What the tasks of one specification row share.
-struct TaskGroup {
-  SpecificationRow row;
-  int64_t bytes_each = 0;  // of a task that waits, for the queue's bound
-
-  bool InBatch() const { return row.batch.value() != 0; }
-};
-using TaskGroupPtr = std::shared_ptr<const TaskGroup>;
-
-TaskGroupPtr MakeTaskGroup(SpecificationRow row);
 
 // Tasks that killed this many workers are suspects: they keep apart.
 inline constexpr int kLossesUntilApart = 2;

@@ -1,6 +1,6 @@
 // What one turn of the loop makes durable: rows that are only ever added, committed together or not at all.
 //
-// The core fills it, the store writes it. Recovery reads the same rows back (store/store.h, RecoveredState).
+// The core fills it, the store writes it. Recovery reads the same rows back (recovered_state.h).
 // tests/support/memory_store.h folds transactions into a RecoveredState: it is the meaning below in code.
 //
 // What the rows of one task mean (in the order of their commits; within a commit, in the order of the vectors):
@@ -21,7 +21,6 @@
 // Thread rule: a value, moved from the core to the store.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -147,32 +146,6 @@ struct Transaction {
            !executors.empty() || !notes.empty() || clean_end || sync_activity;
   }
   bool Empty() const { return !NeedsSync() && activity.empty(); }
-};
-
-// Everything about one open task, as the store knows it at start.
-struct RecoveredTask {
-  TaskId id;
-  std::vector<AttemptRow> attempts;          // by number
-  std::vector<AttemptEndRow> attempt_ends;   // by number
-  std::optional<UnknownRow> unknown;
-  std::optional<CancelRow> cancel;
-};
-
-struct RecoveredState {
-  std::string cluster_id;
-  Epoch epoch;             // already raised and durable
-  CommitNumber last_commit;
-  TaskId next_id{1};       // the first id never given out
-  // What a copy of the store that was lost may have given out: these ids, which no task here has, and attempts up to
-  // this number of the tasks below that one.
-  std::vector<TaskRange> skipped_ids;
-  TaskId copied_below;
-  AttemptNumber copied_attempts;
-  bool last_end_clean = true;
-  std::vector<SpecificationRow> specifications;  // every one that has an open task, by first id
-  std::vector<RecoveredTask> tasks;              // every open task, by id
-  std::vector<WorkerSettingRow> worker_settings;
-  std::vector<ExecutorRow> executors;
 };
 
 }  // namespace muster::core

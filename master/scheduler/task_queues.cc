@@ -74,19 +74,18 @@ class TaskQueues::Impl {
   void Add(TaskId task, std::string_view queue_name, int32_t priority, const ClassKey& key, absl::Time since) {
     LaneIndex index = LaneFor(QueueNamed(queue_name), classes_.For(key), std::clamp(priority, -kMaxPriority, kMaxPriority));
     Waiting waiting{.since_nanos = SinceNanos(since), .task = task};
-    bool is_new = places_.emplace(task, Place{waiting.since_nanos, index}).second;
-    MUSTER_CHECK(is_new);
+    const size_t before = places_.size();
+    places_.emplace_hint(places_.end(), task, Place{waiting.since_nanos, index});
+    MUSTER_CHECK(places_.size() == before + 1);  // it is new
     Lane& lane = lanes_[index];
     Queue& queue = *queues_[lane.queue];
     bool first = lane.tasks.empty() || waiting < *lane.tasks.begin();
     if (first) Unlist(index);
-    lane.tasks.insert(waiting);
+    lane.tasks.insert(lane.tasks.end(), waiting);
     if (first) List(index);
     if (queue.size++ == 0) turns_.Arrives(&queue.share);
     RefreshTurn(lane.queue);
   }
-
-  void Reserve(size_t tasks) { places_.reserve(places_.size() + tasks); }
 
   bool Remove(TaskId task) {
     auto found = places_.find(task);
@@ -296,7 +295,7 @@ class TaskQueues::Impl {
 
   const int64_t aging_nanos_;
 
-  absl::flat_hash_map<TaskId, Place> places_;
+  absl::btree_map<TaskId, Place> places_;  // by id: who comes is mostly newer, and who leaves is near who left
   std::vector<Lane> lanes_;
   std::vector<LaneIndex> free_lanes_;
 
@@ -349,7 +348,6 @@ TaskQueues::~TaskQueues() = default;
 void TaskQueues::Add(TaskId task, std::string_view queue, int32_t priority, const ClassKey& key, absl::Time since) {
   impl_->Add(task, queue, priority, key, since);
 }
-void TaskQueues::Reserve(size_t tasks) { impl_->Reserve(tasks); }
 bool TaskQueues::Remove(TaskId task) { return impl_->Remove(task); }
 bool TaskQueues::Contains(TaskId task) const { return impl_->Contains(task); }
 std::optional<NextTask> TaskQueues::Peek() const { return impl_->Peek(); }

@@ -16,7 +16,7 @@
 // class costs nothing until it is woken; new tasks of it are parked with it. A class is forgotten with its last task.
 //
 // Cost: every call is O(log n) in the queued tasks, Park and Wake also O(lanes of the class); a lane is one queue,
-// class and priority. About 70 bytes per queued task.
+// class and priority. About 50 bytes per queued task.
 // Pure, deterministic. Thread rule: one thread.
 #pragma once
 
@@ -72,7 +72,6 @@ class TaskQueues {
   // `since`: when its waiting began. A task that comes back (given back, preempted, retried) keeps its first time.
   // The task must not be queued already.
   void Add(TaskId task, std::string_view queue, int32_t priority, const ClassKey& key, absl::Time since);
-  void Reserve(size_t tasks);  // so many are about to be added
   bool Remove(TaskId task);  // false: it is not queued
   bool Contains(TaskId task) const;
 

@@ -16,7 +16,7 @@ namespace {
 
 core::Transaction LostOnes(const core::RecoveredState& state, absl::Time now, const std::string& why) {
   absl::btree_map<TaskId, const core::SpecificationRow*> parts;
-  for (const core::SpecificationRow& part : state.specifications) parts[part.first] = &part;
+  for (const core::TaskGroupPtr& group : state.groups) parts[group->row.first] = &group->row;
   core::Transaction transaction;
   for (const core::RecoveredTask& task : state.tasks) {
     const auto part = parts.upper_bound(task.id);
@@ -24,7 +24,8 @@ core::Transaction LostOnes(const core::RecoveredState& state, absl::Time now, co
     core::OutcomeRow outcome;
     outcome.task = task.id;
     outcome.state = TaskState::kLost;
-    if (!task.attempts.empty()) outcome.attempt = task.attempts.back().key.number;
+    const std::vector<core::AttemptRow>& attempts = task.history().attempts;
+    if (!attempts.empty()) outcome.attempt = attempts.back().key.number;
     outcome.reason = EndReason::kLost;
     outcome.message = why;
     outcome.ended = now;

@@ -27,12 +27,17 @@ struct Slice {
   int64_t past_id = 0;
 };
 
+struct SliceRows {
+  std::vector<core::TaskGroupPtr> groups;
+  std::vector<TaskRange> tasks;
+};
+
 class SliceReader {
  public:
   SliceReader(Database* database, const std::vector<int64_t>& exceptions)
       : database_(database), exceptions_(exceptions) {}
 
-  absl::Status Read(const Slice& slice, OpenRows* rows) {
+  absl::Status Read(const Slice& slice, SliceRows* rows) {
     rows_ = rows;
     MUSTER_ASSIGN_OR_RETURN(auto snapshot, SqlTransaction::Begin(database_, SqlTransaction::Kind::kRead));
     MUSTER_RETURN_IF_ERROR(ReadExceptions(slice));
@@ -71,34 +76,43 @@ class SliceReader {
   absl::Status AddIfOpen(const Query& row) {
     const int64_t first = row.Int(0);
     const int64_t count = row.Int(1);
-    const size_t before = rows_->tasks.size();
+    bool is_open = false;
     int64_t next = first;
     Query ended(database_, "SELECT task FROM outcome WHERE task >= ? AND task < ? ORDER BY task");
     ended.Bind(1, first);
     ended.Bind(2, first + count);
     while (ended.Next()) {
-      AddTasks(next, ended.Int(0));
+      is_open |= AddTasks(next, ended.Int(0));
       next = ended.Int(0) + 1;
     }
     MUSTER_RETURN_IF_ERROR(ended.status());
-    AddTasks(next, first + count);
-    return rows_->tasks.size() == before ? absl::OkStatus() : AddSpecification(row);
+    is_open |= AddTasks(next, first + count);
+    return is_open ? AddSpecification(row) : absl::OkStatus();
   }
 
   absl::Status AddSpecification(const Query& row) {
     MUSTER_ASSIGN_OR_RETURN(core::SpecificationRow specification, specifications_.Read(row));
-    rows_->specifications.push_back(std::move(specification));
+    rows_->groups.push_back(core::MakeTaskGroup(std::move(specification)));
     return absl::OkStatus();
   }
 
-  void AddTasks(int64_t first, int64_t past) {
-    for (int64_t id = first; id < past; ++id) rows_->tasks.emplace_back().id = TaskId(static_cast<uint64_t>(id));
+  // Whether there are any.
+  bool AddTasks(int64_t first, int64_t past) {
+    if (first >= past) return false;
+    std::vector<TaskRange>& ranges = rows_->tasks;
+    const TaskRange added{TaskId(static_cast<uint64_t>(first)), static_cast<uint64_t>(past - first)};
+    if (!ranges.empty() && ranges.back().first.value() + ranges.back().count == added.first.value()) {
+      ranges.back().count += added.count;
+    } else {
+      ranges.push_back(added);
+    }
+    return true;
   }
 
   Database* const database_;
   const std::vector<int64_t>& exceptions_;
   SpecificationReader specifications_;
-  OpenRows* rows_ = nullptr;
+  SliceRows* rows_ = nullptr;
 };
 
 std::vector<Slice> Cut(size_t exceptions, int64_t floor, int64_t past) {
@@ -131,17 +145,19 @@ class SlicedScan {
 
   OpenRows TakeAll() {
     OpenRows all;
-    size_t specifications = 0, tasks = 0;
-    for (const OpenRows& rows : found_) {
-      specifications += rows.specifications.size();
-      tasks += rows.tasks.size();
+    size_t groups = 0, tasks = 0;
+    for (const SliceRows& found : found_) {
+      groups += found.groups.size();
+      for (const TaskRange range : found.tasks) tasks += range.count;
     }
-    all.specifications.reserve(specifications);
+    all.groups.reserve(groups);
     all.tasks.reserve(tasks);
-    for (OpenRows& found : found_) {
-      OpenRows rows = std::move(found);
-      std::move(rows.specifications.begin(), rows.specifications.end(), std::back_inserter(all.specifications));
-      std::move(rows.tasks.begin(), rows.tasks.end(), std::back_inserter(all.tasks));
+    for (SliceRows& found : found_) {
+      std::move(found.groups.begin(), found.groups.end(), std::back_inserter(all.groups));
+      for (const TaskRange range : found.tasks) {
+        for (uint64_t i = 0; i < range.count; ++i) all.tasks.emplace_back(TaskId(range.first.value() + i));
+      }
+      found = {};
     }
     return all;
   }
@@ -163,7 +179,7 @@ class SlicedScan {
   const std::string& path_;
   const std::vector<int64_t>& exceptions_;
   const std::vector<Slice> slices_;
-  std::vector<OpenRows> found_;  // by slice
+  std::vector<SliceRows> found_;  // by slice
   std::atomic<size_t> next_{0};
   std::atomic<bool> failed_{false};
 };

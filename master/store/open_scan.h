@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "master/core/transaction.h"
+#include "master/core/recovered_state.h"
 
 namespace muster::store {
 
 struct OpenRows {
-  std::vector<core::SpecificationRow> specifications;
+  std::vector<core::TaskGroupPtr> groups;
   std::vector<core::RecoveredTask> tasks;  // ids alone
 };
 

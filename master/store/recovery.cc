@@ -41,7 +41,7 @@ class OpenTaskLoader {
     MUSTER_RETURN_IF_ERROR(exceptions.status());
     MUSTER_ASSIGN_OR_RETURN(OpenRows rows, ScanOpen(database_->path(), std::move(firsts), floor_,
                                                     static_cast<int64_t>(state_->next_id.value())));
-    state_->specifications = std::move(rows.specifications);
+    state_->groups = std::move(rows.groups);
     state_->tasks = std::move(rows.tasks);
     return absl::OkStatus();
   }
@@ -76,18 +76,18 @@ class OpenTaskLoader {
   absl::Status LoadAttempts() {
     MUSTER_RETURN_IF_ERROR(Join("SELECT * FROM attempt WHERE key >= ? ORDER BY key", "attempt", kAttemptBits,
                                 [](RecoveredTask& task, const Query& row) {
-                                  task.attempts.push_back(ReadAttempt(row));
+                                  task.AddHistory().attempts.push_back(ReadAttempt(row));
                                   return absl::OkStatus();
                                 }));
     MUSTER_RETURN_IF_ERROR(Join("SELECT * FROM attempt_end WHERE key >= ? ORDER BY key", "attempt_end", kAttemptBits,
                                 [](RecoveredTask& task, const Query& row) {
                                   absl::StatusOr<core::AttemptEndRow> end = ReadAttemptEnd(row);
-                                  if (end.ok()) task.attempt_ends.push_back(*std::move(end));
+                                  if (end.ok()) task.AddHistory().attempt_ends.push_back(*std::move(end));
                                   return end.status();
                                 }));
     return Join("SELECT * FROM unknown_since WHERE key >= ? ORDER BY key", "unknown_since", kAttemptBits,
                 [](RecoveredTask& task, const Query& row) {
-                  task.unknown = ReadUnknown(row);
+                  task.AddHistory().unknown = ReadUnknown(row);
                   return absl::OkStatus();
                 });
   }
@@ -96,8 +96,8 @@ class OpenTaskLoader {
     std::vector<CommitNumber> since(state_->tasks.size());
     const auto wish = [this, &since](RecoveredTask& task, const core::CancelRow& row, CommitNumber commit) {
       CommitNumber& known = since[static_cast<size_t>(&task - state_->tasks.data())];
-      if (task.cancel.has_value() && known <= commit) return;  // the first wish holds
-      task.cancel = row;
+      if (task.history().cancel.has_value() && known <= commit) return;  // the first wish holds
+      task.AddHistory().cancel = row;
       known = commit;
     };
     MUSTER_RETURN_IF_ERROR(Join("SELECT * FROM cancel WHERE first >= ? AND count = 1 ORDER BY first", "cancel", 0,

@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "master/core/transaction.h"
+#include "master/core/recovered_state.h"
 #include "master/store/sqlite_database.h"
 #include "master/store/transaction_writer.h"
 

@@ -18,7 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/domain/ids.h"
-#include "master/core/transaction.h"
+#include "master/core/recovered_state.h"
 
 namespace muster::store {
 

@@ -138,9 +138,11 @@ core::RecoveredState MemoryStore::LoadOpen() {
     if (task.outcome) continue;
     if (task.first_of_specification != last_specification) {
       last_specification = task.first_of_specification;
-      state.specifications.push_back(specifications_.at(last_specification));
+      state.groups.push_back(core::MakeTaskGroup(specifications_.at(last_specification)));
     }
-    state.tasks.push_back({id, task.attempts, task.attempt_ends, task.unknown, task.cancel});
+    core::RecoveredTask& recovered = state.tasks.emplace_back(id);
+    if (task.attempts.empty() && !task.cancel) continue;  // nothing has happened to it
+    recovered.AddHistory() = {task.attempts, task.attempt_ends, task.unknown, task.cancel};
   }
   for (const auto& entry : worker_settings_) state.worker_settings.push_back(entry.second);
   for (const std::string& name : executors_) state.executors.push_back({name});

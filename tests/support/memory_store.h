@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "common/domain/ids.h"
-#include "master/core/transaction.h"
+#include "master/core/recovered_state.h"
 
 namespace muster::testing {
 

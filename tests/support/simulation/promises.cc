@@ -70,9 +70,10 @@ bool Promises::AllEnded() const { return open_tasks_ == 0; }
 void Promises::MasterStarts(const core::RecoveredState& state) {
   newest_session_.clear();
   for (const core::RecoveredTask& task : state.tasks) {
-    const bool placed = !task.attempts.empty() && (task.attempt_ends.empty() ||
-                                                   task.attempt_ends.back().key != task.attempts.back().key);
-    if (placed) of_earlier_masters_.insert(task.attempts.back().key);
+    const core::TaskHistory& past = task.history();
+    const bool placed = !past.attempts.empty() && (past.attempt_ends.empty() ||
+                                                   past.attempt_ends.back().key != past.attempts.back().key);
+    if (placed) of_earlier_masters_.insert(past.attempts.back().key);
   }
 }
 

@@ -71,8 +71,8 @@ TEST_F(DurabilityTest, WhatWasAcknowledgedOutlivesAKillAndNothingIsThereByHalf) 
     EXPECT_EQ(state.next_id, TaskId(2 * last + 2));
     ASSERT_EQ(state.tasks.size(), 2u);
     EXPECT_EQ(state.tasks[0].id, TaskId(2 * last));
-    EXPECT_EQ(state.tasks[0].attempts.size(), 1u);
-    EXPECT_EQ(state.tasks[1].attempts.size(), 1u);
+    EXPECT_EQ(state.tasks[0].history().attempts.size(), 1u);
+    EXPECT_EQ(state.tasks[1].history().attempts.size(), 1u);
     EXPECT_FALSE(state.last_end_clean);
     EXPECT_EQ(Sql("SELECT count(*) FROM specification")[0], std::to_string(2 * last));
     EXPECT_EQ(Sql("SELECT count(*) FROM outcome")[0], std::to_string(2 * last - 2));

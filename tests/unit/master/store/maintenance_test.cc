@@ -80,9 +80,9 @@ TEST_F(MaintenanceTest, StragglersBecomeExceptionsUntilTheyEnd) {
 
   const core::RecoveredState state = Reopen();
   EXPECT_THAT(OpenIds(state), ElementsAre(7, 3000, 9999));
-  EXPECT_EQ(state.specifications.size(), 3u);
-  EXPECT_EQ(state.tasks[0].attempts.size(), 1u);
-  EXPECT_TRUE(state.tasks[1].cancel.has_value());
+  EXPECT_EQ(state.groups.size(), 3u);
+  EXPECT_EQ(state.tasks[0].history().attempts.size(), 1u);
+  EXPECT_TRUE(state.tasks[1].history().cancel.has_value());
   const auto open = store_->ListTasks({});
   ASSERT_EQ(open->size(), 3u);
   EXPECT_EQ((*open)[2].id, TaskId(7));
@@ -101,7 +101,7 @@ TEST_F(MaintenanceTest, ABacklogIsReadInOrderThoughInManySlices) {
   Commit(transaction);
   const core::RecoveredState state = Reopen();
   std::vector<uint64_t> firsts;
-  for (const core::SpecificationRow& row : state.specifications) firsts.push_back(row.first.value());
+  for (const core::TaskGroupPtr& group : state.groups) firsts.push_back(group->row.first.value());
   EXPECT_THAT(firsts, ElementsAre(1, 11, 120'001, 300'000));
   EXPECT_EQ(state.tasks.size(), 1u + 100'000 - 2 + 70'000 + 1);
   EXPECT_TRUE(std::is_sorted(state.tasks.begin(), state.tasks.end(),
@@ -123,9 +123,9 @@ TEST_F(MaintenanceTest, EqualSpecificationsAreOneInMemory) {
   transaction.specifications = {SingleTask(1, MakeSpec("a")), SingleTask(2, MakeSpec("b")), SingleTask(3, MakeSpec("a"))};
   Commit(transaction);
   const core::RecoveredState state = Reopen();
-  ASSERT_EQ(state.specifications.size(), 3u);
-  EXPECT_EQ(state.specifications[0].spec, state.specifications[2].spec);
-  EXPECT_EQ(state.specifications[1].spec->name, "b");
+  ASSERT_EQ(state.groups.size(), 3u);
+  EXPECT_EQ(state.groups[0]->row.spec, state.groups[2]->row.spec);
+  EXPECT_EQ(state.groups[1]->row.spec->name, "b");
 }
 
 TEST_F(MaintenanceTest, AWishForManyReachesAStraggler) {
@@ -143,9 +143,9 @@ TEST_F(MaintenanceTest, AWishForManyReachesAStraggler) {
   MoveFloor();
   const core::RecoveredState state = Reopen();
   ASSERT_THAT(OpenIds(state), ElementsAre(7, 9999));
-  ASSERT_TRUE(state.tasks[0].cancel.has_value());
-  EXPECT_EQ(state.tasks[0].cancel->by, "bob");
-  EXPECT_FALSE(state.tasks[1].cancel.has_value());
+  ASSERT_TRUE(state.tasks[0].history().cancel.has_value());
+  EXPECT_EQ(state.tasks[0].history().cancel->by, "bob");
+  EXPECT_FALSE(state.tasks[1].history().cancel.has_value());
 }
 
 TEST_F(MaintenanceTest, AnOldBacklogDoesNotHoldTheFloor) {

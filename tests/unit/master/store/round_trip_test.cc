@@ -32,8 +32,8 @@ TEST_F(RoundTripTest, ASpecificationComesBackWithAllItsFields) {
   Commit(transaction);
 
   const core::RecoveredState state = Reopen();
-  ASSERT_EQ(state.specifications.size(), 1u);
-  const core::SpecificationRow& got = state.specifications[0];
+  ASSERT_EQ(state.groups.size(), 1u);
+  const core::SpecificationRow& got = state.groups[0]->row;
   EXPECT_EQ(got.first, TaskId(17));
   EXPECT_EQ(got.count, 1u);
   EXPECT_EQ(got.batch, TaskId());
@@ -68,8 +68,8 @@ TEST_F(RoundTripTest, EverythingAboutAnOpenTaskIsRecovered) {
 
   const core::RecoveredState state = Reopen();
   ASSERT_EQ(state.tasks.size(), 1u);
-  const core::RecoveredTask& task = state.tasks[0];
-  EXPECT_EQ(task.id, TaskId(5));
+  const core::TaskHistory& task = state.tasks[0].history();
+  EXPECT_EQ(state.tasks[0].id, TaskId(5));
   ASSERT_EQ(task.attempts.size(), 2u);
   EXPECT_EQ(task.attempts[1].worker, "w2");
   EXPECT_EQ(task.attempts[1].incarnation, Incarnation(0xF00DF00DF00DF00Dull));
@@ -104,10 +104,10 @@ TEST_F(RoundTripTest, AnAttemptEndWithoutARetryTimeIsQueuedAgain) {
   Commit(transaction);
   const core::RecoveredState state = Reopen();
   ASSERT_EQ(state.tasks.size(), 1u);
-  ASSERT_EQ(state.tasks[0].attempt_ends.size(), 1u);
-  EXPECT_EQ(state.tasks[0].attempt_ends[0].retry_at, absl::InfinitePast());
-  EXPECT_EQ(state.tasks[0].attempt_ends[0].report, nullptr);
-  EXPECT_TRUE(state.tasks[0].attempt_ends[0].used_worker_loss);
+  ASSERT_EQ(state.tasks[0].history().attempt_ends.size(), 1u);
+  EXPECT_EQ(state.tasks[0].history().attempt_ends[0].retry_at, absl::InfinitePast());
+  EXPECT_EQ(state.tasks[0].history().attempt_ends[0].report, nullptr);
+  EXPECT_TRUE(state.tasks[0].history().attempt_ends[0].used_worker_loss);
 }
 
 TEST_F(RoundTripTest, AnEndedTaskIsNotRecoveredButFound) {
@@ -264,9 +264,9 @@ TEST_F(RoundTripTest, TheFirstWishToCancelCountsAndOnlyForWhatWasOpen) {
   const core::RecoveredState state = Reopen();
   ASSERT_EQ(state.tasks.size(), 10u);
   EXPECT_EQ(state.tasks[2].id, TaskId(5));
-  EXPECT_EQ(state.tasks[2].cancel->by, "range");
-  EXPECT_EQ(state.tasks[8].cancel->by, "range");
-  EXPECT_EQ(state.tasks[9].cancel->by, "single");
+  EXPECT_EQ(state.tasks[2].history().cancel->by, "range");
+  EXPECT_EQ(state.tasks[8].history().cancel->by, "range");
+  EXPECT_EQ(state.tasks[9].history().cancel->by, "single");
 }
 
 TEST_F(RoundTripTest, EveryKindOfActivityComesBackInOrder) {

@@ -16,7 +16,7 @@
 
 #include "absl/time/time.h"
 #include "common/convert/convert.h"
-#include "master/core/transaction.h"
+#include "master/core/recovered_state.h"
 #include "master/store/sqlite_store.h"
 #include "muster/v1/task.pb.h"
 

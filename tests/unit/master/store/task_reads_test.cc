@@ -134,7 +134,7 @@ TEST_F(TaskReadsTest, AHundredThousandRowsAreFewRowsAndEachIsFound) {
   const core::RecoveredState state = Reopen();
   EXPECT_EQ(state.tasks.size(), 50'000u);
   EXPECT_EQ(state.tasks.front().id, TaskId(50'002));
-  EXPECT_EQ(state.specifications.size(), 2u);
+  EXPECT_EQ(state.groups.size(), 2u);
   EXPECT_EQ(state.next_id, TaskId(100'002));
 }
 
