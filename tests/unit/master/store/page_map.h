@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,12 +19,12 @@ class PageMap {
     sqlite3* database = nullptr;
     sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READONLY, nullptr);
     sqlite3_stmt* pages = nullptr;
-    sqlite3_prepare_v2(database, "SELECT pageno, pagetype, unused, name LIKE 'sqlite_%' FROM dbstat", -1, &pages, nullptr);
+    sqlite3_prepare_v2(database, "SELECT pageno, pagetype, unused, name FROM dbstat", -1, &pages, nullptr);
     while (sqlite3_step(pages) == SQLITE_ROW) {
       const auto page = static_cast<size_t>(sqlite3_column_int64(pages, 0));
       const std::string type = reinterpret_cast<const char*>(sqlite3_column_text(pages, 1));
       ++known_pages_;
-      if (sqlite3_column_int(pages, 3) != 0 && page > 1) schema_pages_.insert(page);
+      owners_[page] = reinterpret_cast<const char*>(sqlite3_column_text(pages, 3));
       if (type == "overflow") {
         Free(page * page_bytes_ - static_cast<size_t>(sqlite3_column_int64(pages, 2)), page * page_bytes_);
       } else {
@@ -35,8 +36,16 @@ class PageMap {
   }
 
   bool IsUsed(size_t offset) const { return used_[offset]; }
-  // Of the text of tables, indexes and views.
-  bool IsSchema(size_t offset) const { return schema_pages_.contains(offset / page_bytes_ + 1); }
+  // The table or index that the page is of; sqlite_schema has the first. Empty: none, a page that is free.
+  std::string OwnerOf(size_t offset) const {
+    const auto owner = owners_.find(offset / page_bytes_ + 1);
+    return owner == owners_.end() ? "" : owner->second;
+  }
+  std::set<std::string> owners() const {
+    std::set<std::string> all;
+    for (const auto& [page, owner] : owners_) all.insert(owner);
+    return all;
+  }
   size_t known_pages() const { return known_pages_; }
 
  private:
@@ -60,7 +69,7 @@ class PageMap {
 
   std::vector<bool> used_;
   const std::string& content_;
-  std::set<size_t> schema_pages_;  // page 1 has the header as well, and is none of them
+  std::map<size_t, std::string> owners_;  // by page
   size_t page_bytes_ = 0;
   size_t known_pages_ = 0;
 };
