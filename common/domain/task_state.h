@@ -35,6 +35,7 @@ enum class PendingReason : uint8_t { kStartTime, kRetry, kWorkerLost, kDependenc
 struct Pending {
   PendingReason reason;
   absl::Time until;  // InfiniteFuture: not time, but an event ends it
+  absl::Time since = absl::InfinitePast();  // infinite: a restart lost it
 };
 struct Queued {
   absl::Time since;

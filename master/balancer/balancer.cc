@@ -100,6 +100,7 @@ class Balancer::Impl {
 
   std::vector<std::string> WhyInfeasible(const Requirements& requirements) const;
   std::vector<WorkerRejection> Explain(const Requirements& requirements, WorkerId avoid, size_t limit) const;
+  Analysis Analyze(const Requirements& requirements, WorkerId avoid) const;
   uint64_t looked_at() const { return looked_at_; }
   uint64_t explained() const { return explained_; }
   void CheckInvariants() const;
@@ -322,6 +323,16 @@ std::vector<WorkerRejection> Balancer::Impl::Explain(const Requirements& require
   return rejections;
 }
 
+Analysis Balancer::Impl::Analyze(const Requirements& requirements, WorkerId avoid) const {
+  Analyst analyst(requirements, avoid);
+  for (const Entry& entry : entries_) {
+    if (!entry.present) continue;
+    const bool ranked = entry.facts->TakesWork() && entry.facts->offer.capacity.slots > 0;
+    analyst.LookAt(*entry.facts, ranked ? policy_->Rank(*entry.facts) : 0);
+  }
+  return analyst.Finish();
+}
+
 void Balancer::Impl::CheckInvariants() const {
   MUSTER_CHECK(pools_.size() == pools_by_key_.size() && pools_.size() <= kMaxPools);
   for (const auto& pool : pools_) {
@@ -367,6 +378,9 @@ std::vector<std::string> Balancer::WhyInfeasible(const Requirements& requirement
 }
 std::vector<WorkerRejection> Balancer::Explain(const Requirements& requirements, WorkerId avoid, size_t limit) const {
   return impl_->Explain(requirements, avoid, limit);
+}
+Analysis Balancer::Analyze(const Requirements& requirements, WorkerId avoid) const {
+  return impl_->Analyze(requirements, avoid);
 }
 uint64_t Balancer::explained() const { return impl_->explained(); }
 uint64_t Balancer::looked_at() const { return impl_->looked_at(); }

@@ -23,6 +23,7 @@
 
 #include "common/domain/task_spec.h"
 #include "common/domain/worker_facts.h"
+#include "master/balancer/analysis.h"
 #include "master/balancer/filters.h"
 #include "master/balancer/placement.h"
 #include "master/balancer/policy.h"
@@ -69,6 +70,9 @@ class Balancer {
 
   // Per worker that would not get it now, by id, which filter it failed. Costs O(workers).
   std::vector<WorkerRejection> Explain(const Requirements& requirements, WorkerId avoid, size_t limit) const;
+
+  // What every worker says to it, and where Choose would place it. Costs O(workers); changes nothing.
+  Analysis Analyze(const Requirements& requirements, WorkerId avoid) const;
 
   // How often the workers were asked why: calls of WhyInfeasible; for tests.
   uint64_t explained() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/domain/resources.h"
 
 namespace muster::balancer {
@@ -36,34 +37,73 @@ bool HasNeed(const WorkerOffer& offer, const Need& need) {
   return false;
 }
 
-std::string Bytes(int64_t bytes) {
-  constexpr int64_t kMebi = 1 << 20;
-  if (bytes >= kMebi && bytes % kMebi == 0) return absl::StrCat(bytes / kMebi, " MiB");
-  return absl::StrCat(bytes, " bytes");
+// What of one resource is asked for, and what an amount holds of it.
+int64_t Wanted(const ResourceAmounts& want, uint16_t which) {
+  switch (which) {
+    case kSlots: return want.slots;
+    case kCpu: return want.cpu_millis;
+    case kMemory: return want.memory_bytes;
+    default: return want.named[which - kFirstNamed].second;
+  }
 }
 
-// "has 4 slots free, 8 are asked for"; `which` is " free" or nothing.
-Why Shortage(const ResourceAmounts& have, const ResourceAmounts& want, std::string_view which_view) {
-  std::string which(which_view);
-  if (want.slots > have.slots) {
-    return absl::StrCat("has ", have.slots, have.slots == 1 ? " slot" : " slots", which, ", ", want.slots,
-                        want.slots == 1 ? " is" : " are", " asked for");
+int64_t Held(const ResourceAmounts& amounts, const ResourceAmounts& want, uint16_t which) {
+  if (which < kFirstNamed) return Wanted(amounts, which);
+  return AmountOf(amounts, want.named[which - kFirstNamed].first);
+}
+
+int64_t Free(const WorkerFacts& worker, const ResourceAmounts& want, uint16_t which) {
+  return Held(worker.offer.capacity, want, which) - Held(worker.used, want, which);
+}
+
+uint16_t ResourceKinds(const ResourceAmounts& want) { return static_cast<uint16_t>(kFirstNamed + want.named.size()); }
+
+// Cpu and memory that nobody asked for are not counted.
+bool IsShort(int64_t have, const ResourceAmounts& want, uint16_t which) {
+  const int64_t wanted = Wanted(want, which);
+  if ((which == kCpu || which == kMemory) && wanted <= 0) return false;
+  return wanted > have;
+}
+
+// "2 slots", "6 GiB of memory", "3 of resource gpu"
+std::string AmountText(int64_t amount, const ResourceAmounts& want, uint16_t which) {
+  switch (which) {
+    case kSlots: return absl::StrCat(amount, amount == 1 ? " slot" : " slots");
+    case kCpu: return CpuText(amount);
+    case kMemory: return absl::StrCat(BytesText(amount), " of memory");
+    default: return absl::StrCat(amount, " of resource ", want.named[which - kFirstNamed].first);
   }
-  if (want.cpu_millis > 0 && want.cpu_millis > have.cpu_millis) {
-    return absl::StrCat("has ", have.cpu_millis, " thousandths of a cpu", which, ", ", want.cpu_millis,
-                        " are asked for");
+}
+
+// "has 4 slots free, 8 are asked for"; `state` is " free" or nothing.
+std::string ShortageText(int64_t have, const ResourceAmounts& want, uint16_t which, const char* state) {
+  const int64_t wanted = Wanted(want, which);
+  const std::string asked = which == kCpu      ? CpuText(wanted)
+                            : which == kMemory ? BytesText(wanted)
+                                               : absl::StrCat(wanted);
+  return absl::StrCat("has ", AmountText(std::max<int64_t>(0, have), want, which), state, ", ", asked,
+                      asked == "1" || asked == "1 cpu" ? " is" : " are", " asked for");
+}
+
+std::string LessThanText(const ResourceAmounts& want, uint16_t which, const char* state) {
+  return absl::StrCat("has ", which == kSlots ? "fewer than " : "less than ", AmountText(Wanted(want, which), want, which), state);
+}
+
+void FindStaticMisses(const WorkerOffer& offer, const Requirements& requirements, std::vector<Miss>* misses) {
+  const ExecutorOffer* const executor = FindExecutor(offer, requirements.executor);
+  if (executor == nullptr) {
+    misses->push_back({Obstacle::kNoExecutor});
+  } else if (!executor->healthy) {
+    misses->push_back({Obstacle::kUnhealthyExecutor});
   }
-  if (want.memory_bytes > 0 && want.memory_bytes > have.memory_bytes) {
-    return absl::StrCat("has ", Bytes(have.memory_bytes), " of memory", which, ", ", Bytes(want.memory_bytes),
-                        " are asked for");
+  for (size_t i = 0; i < requirements.needs.size(); ++i) {
+    if (!HasNeed(offer, requirements.needs[i])) misses->push_back({Obstacle::kLacksNeed, static_cast<uint16_t>(i)});
   }
-  for (const auto& entry : want.named) {
-    int64_t amount = AmountOf(have, entry.first);
-    if (entry.second > amount) {
-      return absl::StrCat("has ", amount, " of resource ", entry.first, which, ", ", entry.second, " asked for");
-    }
+  const ResourceAmounts& want = requirements.resources;
+  for (uint16_t which = 0; which < ResourceKinds(want); ++which) {
+    const int64_t have = Held(offer.capacity, want, which);
+    if (IsShort(have, want, which) || (which == kSlots && have == 0)) misses->push_back({Obstacle::kTooSmall, which});
   }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -87,7 +127,13 @@ Why LacksNeeds(const WorkerOffer& offer, const Requirements& requirements) {
   return std::nullopt;
 }
 
-Why NeverFits(const WorkerOffer& offer, const ResourceAmounts& want) { return Shortage(offer.capacity, want, ""); }
+Why NeverFits(const WorkerOffer& offer, const ResourceAmounts& want) {
+  for (uint16_t which = 0; which < ResourceKinds(want); ++which) {
+    const int64_t have = Held(offer.capacity, want, which);
+    if (IsShort(have, want, which)) return ShortageText(have, want, which, "");
+  }
+  return std::nullopt;
+}
 
 Why TakesNothing(const WorkerFacts& worker) {
   if (worker.TakesWork()) return std::nullopt;
@@ -102,7 +148,11 @@ Why DoesNotFitNow(const WorkerFacts& worker, const ResourceAmounts& want) {
     return absl::StrCat("takes one attempt at a time", worker.limited_because.empty() ? "" : ": ", worker.limited_because);
   }
   if (worker.FreeSlots() == 0) return absl::StrCat("has none of its ", worker.offer.capacity.slots, " slots free");
-  return Shortage(Subtract(worker.offer.capacity, worker.used), want, " free");
+  for (uint16_t which = 0; which < ResourceKinds(want); ++which) {
+    const int64_t have = Free(worker, want, which);
+    if (IsShort(have, want, which)) return ShortageText(have, want, which, " free");
+  }
+  return std::nullopt;
 }
 
 Why IsAvoided(const WorkerFacts& worker, WorkerId avoid) {
@@ -117,14 +167,157 @@ bool MatchesStatically(const WorkerOffer& offer, const std::string& executor, co
 
 std::string NeedText(const Need& need) { return need.has_value ? absl::StrCat(need.name, "=", need.value) : need.name; }
 
+std::string BytesText(int64_t bytes) {
+  constexpr int64_t kMebi = int64_t{1} << 20;
+  constexpr int64_t kGibi = int64_t{1} << 30;
+  if (bytes >= kGibi && bytes % kGibi == 0) return absl::StrCat(bytes / kGibi, " GiB");
+  // Nobody reads a machine's memory to the byte.
+  if (bytes >= 64 * kMebi || (bytes >= kMebi && bytes % kMebi == 0)) return absl::StrCat(bytes / kMebi, " MiB");
+  return absl::StrCat(bytes, " bytes");
+}
+
+std::string CpuText(int64_t cpu_millis) {
+  const std::string amount = absl::StrCat(static_cast<double>(cpu_millis) / 1000);
+  return absl::StrCat(amount, amount == "1" ? " cpu" : " cpus");
+}
+
+void FindMisses(const WorkerFacts& worker, const Requirements& requirements, WorkerId avoid,
+                std::vector<Miss>* misses) {
+  misses->clear();
+  FindStaticMisses(worker.offer, requirements, misses);
+  const size_t static_misses = misses->size();
+  if (!worker.TakesWork()) {
+    misses->push_back(worker.state == WorkerState::kActive
+                          ? Miss{Obstacle::kRefuses}
+                          : Miss{Obstacle::kState, static_cast<uint16_t>(worker.state)});
+  }
+  const bool full = worker.FreeSlots() == 0;
+  if (full && worker.Limited()) misses->push_back({Obstacle::kLimited});
+  const ResourceAmounts& want = requirements.resources;
+  for (uint16_t which = 0; which < ResourceKinds(want); ++which) {
+    const Miss too_small{Obstacle::kTooSmall, which};
+    const auto end = misses->begin() + static_cast<std::ptrdiff_t>(static_misses);
+    if (std::find(misses->begin(), end, too_small) != end) continue;
+    const bool no_slot = which == kSlots && full && !worker.Limited();
+    if (no_slot || IsShort(Free(worker, want, which), want, which)) misses->push_back({Obstacle::kNoRoom, which});
+  }
+  if (avoid && worker.id == avoid) misses->push_back({Obstacle::kAvoided});
+}
+
+bool IsStatic(const Miss& miss) { return miss.obstacle <= Obstacle::kTooSmall; }
+
+std::string_view FilterOf(const Miss& miss) {
+  switch (miss.obstacle) {
+    case Obstacle::kNoExecutor:
+    case Obstacle::kUnhealthyExecutor: return "executor";
+    case Obstacle::kLacksNeed: return "needs";
+    case Obstacle::kTooSmall: return "resources";
+    case Obstacle::kState:
+    case Obstacle::kRefuses: return "state";
+    case Obstacle::kLimited:
+    case Obstacle::kNoRoom: return "room";
+    case Obstacle::kAvoided: return "avoid";
+  }
+  return "";
+}
+
+std::string CauseText(const Miss& miss, const Requirements& requirements) {
+  const ResourceAmounts& want = requirements.resources;
+  switch (miss.obstacle) {
+    case Obstacle::kNoExecutor: return absl::StrCat("does not offer executor ", requirements.executor);
+    case Obstacle::kUnhealthyExecutor: return absl::StrCat("executor ", requirements.executor, " is unhealthy");
+    case Obstacle::kLacksNeed: return absl::StrCat("has no label ", NeedText(requirements.needs[miss.which]));
+    case Obstacle::kTooSmall: return LessThanText(want, miss.which, "");
+    case Obstacle::kState: return absl::StrCat("is ", std::string(WorkerStateName(static_cast<WorkerState>(miss.which))));
+    case Obstacle::kRefuses: return "takes nothing new";
+    case Obstacle::kLimited: return "takes one attempt at a time after failures";
+    case Obstacle::kNoRoom:
+      return miss.which == kSlots && want.slots <= 1 ? "has no slot free" : LessThanText(want, miss.which, " free");
+    case Obstacle::kAvoided: return "just failed this task";
+  }
+  return "";
+}
+
+std::string MissText(const Miss& miss, const WorkerFacts& worker, const Requirements& requirements) {
+  const ResourceAmounts& want = requirements.resources;
+  switch (miss.obstacle) {
+    case Obstacle::kNoExecutor:
+    case Obstacle::kUnhealthyExecutor: return LacksExecutor(worker.offer, requirements.executor).value_or("");
+    case Obstacle::kTooSmall: return ShortageText(Held(worker.offer.capacity, want, miss.which), want, miss.which, "");
+    case Obstacle::kState:
+    case Obstacle::kRefuses: return TakesNothing(worker).value_or("");
+    case Obstacle::kLimited: return DoesNotFitNow(worker, want).value_or("");
+    case Obstacle::kNoRoom:
+      if (miss.which == kSlots && worker.FreeSlots() == 0 && !worker.Limited()) return DoesNotFitNow(worker, want).value_or("");
+      return ShortageText(Free(worker, want, miss.which), want, miss.which, " free");
+    case Obstacle::kLacksNeed:
+    case Obstacle::kAvoided: return CauseText(miss, requirements);
+  }
+  return "";
+}
+
 std::optional<Rejection> FirstRejection(const WorkerFacts& worker, const Requirements& requirements, WorkerId avoid) {
-  if (Why why = LacksExecutor(worker.offer, requirements.executor)) return Rejection{"executor", *why};
-  if (Why why = LacksNeeds(worker.offer, requirements)) return Rejection{"needs", *why};
-  if (Why why = NeverFits(worker.offer, requirements.resources)) return Rejection{"resources", *why};
-  if (Why why = TakesNothing(worker)) return Rejection{"state", *why};
-  if (Why why = DoesNotFitNow(worker, requirements.resources)) return Rejection{"room", *why};
-  if (Why why = IsAvoided(worker, avoid)) return Rejection{"avoid", *why};
-  return std::nullopt;
+  std::vector<Miss> misses;
+  FindMisses(worker, requirements, avoid, &misses);
+  if (misses.empty()) return std::nullopt;
+  return Rejection{FilterOf(misses.front()), MissText(misses.front(), worker, requirements)};
+}
+
+std::optional<Requirements> Without(const std::vector<Miss>& misses, const WorkerFacts& worker,
+                                    const Requirements& requirements) {
+  Requirements left = requirements;
+  for (const Miss& miss : misses) {
+    if (miss.obstacle == Obstacle::kLacksNeed) {
+      std::erase(left.needs, requirements.needs[miss.which]);
+      continue;
+    }
+    if (miss.obstacle != Obstacle::kTooSmall && miss.obstacle != Obstacle::kNoRoom) return std::nullopt;
+    const int64_t free = std::max<int64_t>(0, Free(worker, requirements.resources, miss.which));
+    if (miss.which == kSlots) {
+      if (free == 0) return std::nullopt;
+      left.resources.slots = static_cast<uint32_t>(free);
+    } else if (miss.which == kCpu) {
+      left.resources.cpu_millis = free;
+    } else if (miss.which == kMemory) {
+      constexpr int64_t kMebi = int64_t{1} << 20;
+      left.resources.memory_bytes = free / kMebi * kMebi;  // a figure that a person can type
+    } else {
+      left.resources.named[miss.which - kFirstNamed].second = free;
+    }
+  }
+  std::erase_if(left.resources.named, [](const auto& entry) { return entry.second == 0; });
+  return left;
+}
+
+std::string ChangeText(const Requirements& from, const Requirements& to) {
+  std::vector<std::string> with;
+  std::vector<std::string> without;
+  const ResourceAmounts& before = from.resources;
+  const ResourceAmounts& after = to.resources;
+  if (after.slots != before.slots) with.push_back(AmountText(after.slots, after, kSlots));
+  if (after.cpu_millis != before.cpu_millis) {
+    if (after.cpu_millis > 0) with.push_back(absl::StrCat("cpu <= ", static_cast<double>(after.cpu_millis) / 1000));
+    if (after.cpu_millis == 0) without.push_back("cpu");
+  }
+  if (after.memory_bytes != before.memory_bytes) {
+    if (after.memory_bytes > 0) with.push_back(absl::StrCat("memory <= ", BytesText(after.memory_bytes)));
+    if (after.memory_bytes == 0) without.push_back("memory");
+  }
+  for (const auto& [name, amount] : before.named) {
+    const int64_t left = AmountOf(after, name);
+    if (left == amount) continue;
+    if (left > 0) with.push_back(absl::StrCat("resource ", name, " <= ", left));
+    if (left == 0) without.push_back(absl::StrCat("resource ", name));
+  }
+  for (const Need& need : from.needs) {
+    if (std::find(to.needs.begin(), to.needs.end(), need) == to.needs.end()) {
+      without.push_back(absl::StrCat("label ", NeedText(need)));
+    }
+  }
+  std::vector<std::string> parts;
+  if (!with.empty()) parts.push_back(absl::StrCat("with ", absl::StrJoin(with, " and ")));
+  if (!without.empty()) parts.push_back(absl::StrCat("without ", absl::StrJoin(without, " and ")));
+  return absl::StrJoin(parts, ", ");
 }
 
 }  // namespace muster::balancer

@@ -4,6 +4,7 @@
 // "Static" filters depend on the offer alone; the others on the moment.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,12 +26,15 @@ Why LacksNeeds(const WorkerOffer& offer, const Requirements& requirements);  // 
 Why NeverFits(const WorkerOffer& offer, const ResourceAmounts& want);
 // "is SUSPECT: no session", "takes nothing new: low disk"
 Why TakesNothing(const WorkerFacts& worker);
-// "has none of its 4 slots free", "takes one attempt at a time: its last 3 attempts failed at once, ...", "has 512 MiB of memory free, 1024 MiB are asked for"
+// "has none of its 4 slots free", "takes one attempt at a time: its last 3 attempts failed at once, ...", "has 512 MiB of
+// memory free, 1 GiB are asked for"
 Why DoesNotFitNow(const WorkerFacts& worker, const ResourceAmounts& want);
 // "just failed this task"
 Why IsAvoided(const WorkerFacts& worker, WorkerId avoid);
 
-std::string NeedText(const Need& need);  // "gpu", "zone=a"
+std::string NeedText(const Need& need);    // "gpu", "zone=a"
+std::string BytesText(int64_t bytes);      // "6 GiB", "1536 MiB", "100 bytes"
+std::string CpuText(int64_t cpu_millis);   // "2 cpus", "0.5 cpus"
 
 // Executor and needs without the words: the quick form for indexes.
 bool MatchesStatically(const WorkerOffer& offer, const std::string& executor, const std::vector<Need>& needs);
@@ -39,7 +43,52 @@ struct Rejection {
   std::string_view filter;  // "executor", "needs", "resources", "state", "room", "avoid"
   std::string why;
 };
-// All filters in the order above; empty: it would be placed there now.
+// The first of FindMisses, in words; empty: it would be placed there now.
 std::optional<Rejection> FirstRejection(const WorkerFacts& worker, const Requirements& requirements, WorkerId avoid);
+
+// --- The same filters, all of them at once and without words, so that a look at every worker of a large cluster costs
+// little. Words come on demand.
+
+enum class Obstacle : uint8_t {
+  kNoExecutor,
+  kUnhealthyExecutor,
+  kLacksNeed,  // `which`: of the needs
+  kTooSmall,   // `which`: a kSlots.. below; even when it is empty
+  kState,      // `which`: the WorkerState
+  kRefuses,    // ACTIVE, but takes nothing new by itself
+  kLimited,    // after failures it takes one attempt at a time, and has it
+  kNoRoom,     // `which`: as for kTooSmall; what is too small is not named again here
+  kAvoided,
+};
+inline constexpr uint16_t kSlots = 0;
+inline constexpr uint16_t kCpu = 1;
+inline constexpr uint16_t kMemory = 2;
+inline constexpr uint16_t kFirstNamed = 3;  // and on, in the order of ResourceAmounts::named
+
+struct Miss {
+  Obstacle obstacle;
+  uint16_t which = 0;
+
+  friend bool operator==(const Miss&, const Miss&) = default;
+};
+
+// Everything that keeps the worker from taking the task now, what depends on the offer alone first. Empty: it would be
+// placed there now. Replaces what is in `misses`.
+void FindMisses(const WorkerFacts& worker, const Requirements& requirements, WorkerId avoid,
+                std::vector<Miss>* misses);
+// It depends on the worker's offer alone: waiting does not help.
+bool IsStatic(const Miss& miss);
+std::string_view FilterOf(const Miss& miss);  // as in Rejection
+// What is true of every worker with that miss: "has no label gpu", "has less than 6 GiB of memory free".
+std::string CauseText(const Miss& miss, const Requirements& requirements);
+// With the worker's own figures: "has 4 GiB of memory free, 6 GiB are asked for".
+std::string MissText(const Miss& miss, const WorkerFacts& worker, const Requirements& requirements);
+
+// The largest requirements below these that drop what the misses name, so that the worker takes the task now. Empty:
+// no change of the task alone does it (a slot must come free, the worker must take work again, ...).
+std::optional<Requirements> Without(const std::vector<Miss>& misses, const WorkerFacts& worker,
+                                    const Requirements& requirements);
+// What Without changed, as a person would ask for it: "with memory <= 6 GiB and 2 slots, without label gpu".
+std::string ChangeText(const Requirements& from, const Requirements& to);
 
 }  // namespace muster::balancer

@@ -79,13 +79,25 @@ bool Admission::AnswerRepeated(const Moment& turn, const SubmitTasks& event, Sub
   return true;
 }
 
+absl::Status Admission::WouldRefuse(TaskSpecPtr spec, absl::Time now) const {
+  if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  if (absl::Status known = CheckExecutor(*spec); !known.ok()) return known;
+  if (absl::Status delay = CheckDelay(spec->priority, now); !delay.ok()) return delay;
+  SubmitTasks event;
+  event.tasks.push_back({.spec = std::move(spec)});
+  return CheckRoom(event);
+}
+
+absl::Status Admission::CheckOpen() const {
+  if (cluster_.admission_open) return absl::OkStatus();
+  absl::Status closed = Refuse(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
+                               absl::StrCat("no new tasks: ", cluster_.admission_closed_because));
+  SetRetryAfter(&closed, kShutDownDelay);
+  return closed;
+}
+
 absl::Status Admission::Check(const Moment& turn, const SubmitTasks& event) const {
-  if (!cluster_.admission_open) {
-    absl::Status closed = Refuse(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
-                                 absl::StrCat("no new tasks: ", cluster_.admission_closed_because));
-    SetRetryAfter(&closed, kShutDownDelay);
-    return closed;
-  }
+  if (absl::Status open = CheckOpen(); !open.ok()) return open;
   if (!event.request.id.empty() && requests_.full()) {
     return RefuseForNow("QUEUE_FULL", "too many calls with request ids within a minute", kQueueFullDelay);
   }
@@ -98,16 +110,16 @@ absl::Status Admission::Check(const Moment& turn, const SubmitTasks& event) cons
   if (event.batch_spec != nullptr) {
     if (absl::Status known = CheckExecutor(*event.batch_spec); !known.ok()) return known;
   }
-  if (absl::Status delay = CheckDelay(turn, event); !delay.ok()) return delay;
+  // A call is accepted whole or not at all: its lowest priority decides.
+  const int32_t priority = LowestPriority(event);
+  cluster_.delay_floor.OnOffer(priority, turn.now);
+  if (absl::Status delay = CheckDelay(priority, turn.now); !delay.ok()) return delay;
   return CheckRoom(event);
 }
 
-// A call is accepted whole or not at all: its lowest priority decides.
-absl::Status Admission::CheckDelay(const Moment& turn, const SubmitTasks& event) const {
-  DelayFloor& floor = cluster_.delay_floor;
-  const int32_t priority = LowestPriority(event);
-  floor.OnOffer(priority, turn.now);
-  if (!floor.Refuses(priority, turn.now)) return absl::OkStatus();
+absl::Status Admission::CheckDelay(int32_t priority, absl::Time now) const {
+  const DelayFloor& floor = cluster_.delay_floor;
+  if (!floor.Refuses(priority, now)) return absl::OkStatus();
   const int32_t lowest_taken = *floor.floor();
   return RefuseForNow("QUEUE_SLOW",
                       absl::StrCat("tasks start ", absl::FormatDuration(absl::Trunc(floor.delay(), absl::Milliseconds(10))),
@@ -155,7 +167,7 @@ void Admission::AcceptTasks(const Moment& turn, const SubmitTasks& event, Submit
     row.spec = task.spec;
     row.retry_of = task.retry_of;
     Accept(turn, std::move(row));
-    Warn(*task.spec, answer);
+    Warn(*task.spec, 1, answer);
   }
   answer->tasks.push_back(range);
   turn.Log(activity::TaskAccepted{range, TaskId(), event.tasks.front().spec->owner, event.tasks.front().spec->queue});
@@ -175,8 +187,9 @@ void Admission::AcceptBatch(const Moment& turn, const SubmitTasks& event, Submit
   row.spec = event.batch_spec;
   row.rows = event.batch_rows;
   const TaskRange range{cluster_.next_id, row.count};
+  const uint64_t row_count = row.count;
   Accept(turn, std::move(row));
-  Warn(*event.batch_spec, answer);
+  Warn(*event.batch_spec, row_count, answer);
   answer->tasks.push_back(range);
   turn.Log(activity::TaskAccepted{range, batch, event.batch_spec->owner, event.batch_spec->queue});
 }
@@ -195,14 +208,15 @@ void Admission::Accept(const Moment& turn, SpecificationRow row) {
   turn.rows().specifications.push_back(std::move(row));
 }
 
-void Admission::Warn(const TaskSpec& spec, SubmitAnswer* answer) {
-  if (answer->warnings.size() >= kMaxWarnings) return;
+void Admission::Warn(const TaskSpec& spec, uint64_t count, SubmitAnswer* answer) {
   if (verdicts_.size() > kMaxVerdicts) verdicts_.clear();
   Verdict& verdict = verdicts_[spec.requirements];
   if (verdict.revision != cluster_.offers_revision) {
     verdict = {cluster_.offers_revision, cluster_.balancer.WhyInfeasible(spec.requirements)};
   }
+  if (!verdict.reasons.empty()) cluster_.counters.accepted_impossible += count;
   for (const std::string& reason : verdict.reasons) {
+    if (answer->warnings.size() >= kMaxWarnings) return;
     if (std::find(answer->warnings.begin(), answer->warnings.end(), reason) == answer->warnings.end()) {
       answer->warnings.push_back(reason);
     }

@@ -22,6 +22,8 @@ class Admission {
   Admission(Cluster* cluster, Transitions* transitions) : cluster_(*cluster), transitions_(*transitions) {}
 
   void OnSubmit(const Moment& turn, SubmitTasks event);
+  // What a submit of it would be refused for now; OK: it would be accepted. Changes nothing.
+  absl::Status WouldRefuse(TaskSpecPtr spec, absl::Time now) const;
   void Close(const std::string& reason);
   void OnTurn(const Moment& turn) {
     requests_.Forget(turn.now);
@@ -32,14 +34,16 @@ class Admission {
   // True: it was answered from the window, or refused for it.
   bool AnswerRepeated(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer);
   absl::Status Check(const Moment& turn, const SubmitTasks& event) const;
-  absl::Status CheckDelay(const Moment& turn, const SubmitTasks& event) const;
+  absl::Status CheckOpen() const;
+  absl::Status CheckDelay(int32_t priority, absl::Time now) const;
   absl::Status CheckRoom(const SubmitTasks& event) const;
   absl::Status CheckExecutor(const TaskSpec& spec) const;
 
   void AcceptTasks(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer);
   void AcceptBatch(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer);
   void Accept(const Moment& turn, SpecificationRow row);
-  void Warn(const TaskSpec& spec, SubmitAnswer* answer);
+  // Says so, and counts, when no worker that is there could ever take so many of these.
+  void Warn(const TaskSpec& spec, uint64_t count, SubmitAnswer* answer);
 
   Cluster& cluster_;
   Transitions& transitions_;

@@ -9,6 +9,7 @@
 #include "master/core/cancels.h"
 #include "master/core/cluster.h"
 #include "master/core/dispatching.h"
+#include "master/core/explain.h"
 #include "master/core/invariants.h"
 #include "master/core/losses.h"
 #include "master/core/placing.h"
@@ -31,7 +32,9 @@ class ClusterCore::Impl {
   void Apply(const Moment& turn, Event event);
   void DoTurn(const Moment& turn);
   absl::Time NextDue() const;
+  absl::Time now() const { return now_; }
   OpenTaskView View(const Task& task) const { return ViewOf(cluster_, &queue_waits_, task, now_); }
+  absl::StatusOr<Explanation> ExplainNew(TaskSpecPtr spec) const;
   Moment At(absl::Time now, Effects* effects);
 
   Cluster cluster_;
@@ -76,6 +79,11 @@ class ClusterCore::Impl {
   RecoveredState recovered_;  // until Start
   absl::Time now_ = absl::InfinitePast();
 };
+
+absl::StatusOr<Explanation> ClusterCore::Impl::ExplainNew(TaskSpecPtr spec) const {
+  if (absl::Status refused = admission_.WouldRefuse(spec, now_); !refused.ok()) return refused;
+  return core::ExplainSpec(cluster_, std::move(spec), now_);
+}
 
 Moment ClusterCore::Impl::At(absl::Time now, Effects* effects) {
   now_ = std::max(now_, now);
@@ -189,6 +197,12 @@ uint64_t ClusterCore::CountOpenIn(TaskRange range, uint64_t by_state[16]) const 
 std::vector<TaskId> ClusterCore::OpenTasksNamed(std::string_view name) const {
   return impl_->cluster_.tasks.Named(name);
 }
+std::optional<Explanation> ClusterCore::Explain(TaskId id) const {
+  const Task* const task = impl_->cluster_.tasks.Find(id);
+  if (task == nullptr) return std::nullopt;
+  return ExplainTask(impl_->cluster_, *task, impl_->now());
+}
+absl::StatusOr<Explanation> ClusterCore::ExplainSpec(TaskSpecPtr spec) const { return impl_->ExplainNew(std::move(spec)); }
 std::vector<WorkerView> ClusterCore::Workers() const { return ViewOfWorkers(impl_->cluster_); }
 std::optional<WorkerView> ClusterCore::FindWorker(std::string_view name) const {
   return FindWorker(impl_->cluster_.workers.Find(name));

@@ -21,12 +21,14 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/domain/ids.h"
 #include "common/domain/task_state.h"
 #include "common/domain/worker.h"
 #include "master/core/effects.h"
 #include "master/core/events.h"
+#include "master/core/explanation.h"
 #include "master/core/recovered_state.h"
 
 namespace muster::core {
@@ -86,6 +88,7 @@ inline constexpr int32_t kNoFloor = -101;
 // Since start unless said otherwise; for /metrics and the summary.
 struct CoreCounters {
   uint64_t accepted = 0;
+  uint64_t accepted_impossible = 0;  // of those: no worker that was there could ever have taken them
   uint64_t dispatched = 0;
   uint64_t ended_by_state[16] = {};  // by TaskState
   uint64_t retries = 0;
@@ -124,6 +127,10 @@ class ClusterCore {
   std::vector<TaskId> OpenTasksIn(TaskRange range, size_t limit) const;
   uint64_t CountOpenIn(TaskRange range, uint64_t by_state[16]) const;
   std::vector<TaskId> OpenTasksNamed(std::string_view name) const;  // newest first
+  // Why an open task is where it is; empty: it is not open. Costs O(workers) and what is ahead of it, bounded.
+  std::optional<Explanation> Explain(TaskId id) const;
+  // What would become of a task if it were submitted now; the refusal that it would meet.
+  absl::StatusOr<Explanation> ExplainSpec(TaskSpecPtr spec) const;
   std::vector<WorkerView> Workers() const;                           // by name
   std::optional<WorkerView> FindWorker(std::string_view name) const;
   std::optional<WorkerView> FindWorker(WorkerId id) const;

@@ -96,7 +96,7 @@ StateData Recovery::PlacedFrom(const Moment& turn, const TaskHistory& history, c
 StateData Recovery::WaitingFrom(const Moment& turn, Task& task, const TaskHistory& history) {
   const TaskSpec& spec = task.spec();
   if (history.attempt_ends.empty()) {
-    if (spec.start_time > turn.now) return Pending{PendingReason::kStartTime, spec.start_time};
+    if (spec.start_time > turn.now) return Pending{PendingReason::kStartTime, spec.start_time, std::min(turn.now, task.group->row.created)};
     task.queued_since = std::min(turn.now, ReadyTime(task));
     return Queued{task.queued_since};
   }
@@ -111,11 +111,14 @@ StateData Recovery::WaitingFrom(const Moment& turn, Task& task, const TaskHistor
     if (!UsedNothing(end)) task.queued_since = std::min(turn.now, std::max(end.ended, end.retry_at));
   }
   if (last.retry_at == absl::InfinitePast()) return Queued{task.queued_since};
-  if (last.used_attempt) return Pending{PendingReason::kRetry, Rebase(last.retry_at, spec.retry.max_delay, turn.now)};
+  if (last.used_attempt) {
+    return Pending{PendingReason::kRetry, Rebase(last.retry_at, spec.retry.max_delay, turn.now),
+                   std::min(turn.now, last.ended)};
+  }
   // It waits for a fence. How much of that has passed only the calendar could say, which may have jumped: all of it
   // again.
   const absl::Duration left = std::clamp(last.retry_at - last.ended, absl::ZeroDuration(), LongestFence());
-  return Pending{PendingReason::kWorkerLost, turn.now + left};
+  return Pending{PendingReason::kWorkerLost, turn.now + left, std::min(turn.now, last.ended)};
 }
 
 absl::Duration Recovery::LongestFence() const {

@@ -30,7 +30,7 @@ int32_t CodeOf(const AttemptReportPtr& report) {
 
 TaskState Transitions::Admit(const Moment& turn, Task& task) {
   if (task.spec().start_time > turn.now) {
-    task.state = Pending{PendingReason::kStartTime, task.spec().start_time};
+    task.state = Pending{PendingReason::kStartTime, task.spec().start_time, turn.now};
   } else {
     task.queued_since = turn.now;
     task.state = Queued{turn.now};
@@ -74,7 +74,7 @@ void Transitions::Requeue(const Moment& turn, Task& task, bool new_wait, Cause c
 }
 
 void Transitions::Wait(const Moment& turn, Task& task, PendingReason reason, absl::Time until, Cause cause) {
-  Move(turn, task, Pending{reason, until}, std::move(cause));
+  Move(turn, task, Pending{reason, until, turn.now}, std::move(cause));
 }
 
 void Transitions::CloseAttempt(const Moment& turn, const Task& task, AttemptClosing closing) {

@@ -9,16 +9,12 @@
 namespace muster::core {
 namespace {
 
-std::string Words(absl::Duration duration) {
-  return absl::FormatDuration(absl::Trunc(std::max(absl::ZeroDuration(), duration), absl::Milliseconds(100)));
-}
-
 std::string PendingReasonOf(const Task& task, const Pending& pending, absl::Time now) {
   switch (pending.reason) {
-    case PendingReason::kStartTime: return absl::StrCat("starts in ", Words(pending.until - now));
+    case PendingReason::kStartTime: return absl::StrCat("starts in ", DurationWords(pending.until - now));
     case PendingReason::kDependencies: return "waits for its dependencies";
     case PendingReason::kWorkerLost:
-      return absl::StrCat("its worker was lost; runs again in ", Words(pending.until - now));
+      return absl::StrCat("its worker was lost; runs again in ", DurationWords(pending.until - now));
     case PendingReason::kRetry: break;
   }
   const std::string retry = absl::StrCat("retry ", task.failures, " of ", task.spec().retry.max_attempts - 1);
@@ -26,14 +22,14 @@ std::string PendingReasonOf(const Task& task, const Pending& pending, absl::Time
   if (pending.until == absl::InfiniteFuture()) {
     return absl::StrCat(retry, " waits for the cluster's retry budget", after);
   }
-  return absl::StrCat(retry, " in ", Words(pending.until - now), after);
+  return absl::StrCat(retry, " in ", DurationWords(pending.until - now), after);
 }
 
 std::string QueuedReasonOf(const Cluster& cluster, QueueWaits* waits, const Task& task, absl::Time now) {
   if (const auto pause = cluster.paused.find(task.id); pause != cluster.paused.end()) {
     return absl::StrCat(task.losses >= kLossesUntilApart ? "keeps apart from other tasks that workers died of"
                                                          : "was refused; is looked at again",
-                        " in ", Words(pause->second - now));
+                        " in ", DurationWords(pause->second - now));
   }
   const QueueWait& wait = waits->Of(cluster, task.spec().requirements);
   if (!wait.infeasible.empty()) return wait.infeasible;
@@ -44,6 +40,10 @@ std::string QueuedReasonOf(const Cluster& cluster, QueueWaits* waits, const Task
 
 }  // namespace
 
+std::string DurationWords(absl::Duration duration) {
+  return absl::FormatDuration(absl::Trunc(std::max(absl::ZeroDuration(), duration), absl::Milliseconds(100)));
+}
+
 std::string ReasonOf(const Cluster& cluster, QueueWaits* waits, const Task& task, absl::Time now) {
   switch (task.state_now()) {
     case TaskState::kPending: return PendingReasonOf(task, std::get<Pending>(task.state), now);
@@ -52,7 +52,7 @@ std::string ReasonOf(const Cluster& cluster, QueueWaits* waits, const Task& task
       return std::get<Dispatched>(task.state).prefetched ? "sent ahead, waits on the worker for a slot" : "";
     case TaskState::kUnknown:
       return absl::StrCat("its worker is lost and it must not run twice; gives up in ",
-                          Words(std::get<Unknown>(task.state).give_up - now));
+                          DurationWords(std::get<Unknown>(task.state).give_up - now));
     default: return task.cancel ? "cancel requested" : "";
   }
 }

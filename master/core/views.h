@@ -13,6 +13,8 @@
 
 namespace muster::core {
 
+// "1.2s", never below zero.
+std::string DurationWords(absl::Duration duration);
 // `waits`: of this turn.
 OpenTaskView ViewOf(const Cluster& cluster, QueueWaits* waits, const Task& task, absl::Time now);
 // "waits for a free slot: 3 of 3 busy", "retry 2 of 3 in 1.2 s after it exited with 7".

@@ -176,23 +176,40 @@ class TaskQueues::Impl {
     auto found = places_.find(task);
     if (found == places_.end()) return std::nullopt;
     const Lane& own = lanes_[found->second.lane];
-    int64_t order = OrderOf(own, found->second.since_nanos);
     uint64_t ahead = 0;
-    for (LaneIndex index : queues_[own.queue]->lanes) {
-      const Lane& lane = lanes_[index];
-      for (const Waiting& other : lane.tasks) {
-        if (ahead >= limit) return limit;
-        int64_t other_order = OrderOf(lane, other.since_nanos);
-        if (other_order > order || (other_order == order && other.task >= task)) break;
-        ++ahead;
-      }
-    }
+    VisitBefore(own.queue, {.order = OrderOf(own, found->second.since_nanos), .task = task}, limit,
+                [&ahead](const TaskAhead&) { ++ahead; });
     return ahead;
+  }
+
+  bool VisitAhead(const QueuePlace& place, size_t limit, const std::function<void(const TaskAhead&)>& visit) const {
+    const auto found = queue_names_.find(std::string(place.queue));
+    if (found == queue_names_.end()) return true;
+    const int32_t priority = std::clamp(place.priority, -kMaxPriority, kMaxPriority);
+    const int64_t order = SinceNanos(place.since) - priority * aging_nanos_;
+    return VisitBefore(found->second, {.order = order, .task = place.task}, limit, visit);
   }
 
   void CheckInvariants() const;
 
  private:
+  template <typename Visit>
+  bool VisitBefore(QueueIndex queue, const Head& end, size_t limit, const Visit& visit) const {
+    size_t lanes = 0;
+    size_t shown = 0;
+    for (LaneIndex index : queues_[queue]->lanes) {
+      const Lane& lane = lanes_[index];
+      if (lanes++ == limit) return false;
+      for (const Waiting& other : lane.tasks) {
+        const int64_t order = OrderOf(lane, other.since_nanos);
+        if (order > end.order || (order == end.order && other.task >= end.task)) break;
+        if (shown++ == limit) return false;
+        visit(TaskAhead{.task = other.task, .cls = lane.cls, .priority = lane.priority});
+      }
+    }
+    return true;
+  }
+
   int64_t OrderOf(const Lane& lane, int64_t since_nanos) const { return since_nanos - lane.priority * aging_nanos_; }
 
   Head HeadOf(LaneIndex index) const {
@@ -363,6 +380,10 @@ uint64_t TaskQueues::size() const { return impl_->size(); }
 uint64_t TaskQueues::QueuedIn(std::string_view queue) const { return impl_->QueuedIn(queue); }
 std::vector<QueueStatus> TaskQueues::Queues() const { return impl_->Queues(); }
 std::optional<uint64_t> TaskQueues::AheadOf(TaskId task, uint64_t limit) const { return impl_->AheadOf(task, limit); }
+bool TaskQueues::VisitAhead(const QueuePlace& place, size_t limit,
+                            const std::function<void(const TaskAhead&)>& visit) const {
+  return impl_->VisitAhead(place, limit, visit);
+}
 void TaskQueues::CheckInvariants() const { impl_->CheckInvariants(); }
 
 }  // namespace muster::scheduler

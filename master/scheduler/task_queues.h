@@ -20,7 +20,9 @@
 // Pure, deterministic. Thread rule: one thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +63,20 @@ struct QueueStatus {
   absl::Time oldest_since = absl::InfiniteFuture();  // of what is queued
 };
 
+// Where a task stands in its queue, or would stand.
+struct QueuePlace {
+  std::string_view queue;
+  int32_t priority = 0;
+  absl::Time since;
+  TaskId task;  // of equals the lower is first; the highest number there is for one that has none yet
+};
+
+struct TaskAhead {
+  TaskId task;
+  ClassId cls;
+  int32_t priority = 0;
+};
+
 class TaskQueues {
  public:
   // Intervals above a year count as a year: strict priority in practice.
@@ -96,6 +112,10 @@ class TaskQueues {
   std::vector<QueueStatus> Queues() const;  // that have tasks, or were given a weight; by name
   // How many tasks of its queue are before it, counted up to `limit`. Costs the count. Empty: it is not queued.
   std::optional<uint64_t> AheadOf(TaskId task, uint64_t limit) const;
+
+  // Shows each task of the queue that is before the place, in no order. False: there were more than `limit` (or more
+  // lanes than that), and the rest is not shown. Costs what it shows.
+  bool VisitAhead(const QueuePlace& place, size_t limit, const std::function<void(const TaskAhead&)>& visit) const;
 
   void CheckInvariants() const;
 

@@ -66,7 +66,7 @@ TEST(ResourcesFilterTest, TellsWhatCouldNeverFit) {
   EXPECT_EQ(NeverFits(worker.offer, {.slots = 8}), "has 4 slots, 8 are asked for");
   EXPECT_THAT(NeverFits(worker.offer, {.slots = 1, .cpu_millis = 4001}), Optional(HasSubstr("cpu")));
   EXPECT_EQ(NeverFits(worker.offer, {.slots = 1, .memory_bytes = int64_t{2} << 30}),
-            "has 1024 MiB of memory, 2048 MiB are asked for");
+            "has 1 GiB of memory, 2 GiB are asked for");
   EXPECT_THAT(NeverFits(worker.offer, {.slots = 1, .named = {{"fpga", 1}}}), Optional(HasSubstr("fpga")));
 }
 

@@ -26,7 +26,7 @@ TEST(RunTimesTest, OneSlowRunDoesNotMoveTheMedian) {
 TEST(RunTimesTest, FollowsACommandThatBecameSlow) {
   RunTimes times;
   for (int i = 0; i < 100; ++i) times.Note(1, absl::Milliseconds(1));
-  for (size_t i = 0; i < RunTimes::kWindow / 2; ++i) times.Note(1, absl::Seconds(1));
+  for (size_t i = 0; i < RunTimes::kRecent / 2; ++i) times.Note(1, absl::Seconds(1));
   EXPECT_EQ(times.Median(1), absl::Milliseconds(1));
   times.Note(1, absl::Seconds(1));
   EXPECT_EQ(times.Median(1), absl::Seconds(1));

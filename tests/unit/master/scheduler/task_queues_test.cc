@@ -225,6 +225,22 @@ TEST_F(TaskQueuesTest, ReportsWhatWaitsAndSinceWhen) {
   EXPECT_EQ(queues_.QueuedIn("nowhere"), 0u);
 }
 
+TEST_F(TaskQueuesTest, ShowsWhoWouldBeBeforeATaskThatIsNotThereYet) {
+  Add(1, 0, 1);
+  Add(2, 5, 2, "default", Needing("gpu"));
+  Add(3, 0, 9);
+  Add(4, -5, 1);
+  Add(5, 9, 0, "elsewhere");
+  std::map<TaskId, int32_t> before;
+  const QueuePlace place{"default", 0, At(5), TaskId(99)};
+  EXPECT_TRUE(queues_.VisitAhead(place, 100, [&](const TaskAhead& other) { before[other.task] = other.priority; }));
+  EXPECT_EQ(before, (std::map<TaskId, int32_t>{{TaskId(1), 0}, {TaskId(2), 5}}));
+  size_t shown = 0;
+  EXPECT_FALSE(queues_.VisitAhead(place, 1, [&](const TaskAhead&) { ++shown; }));
+  EXPECT_EQ(shown, 1u);
+  EXPECT_TRUE(queues_.VisitAhead({"nowhere", 0, At(5), TaskId(99)}, 1, [](const TaskAhead&) { FAIL(); }));
+}
+
 TEST_F(TaskQueuesTest, CountsWhoIsBeforeATaskUpToALimit) {
   for (uint64_t id = 1; id <= 10; ++id) Add(id, 0, static_cast<double>(id));
   Add(20, 1, 0, "default", Needing("gpu"));

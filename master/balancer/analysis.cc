@@ -1,0 +1,133 @@
+#include "master/balancer/analysis.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace muster::balancer {
+namespace {
+
+// How much has to happen for a miss to go away, for the tie between workers with equally many.
+int Weight(const Miss& miss) {
+  switch (miss.obstacle) {
+    case Obstacle::kLimited:
+    case Obstacle::kNoRoom:
+    case Obstacle::kAvoided: return 1;
+    case Obstacle::kState:
+    case Obstacle::kRefuses: return 100;
+    default: return 10'000;
+  }
+}
+
+bool Lacks(const std::vector<Miss>& misses, Obstacle obstacle) {
+  return std::any_of(misses.begin(), misses.end(), [obstacle](const Miss& miss) { return miss.obstacle == obstacle; });
+}
+
+bool AreStatic(const std::vector<Miss>& misses) { return !misses.empty() && IsStatic(misses.front()); }
+
+}  // namespace
+
+Analyst::Analyst(const Requirements& requirements, WorkerId avoid)
+    : requirements_(requirements), avoid_(avoid), has_need_(requirements.needs.size(), false) {}
+
+void Analyst::LookAt(const WorkerFacts& worker, uint64_t rank) {
+  ++analysis_.workers;
+  FindMisses(worker, requirements_, WorkerId(), &misses_);
+  NoteOffer();
+  if (!AreStatic(misses_) && worker.TakesWork()) NoteCandidate(worker);
+  if (!misses_.empty()) return NoteMisses(worker);
+  if (avoid_ && worker.id == avoid_) {
+    avoided_has_room_ = true;
+  } else if (!analysis_.starts_on || std::pair(rank, worker.id) < best_) {
+    best_ = {rank, worker.id};
+    analysis_.starts_on = worker.id;
+  }
+}
+
+void Analyst::NoteOffer() {
+  const bool sick = Lacks(misses_, Obstacle::kUnhealthyExecutor);
+  const bool has_executor = !sick && !Lacks(misses_, Obstacle::kNoExecutor);
+  has_sick_executor_ = has_sick_executor_ || sick;
+  has_executor_ = has_executor_ || has_executor;
+  bool has_all = has_executor;
+  for (size_t need = 0; need < has_need_.size(); ++need) {
+    const Miss lacks{Obstacle::kLacksNeed, static_cast<uint16_t>(need)};
+    if (std::find(misses_.begin(), misses_.end(), lacks) == misses_.end()) {
+      has_need_[need] = true;
+    } else {
+      has_all = false;
+    }
+  }
+  has_all_ = has_all_ || has_all;
+  some_could_ = some_could_ || !AreStatic(misses_);
+}
+
+void Analyst::NoteCandidate(const WorkerFacts& worker) {
+  if (worker.id != avoid_) another_could_ = true;
+  analysis_.candidates.push_back(worker.id);
+  const uint32_t slots = std::min(worker.offer.capacity.slots, worker.slot_limit);
+  analysis_.slots += slots;
+  analysis_.used_slots += std::min(worker.used.slots, slots);
+  const Miss no_slot{Obstacle::kNoRoom, kSlots};
+  const bool full = Lacks(misses_, Obstacle::kLimited) ||
+                    std::find(misses_.begin(), misses_.end(), no_slot) != misses_.end();
+  analysis_.slots_are_free = analysis_.slots_are_free || !full;
+}
+
+void Analyst::NoteMisses(const WorkerFacts& worker) {
+  AddToGroup(worker.id, misses_.front());
+  std::pair<size_t, int> cost{misses_.size(), 0};
+  for (const Miss& miss : misses_) cost.second += Weight(miss);
+  if (!analysis_.nearest || cost < nearest_cost_) {
+    analysis_.nearest = worker.id;
+    analysis_.nearest_misses = misses_;
+    nearest_cost_ = cost;
+  }
+  if (worker.id != avoid_) NoteChange(worker);
+}
+
+void Analyst::NoteChange(const WorkerFacts& worker) {
+  if (analysis_.would_start_now && misses_.size() >= change_cost_) return;
+  std::optional<Requirements> changed = Without(misses_, worker, requirements_);
+  if (!changed) return;
+  analysis_.would_start_now = std::move(changed);
+  change_cost_ = misses_.size();
+}
+
+void Analyst::AddToGroup(WorkerId worker, Miss miss) {
+  auto group = std::find_if(analysis_.groups.begin(), analysis_.groups.end(),
+                            [&miss](const MissGroup& known) { return known.miss == miss; });
+  if (group == analysis_.groups.end()) {
+    analysis_.groups.push_back(MissGroup{.miss = miss});
+    group = std::prev(analysis_.groups.end());
+  }
+  ++group->count;
+  if (group->examples.size() < Analysis::kExamples) group->examples.push_back(worker);
+}
+
+Hopeless Analyst::WhyHopeless() const {
+  if (some_could_) return Hopeless::kNo;
+  if (analysis_.workers == 0) return Hopeless::kNoWorkers;
+  if (!has_executor_) return has_sick_executor_ ? Hopeless::kUnhealthyExecutor : Hopeless::kNoExecutor;
+  if (std::find(has_need_.begin(), has_need_.end(), false) != has_need_.end()) return Hopeless::kLacksNeed;
+  return has_all_ ? Hopeless::kTooSmall : Hopeless::kNoneHasAll;
+}
+
+Analysis Analyst::Finish() {
+  if (avoided_has_room_ && !analysis_.starts_on && !another_could_) analysis_.starts_on = avoid_;
+  if (avoided_has_room_ && analysis_.starts_on != avoid_) {
+    AddToGroup(avoid_, {Obstacle::kAvoided});
+    analysis_.nearest = avoid_;
+    analysis_.nearest_misses.assign(1, Miss{Obstacle::kAvoided});
+  }
+  if (analysis_.starts_on) {
+    analysis_.nearest = WorkerId();
+    analysis_.nearest_misses.clear();
+    analysis_.would_start_now.reset();
+  }
+  analysis_.hopeless = WhyHopeless();
+  std::stable_sort(analysis_.groups.begin(), analysis_.groups.end(),
+                   [](const MissGroup& a, const MissGroup& b) { return a.count > b.count; });
+  return std::move(analysis_);
+}
+
+}  // namespace muster::balancer

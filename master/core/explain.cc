@@ -1,0 +1,394 @@
+#include "master/core/explain.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/domain/resources.h"
+#include "master/core/start_model.h"
+#include "master/core/views.h"
+
+namespace muster::core {
+namespace {
+
+using balancer::Analysis;
+using balancer::Hopeless;
+using balancer::Miss;
+using balancer::MissGroup;
+using balancer::Obstacle;
+
+constexpr size_t kMaxAhead = 10'000;   // tasks of the queue that are looked at
+constexpr size_t kMaxClasses = 64;     // kinds of them that are asked whether they compete; beyond that they do
+constexpr size_t kMaxAsked = 16;       // workers that could take it, for that question
+constexpr TaskId kNotSubmitted{std::numeric_limits<uint64_t>::max()};
+
+// One cause, before the rest of the explanation is filled in.
+struct Verdict {
+  ReasonCode code;
+  std::string sentence;
+  absl::Time until = absl::InfiniteFuture();
+  std::string worker;
+};
+
+std::string Count(uint64_t count, const char* one, const char* many) {
+  return absl::StrCat(count, " ", count == 1 ? one : many);
+}
+
+// A moment is not worth a figure.
+bool IsAMoment(absl::Duration duration) { return duration < absl::Milliseconds(100); }
+
+std::string Sentence(std::string text) {
+  if (!text.empty()) text[0] = absl::ascii_toupper(static_cast<unsigned char>(text[0]));
+  return absl::StrCat(text, ".");
+}
+
+// --- What keeps a queued task from being looked at. The first that holds it is the reason.
+
+using Hold = std::optional<Verdict> (*)(const Cluster& cluster, const Task& task, absl::Time now);
+
+std::optional<Verdict> HeldByStop(const Cluster& cluster, const Task&, absl::Time) {
+  if (!cluster.stopping) return std::nullopt;
+  return Verdict{ReasonCode::kMasterStopping,
+                 "The master is stopping and starts nothing any more; it goes on when a master is started again."};
+}
+
+std::optional<Verdict> HeldByPause(const Cluster& cluster, const Task& task, absl::Time now) {
+  const auto pause = cluster.paused.find(task.id);
+  if (pause == cluster.paused.end()) return std::nullopt;
+  const std::string again = absl::StrCat("it is looked at again in ", DurationWords(pause->second - now), ".");
+  if (task.losses >= kLossesUntilApart) {
+    return Verdict{ReasonCode::kKeepsApart,
+                   absl::StrCat(Count(task.losses, "worker", "workers"),
+                                " died while it ran, so it runs beside no other such task; ", again),
+                   pause->second};
+  }
+  return Verdict{ReasonCode::kPausedAfterRefusal,
+                 absl::StrCat("Workers refused it ", Count(task.refusals, "time", "times"), " in a row; ", again),
+                 pause->second};
+}
+
+constexpr Hold kHolds[] = {HeldByStop, HeldByPause};
+
+// --- What the workers say.
+
+std::string SlotsTaken(const Analysis& workers) {
+  return absl::StrCat(workers.used_slots, " of ", Count(workers.slots, "slot", "slots"), " taken");
+}
+
+ReasonCode CodeOfHopeless(Hopeless hopeless) {
+  switch (hopeless) {
+    case Hopeless::kNo:
+    case Hopeless::kNoWorkers: return ReasonCode::kNoWorkers;
+    case Hopeless::kNoExecutor: return ReasonCode::kNoExecutor;
+    case Hopeless::kUnhealthyExecutor: return ReasonCode::kExecutorUnhealthy;
+    case Hopeless::kLacksNeed: return ReasonCode::kNoWorkerHasNeed;
+    case Hopeless::kNoneHasAll: return ReasonCode::kNoWorkerHasAll;
+    case Hopeless::kTooSmall: return ReasonCode::kNoWorkerEverFits;
+  }
+  return ReasonCode::kNoWorkers;
+}
+
+ReasonCode CodeOfState(const Miss& state) {
+  if (state.obstacle == Obstacle::kRefuses) return ReasonCode::kWorkersRefuse;
+  switch (static_cast<WorkerState>(state.which)) {
+    case WorkerState::kDraining: return ReasonCode::kWorkersDraining;
+    case WorkerState::kQuarantined: return ReasonCode::kWorkersQuarantined;
+    default: return ReasonCode::kWorkersSuspect;
+  }
+}
+
+// The workers that could take it take nothing new; the state of most of them is the reason.
+Verdict NobodyTakesWork(const Cluster& cluster, const Task& task, const Analysis& workers) {
+  std::vector<std::string> words;
+  std::optional<ReasonCode> code;
+  for (const MissGroup& group : workers.groups) {
+    if (balancer::FilterOf(group.miss) != "state") continue;
+    if (!code) code = CodeOfState(group.miss);
+    for (const WorkerId worker : group.examples) {
+      const WorkerFacts& facts = cluster.workers.facts(worker);
+      words.push_back(absl::StrCat("worker ", facts.name, " ", MissText(group.miss, facts, task.spec().requirements)));
+    }
+  }
+  if (words.size() > Analysis::kExamples) words.resize(Analysis::kExamples);
+  return {code.value_or(ReasonCode::kWorkersSuspect),
+          absl::StrCat("No worker that could take it takes new work: ", absl::StrJoin(words, "; "), ".")};
+}
+
+Verdict ResourceIsShort(const Cluster& cluster, const Task& task, const Analysis& workers) {
+  std::string example;
+  for (const MissGroup& group : workers.groups) {
+    if (group.miss.obstacle != Obstacle::kNoRoom || group.miss.which == balancer::kSlots) continue;
+    const WorkerFacts& facts = cluster.workers.facts(group.examples.front());
+    example = absl::StrCat(": worker ", facts.name, " ", MissText(group.miss, facts, task.spec().requirements));
+    break;
+  }
+  return {ReasonCode::kWaitsForResource, absl::StrCat("Slots are free, but not all else that it asks for", example, ".")};
+}
+
+Verdict NoRoom(const Cluster& cluster, const Task& task, const Analysis& workers, const QueuePosition& position) {
+  const std::string more = position.more ? "at least " : "";
+  const std::string full = absl::StrCat("No worker has room for it (", SlotsTaken(workers), "), and ", more);
+  const uint64_t earlier = position.competing - position.competing_by_priority;
+  if (position.competing_by_priority > 0) {
+    return {ReasonCode::kBehindHigherPriority,
+            absl::StrCat(full, Count(position.competing_by_priority, "task", "tasks"), " of higher priority",
+                         earlier == 0 ? "" : absl::StrCat(" and ", earlier, " that waited for longer"),
+                         position.competing == 1 ? " is" : " are", " before it in queue ", position.queue, ".")};
+  }
+  if (earlier > 0) {
+    return {ReasonCode::kBehindEarlier, absl::StrCat(full, Count(earlier, "task", "tasks"), " that waited for longer ",
+                                                     earlier == 1 ? "is" : "are", " before it in queue ",
+                                                     position.queue, ".")};
+  }
+  if (workers.slots_are_free) return ResourceIsShort(cluster, task, workers);
+  const uint32_t wanted = task.spec().requirements.resources.slots;
+  if (wanted > 1) {
+    return {ReasonCode::kWaitsForSlot, absl::StrCat("It asks for ", wanted, " slots on one worker, and no worker has so many free (",
+                                                    SlotsTaken(workers), ").")};
+  }
+  return {ReasonCode::kWaitsForSlot, absl::StrCat("It is next, and waits for a free slot: ", SlotsTaken(workers), ".")};
+}
+
+Verdict AvoidsFailedWorker(const Cluster& cluster, const Task& task, const Analysis& workers) {
+  return {ReasonCode::kAvoidsFailedWorker,
+          absl::StrCat("Worker ", cluster.NameOf(task.avoid), " has room but just failed it; it waits for ",
+                       workers.candidates.size() == 2 ? "the other worker" : "another one of the workers",
+                       " that could take it.")};
+}
+
+Verdict JudgeQueued(const Cluster& cluster, const Task& task, const Analysis& workers, const QueuePosition& position,
+                    absl::Time now) {
+  for (const Hold hold : kHolds) {
+    if (auto held = hold(cluster, task, now)) return *std::move(held);
+  }
+  if (workers.starts_on) {
+    const std::string& name = cluster.workers.name(*workers.starts_on);
+    return {ReasonCode::kStartsNow, absl::StrCat("Worker ", name, " can take it now."), absl::InfiniteFuture(), name};
+  }
+  if (workers.hopeless != Hopeless::kNo) {
+    return {CodeOfHopeless(workers.hopeless),
+            Sentence(absl::StrJoin(cluster.balancer.WhyInfeasible(task.spec().requirements), "; "))};
+  }
+  if (workers.nearest_misses == std::vector<Miss>(1, Miss{Obstacle::kAvoided})) return AvoidsFailedWorker(cluster, task, workers);
+  if (!workers.candidates.empty()) return NoRoom(cluster, task, workers, position);
+  return NobodyTakesWork(cluster, task, workers);
+}
+
+// --- What is before it.
+
+class Competition {
+ public:
+  Competition(const Cluster& cluster, const Task& task, const Analysis& workers)
+      : cluster_(cluster), requirements_(task.spec().requirements), workers_(workers) {}
+
+  // Whether a class could take the room that the task waits for.
+  bool Has(scheduler::ClassId cls) {
+    const auto known = classes_.find(cls);
+    if (known != classes_.end()) return known->second;
+    return classes_.size() >= kMaxClasses || (classes_[cls] = Compete(cluster_.queues.key(cls).requirements));
+  }
+
+ private:
+  bool Compete(const Requirements& other) const {
+    if (other == requirements_) return true;
+    const auto end = workers_.candidates.begin() + static_cast<std::ptrdiff_t>(std::min(kMaxAsked, workers_.candidates.size()));
+    return std::any_of(workers_.candidates.begin(), end, [&](WorkerId worker) {
+      const WorkerOffer& offer = cluster_.workers.facts(worker).offer;
+      return balancer::MatchesStatically(offer, other.executor, other.needs) && Fits(offer.capacity, {}, other.resources);
+    });
+  }
+
+  const Cluster& cluster_;
+  const Requirements& requirements_;
+  const Analysis& workers_;
+  absl::flat_hash_map<scheduler::ClassId, bool> classes_;
+};
+
+// `before`: those that compete.
+QueuePosition PositionOf(const Cluster& cluster, const Task& task, Competition& competition, std::vector<TaskId>* before) {
+  const TaskSpec& spec = task.spec();
+  QueuePosition position;
+  position.queue = spec.queue;
+  position.queued = cluster.queues.QueuedIn(spec.queue) + (cluster.queues.Contains(task.id) ? 0 : 1);
+  const scheduler::QueuePlace place{spec.queue, spec.priority, task.queued_since, task.id};
+  position.more = !cluster.queues.VisitAhead(place, kMaxAhead, [&](const scheduler::TaskAhead& other) {
+    const bool by_priority = other.priority > spec.priority;
+    const bool competes = competition.Has(other.cls);
+    ++position.ahead;
+    position.ahead_by_priority += by_priority ? 1 : 0;
+    position.competing += competes ? 1 : 0;
+    position.competing_by_priority += competes && by_priority ? 1 : 0;
+    if (competes) before->push_back(other.task);
+  });
+  return position;
+}
+
+// --- The other states.
+
+std::string RetryText(const Task& task) {
+  return absl::StrCat("retry ", task.failures, " of ", task.spec().retry.max_attempts - 1);
+}
+
+Verdict JudgePending(const Cluster& cluster, const Task& task, const Pending& pending, absl::Time now) {
+  const std::string in = absl::StrCat("in ", DurationWords(pending.until - now));
+  const std::string failed = task.last_failure ? absl::StrCat("It ", *task.last_failure) : std::string("It failed");
+  switch (pending.reason) {
+    case PendingReason::kStartTime:
+      return {ReasonCode::kStartTime, absl::StrCat("Its start time is ", in, "."), pending.until};
+    case PendingReason::kWorkerLost:
+      return {ReasonCode::kRerunsAfterLoss, absl::StrCat("Its worker was lost; it runs again ", in, "."), pending.until};
+    case PendingReason::kRetry: break;
+    // Nothing makes tasks that depend on others yet.
+    case PendingReason::kDependencies: return {ReasonCode::kStartTime, "It waits for its dependencies."};
+  }
+  if (pending.until == absl::InfiniteFuture()) {
+    return {ReasonCode::kBeyondRetryBudget,
+            absl::StrCat(failed, " and its ", RetryText(task), " is due, but retries of the whole cluster have used up "
+                         "their budget; ", Count(cluster.retries_beyond_budget.size(), "retry waits.", "retries wait."))};
+  }
+  return {ReasonCode::kRetryLater, absl::StrCat(failed, " and is tried again ", in, ": ", RetryText(task), "."),
+          pending.until};
+}
+
+Verdict JudgePlaced(const Cluster& cluster, const Task& task, const AttemptPlace& place, absl::Time now) {
+  const WorkerFacts& facts = cluster.workers.facts(place.worker);
+  const std::string worker = absl::StrCat("worker ", facts.name);
+  const auto* running = std::get_if<Running>(&task.state);
+  const auto* sent = std::get_if<Dispatched>(&task.state);
+  // A worker that refuses new work by itself, or drains, still does what it has.
+  const bool in_touch = facts.state != WorkerState::kSuspect && facts.state != WorkerState::kLost;
+  const std::string state = in_touch ? "" : absl::StrCat(", which ", balancer::TakesNothing(facts).value_or(""), ",");
+  if (task.cancel) {
+    const std::string& why = task.cancel->reason;
+    return {ReasonCode::kCancelRequested, absl::StrCat("A cancel was asked for", why.empty() ? "" : absl::StrCat(" (", why, ")"),
+                                                       "; ", worker, state, " has to confirm that it stopped.")};
+  }
+  if (!in_touch) {
+    return {ReasonCode::kWorkerOutOfTouch, absl::StrCat(running ? "It runs on " : "It was sent to ", worker, state,
+                                                        " and is decided when the worker is back or lost.")};
+  }
+  if (sent != nullptr && sent->prefetched) {
+    return {ReasonCode::kSentAhead, absl::StrCat("It was sent ahead to ", worker, " and waits there for a free slot.")};
+  }
+  const std::string attempt = absl::StrCat(" as attempt ", place.attempt.value());
+  if (running == nullptr) {
+    const absl::Duration ago = now - task.dispatched;
+    return {ReasonCode::kStarting,
+            absl::StrCat("It was sent to ", worker, attempt, IsAMoment(ago) ? " just now" : absl::StrCat(" ", DurationWords(ago), " ago"),
+                         " and has not reported its start yet.")};
+  }
+  const absl::Duration time = now - running->since;
+  return {ReasonCode::kRunning, absl::StrCat("It has run on ", worker, attempt, " for ",
+                                             IsAMoment(time) ? "a moment" : DurationWords(time), ".")};
+}
+
+Verdict JudgeUnknown(const Cluster& cluster, const Unknown& unknown, absl::Time now) {
+  const std::string worker = cluster.NameOf(unknown.worker);
+  return {ReasonCode::kUnknownWorkerLost,
+          absl::StrCat("Its worker ", worker, " is lost and it must not run twice; it ends LOST in ",
+                       DurationWords(unknown.give_up - now), " unless the worker comes back."),
+          unknown.give_up};
+}
+
+absl::Time SinceOf(const Task& task) {
+  switch (task.state_now()) {
+    case TaskState::kPending: return std::get<Pending>(task.state).since;
+    case TaskState::kQueued: return std::get<Queued>(task.state).since;
+    case TaskState::kDispatched: return task.dispatched;
+    case TaskState::kRunning: return std::get<Running>(task.state).since;
+    default: return absl::InfinitePast();
+  }
+}
+
+void DescribeWorkers(const Cluster& cluster, const Task& task, const Analysis& workers, Explanation* to) {
+  const Requirements& requirements = task.spec().requirements;
+  to->workers = workers.workers;
+  for (const MissGroup& group : workers.groups) {
+    WorkerGroup shown{balancer::FilterOf(group.miss), CauseText(group.miss, requirements), group.count, {}};
+    for (const WorkerId worker : group.examples) {
+      const WorkerFacts& facts = cluster.workers.facts(worker);
+      shown.examples.push_back({facts.name, MissText(group.miss, facts, requirements)});
+    }
+    to->groups.push_back(std::move(shown));
+  }
+  if (workers.nearest) {
+    const WorkerFacts& facts = cluster.workers.facts(workers.nearest);
+    to->nearest = NearestWorker{facts.name, {}};
+    for (const Miss& miss : workers.nearest_misses) to->nearest->misses.push_back(MissText(miss, facts, requirements));
+  }
+  if (workers.would_start_now) to->would_start_now = balancer::ChangeText(requirements, *workers.would_start_now);
+}
+
+// Slots come free when what runs ends. What other resources do is not foreseen.
+bool WaitsForSlots(ReasonCode code, const Task& task, const Analysis& workers) {
+  const bool waits = code == ReasonCode::kWaitsForSlot || code == ReasonCode::kBehindHigherPriority ||
+                     code == ReasonCode::kBehindEarlier;
+  return waits && (!workers.slots_are_free || task.spec().requirements.resources.slots > 1);
+}
+
+// PENDING and QUEUED: what the workers say is told of both; only of the latter is it the cause.
+Verdict JudgeWaiting(const Cluster& cluster, const Task& task, absl::Time now, Explanation* to) {
+  const Analysis workers = cluster.balancer.Analyze(task.spec().requirements, task.avoid);
+  DescribeWorkers(cluster, task, workers, to);
+  if (const auto* pending = std::get_if<Pending>(&task.state)) {
+    Verdict verdict = JudgePending(cluster, task, *pending, now);
+    if (workers.hopeless != Hopeless::kNo) {
+      absl::StrAppend(&verdict.sentence, " As things are it could not start even then: ",
+                      absl::StrJoin(cluster.balancer.WhyInfeasible(task.spec().requirements), "; "), ".");
+    }
+    to->would_start_now.clear();
+    return verdict;
+  }
+  Competition competition(cluster, task, workers);
+  std::vector<TaskId> before;
+  to->position = PositionOf(cluster, task, competition, &before);
+  Verdict verdict = JudgeQueued(cluster, task, workers, *to->position, now);
+  if (WaitsForSlots(verdict.code, task, workers)) {
+    to->start_model = StartModelOf(cluster, task, workers.candidates, before,
+                                   [&competition](scheduler::ClassId cls) { return competition.Has(cls); }, now);
+  }
+  if (verdict.until != absl::InfiniteFuture() || cluster.stopping) to->would_start_now.clear();
+  return verdict;
+}
+
+}  // namespace
+
+Explanation ExplainTask(const Cluster& cluster, const Task& task, absl::Time now) {
+  Explanation explanation;
+  explanation.task = task.id == kNotSubmitted ? TaskId() : task.id;
+  explanation.state = task.state_now();
+  explanation.since = SinceOf(task);
+  const AttemptPlace place = PlaceOf(task.state);
+  Verdict verdict = std::holds_alternative<Unknown>(task.state)
+                        ? JudgeUnknown(cluster, std::get<Unknown>(task.state), now)
+                    : place.attempt ? JudgePlaced(cluster, task, place, now)
+                                    : JudgeWaiting(cluster, task, now, &explanation);
+  explanation.code = verdict.code;
+  explanation.sentence = std::move(verdict.sentence);
+  explanation.held_until = verdict.until;
+  explanation.worker = place.worker ? cluster.NameOf(place.worker) : std::move(verdict.worker);
+  return explanation;
+}
+
+Explanation ExplainSpec(const Cluster& cluster, TaskSpecPtr spec, absl::Time now) {
+  SpecificationRow row;
+  row.first = kNotSubmitted;
+  row.created = now;
+  row.spec = std::move(spec);
+  Task task;
+  task.id = kNotSubmitted;
+  task.group = MakeTaskGroup(std::move(row));
+  if (task.spec().start_time > now) {
+    task.state = Pending{PendingReason::kStartTime, task.spec().start_time, now};
+  } else {
+    task.queued_since = now;
+    task.state = Queued{now};
+  }
+  return ExplainTask(cluster, task, now);
+}
+
+}  // namespace muster::core
