@@ -44,6 +44,8 @@ void AddCounts(telemetry::Metrics* metrics, const Read& read) {
   };
   static constexpr Series kSeries[] = {
       {"muster_tasks_accepted_total", "Tasks accepted.", &core::CoreCounters::accepted},
+      {"muster_tasks_impossible_total", "Of those, tasks that no worker that was there could ever have taken.",
+       &core::CoreCounters::accepted_impossible},
       {"muster_attempts_dispatched_total", "Attempts sent to workers.", &core::CoreCounters::dispatched},
       {"muster_retries_total", "Further attempts after a failure.", &core::CoreCounters::retries},
       {"muster_worker_losses_total", "Attempts lost with their worker.", &core::CoreCounters::worker_losses},

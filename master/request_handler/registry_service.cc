@@ -25,8 +25,6 @@ constexpr size_t kLongestSchema = 64 * 1024;
 constexpr double kMostCores = 1e6;
 constexpr int64_t kMostAmount = int64_t{1} << 60;  // sums of a few stay numbers
 
-using Violations = std::vector<FieldViolation>;
-
 // host:port of a dialable target; schemes that name another resolver are not a worker's to choose.
 bool IsHostAndPort(const std::string& address) {
   const size_t colon = address.rfind(':');
@@ -38,24 +36,24 @@ bool IsHostAndPort(const std::string& address) {
   return IsName(host, kLongestAddress);
 }
 
-void CheckText(const char* field, const std::string& text, size_t longest, Violations* violations) {
+void CheckText(const char* field, const std::string& text, size_t longest, std::vector<FieldViolation>* violations) {
   if (text.size() > longest) {
     violations->push_back({field, absl::StrCat("is longer than ", longest, " bytes")});
   }
 }
 
 void CheckTexts(const char* field, const google::protobuf::RepeatedPtrField<std::string>& texts,
-                Violations* violations) {
+                std::vector<FieldViolation>* violations) {
   for (const std::string& text : texts) CheckText(field, text, kLongestText, violations);
 }
 
-void CheckCount(const char* field, int count, Violations* violations) {
+void CheckCount(const char* field, int count, std::vector<FieldViolation>* violations) {
   if (count > kMostListed) violations->push_back({field, absl::StrCat("has more than ", kMostListed, " entries")});
 }
 
 bool IsAmount(int64_t amount) { return amount >= 0 && amount <= kMostAmount; }
 
-void CheckOffer(const v1::WorkerOffer& offer, Violations* violations) {
+void CheckOffer(const v1::WorkerOffer& offer, std::vector<FieldViolation>* violations) {
   CheckCount("offer.labels", offer.labels_size(), violations);
   CheckCount("offer.executors", offer.executors_size(), violations);
   CheckCount("offer.capabilities", offer.capabilities_size(), violations);
@@ -85,26 +83,26 @@ void CheckOffer(const v1::WorkerOffer& offer, Violations* violations) {
   }
 }
 
-void CheckLoad(const v1::WorkerLoad& load, Violations* violations) {
+void CheckLoad(const v1::WorkerLoad& load, std::vector<FieldViolation>* violations) {
   CheckText("load.refuses_because", load.refuses_because(), kLongestText, violations);
   CheckText("load.kill_tier", load.kill_tier(), kLongestText, violations);
 }
 
-void CheckIdentity(const std::string& name, uint64_t incarnation, Violations* violations) {
+void CheckIdentity(const std::string& name, uint64_t incarnation, std::vector<FieldViolation>* violations) {
   if (!IsName(name, kLongestName)) {
     violations->push_back({"name", "must be 1 to 128 letters, digits, '.', '_' or '-'"});
   }
   if (incarnation == 0) violations->push_back({"incarnation", "must not be 0"});
 }
 
-absl::Status Verdict(const Violations& violations) {
+absl::Status Verdict(const std::vector<FieldViolation>& violations) {
   return violations.empty() ? absl::OkStatus() : RefuseFields("BAD_WORKER", violations);
 }
 
 }  // namespace
 
 absl::Status CheckJoin(const v1::JoinRequest& request) {
-  Violations violations;
+  std::vector<FieldViolation> violations;
   CheckIdentity(request.name(), request.incarnation(), &violations);
   if (!IsHostAndPort(request.address())) {
     violations.push_back({"address", "must be the host:port where the master reaches this worker"});
@@ -116,7 +114,7 @@ absl::Status CheckJoin(const v1::JoinRequest& request) {
 }
 
 absl::Status CheckHeartbeat(const v1::HeartbeatRequest& request) {
-  Violations violations;
+  std::vector<FieldViolation> violations;
   CheckIdentity(request.name(), request.incarnation(), &violations);
   CheckLoad(request.load(), &violations);
   if (request.has_offer()) CheckOffer(request.offer(), &violations);

@@ -66,6 +66,7 @@ void SubmitCalls::Submit(const v1::SubmitRequest& request, v1::SubmitResponse* r
       TaskNote note{.id = answer->tasks.front().first, .state = FirstState(*spec), .reason = ReasonOf(*answer), .spec = spec};
       SpecCache specs;
       ViewNote(note, Detail::kList, &specs, response->mutable_task());
+      response->mutable_warnings()->Assign(answer->warnings.begin(), answer->warnings.end());
       done(absl::OkStatus());
     }
   });
@@ -111,6 +112,7 @@ void SubmitCalls::SubmitTogether(v1::SubmitBatchRequest request, v1::SubmitBatch
       for (const TaskRange& range : answer->tasks) {
         for (uint64_t i = 0; i < range.count; ++i) response->add_task_ids(IdToText(range.first.value() + i));
       }
+      response->mutable_warnings()->Assign(answer->warnings.begin(), answer->warnings.end());
     }
     done(answer.status());
   });
@@ -193,6 +195,7 @@ void SubmitCalls::ExtendNow(std::shared_ptr<v1::SubmitBatchRequest> request, v1:
 
 void SubmitCalls::AnswerBatch(const core::SubmitAnswer& answer, const TaskSpecPtr& spec,
                               v1::SubmitBatchResponse* response) const {
+  response->mutable_warnings()->Assign(answer.warnings.begin(), answer.warnings.end());
   v1::Batch* batch = response->mutable_batch();
   batch->set_id(IdToText(answer.batch.value()));
   batch->set_task_count(static_cast<int64_t>(answer.batch_size));

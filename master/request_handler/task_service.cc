@@ -8,6 +8,7 @@
 #include "master/request_handler/attach_session.h"
 #include "master/request_handler/change_calls.h"
 #include "master/request_handler/context.h"
+#include "master/request_handler/explain_call.h"
 #include "master/request_handler/logs_session.h"
 #include "master/request_handler/stream_calls.h"
 #include "master/request_handler/submit.h"
@@ -30,7 +31,7 @@ class TaskService::Impl final : public v1::TaskService::CallbackService {
  public:
   explicit Impl(TaskServiceDeps deps)
       : context_(deps), admission_(&context_), reader_(&context_), submits_(&context_, &admission_, &reader_),
-        changes_(&context_, &admission_) {
+        changes_(&context_, &admission_), explains_(&context_, &reader_) {
     if (deps.metrics == nullptr) return;
     deps.metrics->AddGaugeCallback("muster_task_streams", "Open Watch, Attach and Logs streams.", {},
                                    [this] { return static_cast<double>(context_.stream_count()); });
@@ -77,6 +78,15 @@ class TaskService::Impl final : public v1::TaskService::CallbackService {
                                   v1::RetryResponse* response) override {
     return OnPool(call, [this, request, response, by = PeerHost(*call)](const Done& done) {
       changes_.Retry(*request, by, response, done);
+    });
+  }
+
+  grpc::ServerUnaryReactor* Explain(CallbackServerContext* call, const v1::ExplainRequest* request,
+                                    v1::ExplainResponse* response) override {
+    return OnPool(call, [this, request, response](const Done& done) {
+      absl::StatusOr<v1::ExplainResponse> answer = explains_.Explain(*request);
+      if (answer.ok()) *response = *std::move(answer);
+      done(answer.status());
     });
   }
 
@@ -137,6 +147,7 @@ class TaskService::Impl final : public v1::TaskService::CallbackService {
   TaskReader reader_;
   SubmitCalls submits_;
   ChangeCalls changes_;
+  ExplainCall explains_;
 };
 
 TaskService::TaskService(TaskServiceDeps deps) : impl_(std::make_unique<Impl>(deps)) {}
