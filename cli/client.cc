@@ -181,6 +181,9 @@ class ClientImpl final : public Client {
   absl::StatusOr<v1::CancelResponse> Cancel(const v1::CancelRequest& request) override {
     return Call<v1::CancelResponse>(request, tasks_->async(), &v1::TaskService::Stub::async::Cancel);
   }
+  absl::StatusOr<v1::ExplainResponse> Explain(const v1::ExplainRequest& request) override {
+    return Call<v1::ExplainResponse>(request, tasks_->async(), &v1::TaskService::Stub::async::Explain);
+  }
   absl::StatusOr<v1::RetryResponse> Retry(const v1::RetryRequest& request) override {
     return Call<v1::RetryResponse>(request, tasks_->async(), &v1::TaskService::Stub::async::Retry);
   }

@@ -63,6 +63,7 @@ class Client {
   virtual absl::StatusOr<v1::GetResponse> Get(const v1::GetRequest& request) = 0;
   virtual absl::StatusOr<v1::ListResponse> List(const v1::ListRequest& request) = 0;
   virtual absl::StatusOr<v1::CancelResponse> Cancel(const v1::CancelRequest& request) = 0;
+  virtual absl::StatusOr<v1::ExplainResponse> Explain(const v1::ExplainRequest& request) = 0;
   virtual absl::StatusOr<v1::RetryResponse> Retry(const v1::RetryRequest& request) = 0;
   virtual std::unique_ptr<IncomingStream<v1::WatchResponse>> Watch(const v1::WatchRequest& request) = 0;
   virtual std::unique_ptr<IncomingStream<v1::LogsResponse>> Logs(const v1::LogsRequest& request) = 0;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "cli/argument_rows.h"
+#include "cli/dry_run.h"
 #include "cli/errors.h"
 #include "cli/map_run.h"
 #include "cli/output.h"
@@ -48,6 +49,7 @@ absl::StatusOr<int> SubmitOnly(Session& session, Client& client, const MapOption
   if (!end.batch_id.empty()) {
     RecentTasks::Of(session.master()).Remember({end.batch_id});
     Print(absl::StrCat(end.batch_id, "\n"));
+    WarnOfImpossible(session, end.batch_id, end.warnings);
   }
   MUSTER_RETURN_IF_ERROR(end.status);
   return 0;

@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "cli/dry_run.h"
 #include "cli/errors.h"
 #include "cli/follow.h"
 #include "cli/selectors.h"
@@ -112,7 +113,10 @@ absl::StatusOr<int> MapRun::Run() {
 void MapRun::HearSubmitter() {
   if (submitted_.finished) return;
   MapSubmitter::Progress now = submitter_->progress();
-  if (submitted_.batch_id.empty() && !now.batch_id.empty()) RecentTasks::Of(client_.master()).Remember({now.batch_id});
+  if (submitted_.batch_id.empty() && !now.batch_id.empty()) {
+    RecentTasks::Of(client_.master()).Remember({now.batch_id});
+    WarnOfImpossible(session_, now.batch_id, now.warnings);
+  }
   submitted_ = std::move(now);
   if (submitted_.submitted > attached_) attachment_.Add(absl::StrCat("id:", submitted_.batch_id));
   attached_ = submitted_.submitted;

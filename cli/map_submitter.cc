@@ -119,6 +119,7 @@ absl::Status MapSubmitter::SubmitAll() {
       request.set_request_id(options_.request_id.empty() ? MakeRequestId() : absl::StrCat(options_.request_id, ".", call++));
       MUSTER_ASSIGN_OR_RETURN(const v1::SubmitBatchResponse response, client_->SubmitBatch(request));
       std::lock_guard<std::mutex> lock(mutex_);
+      if (progress_.batch_id.empty()) progress_.warnings = {response.warnings().begin(), response.warnings().end()};
       progress_.batch_id = response.batch().id();
       progress_.submitted += request.rows_size();
       bell_.Ring();

@@ -41,6 +41,7 @@ class MapSubmitter {
     int64_t submitted = 0;
     bool finished = false;  // no more will come
     absl::Status status;    // why it broke off
+    std::vector<std::string> warnings;  // of the first answer: why nothing can run it now
   };
   Progress progress() const;
   // So many have ended; may let more go out.

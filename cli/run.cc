@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "cli/dry_run.h"
 #include "cli/errors.h"
 #include "cli/follow.h"
 #include "cli/output.h"
@@ -19,12 +20,14 @@ struct RunFlags {
   TaskFlags task;
   std::vector<std::string> argv;
   bool detach = false;
+  bool dry_run = false;
 };
 
 absl::StatusOr<int> Run(Session& session, const RunFlags& flags) {
   v1::SubmitRequest request;
   MUSTER_ASSIGN_OR_RETURN(*request.mutable_task(), flags.task.BuildWhole(flags.argv, absl::Now()));
   request.set_request_id(flags.task.request_id.empty() ? MakeRequestId() : flags.task.request_id);
+  if (flags.dry_run) return PrintDryRun(session, request.task(), Format::kTable);
   if (!flags.detach) {
     request.mutable_task()->set_lossless_output(true);
     session.HandleInterrupts();
@@ -33,6 +36,7 @@ absl::StatusOr<int> Run(Session& session, const RunFlags& flags) {
   MUSTER_ASSIGN_OR_RETURN(const v1::SubmitResponse response, client->Submit(request));
   const std::string& id = response.task().id();
   RecentTasks::Of(session.master()).Remember({id});
+  WarnOfImpossible(session, id, response.warnings());
   if (flags.detach) {
     Print(absl::StrCat(id, "\n"));
     return 0;
@@ -48,6 +52,7 @@ Action SetUpRun(Flags& flags) {
   flags.TakesCommand(&values->argv, /*bare=*/true);
   values->task.Declare(flags);
   flags.Switch("--detach", &values->detach, "Print the id and return, as submit does.");
+  flags.Switch("--dry-run", &values->dry_run, "Say what would become of it, as explain does, and do nothing.");
   flags.Examples(
       "  muster run -- sh -c 'echo hello from $MUSTER_WORKER; exit 3'\n"
       "  muster run --timeout 10m --retries 2 -e LEVEL=9 -- ./build.sh\n"

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "cli/dry_run.h"
 #include "cli/errors.h"
 #include "cli/output.h"
 #include "cli/selectors.h"
@@ -31,15 +32,18 @@ struct SubmitFlags {
   std::vector<std::string> argv;
   std::string format;
   bool quiet = false;
+  bool dry_run = false;
 };
 
 absl::StatusOr<int> SubmitOne(Session& session, const SubmitFlags& flags) {
   v1::SubmitRequest request;
   MUSTER_ASSIGN_OR_RETURN(*request.mutable_task(), flags.task.BuildWhole(flags.argv, absl::Now()));
+  if (flags.dry_run) return PrintDryRun(session, request.task(), *ParseFormat(flags.format));
   request.set_request_id(flags.task.request_id.empty() ? MakeRequestId() : flags.task.request_id);
   MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
   MUSTER_ASSIGN_OR_RETURN(const v1::SubmitResponse response, client->Submit(request));
   RecentTasks::Of(session.master()).Remember({response.task().id()});
+  WarnOfImpossible(session, response.task().id(), response.warnings());
   const Format format = *ParseFormat(flags.format);
   if (IsData(format)) {
     PrintMessage(format, response.task());
@@ -91,6 +95,7 @@ absl::StatusOr<int> SubmitStream(Session& session, const SubmitFlags& flags) {
         return response.status();
       }
       for (const std::string& id : response->task_ids()) Print(absl::StrCat(id, "\n"));
+      if (response->task_ids_size() > 0) WarnOfImpossible(session, response->task_ids(0), response->warnings());
       std::fflush(stdout);
       recent.Remember({response->task_ids().begin(), response->task_ids().end()});
       accepted += response->task_ids_size();
@@ -113,6 +118,7 @@ Action SetUpSubmit(Flags& flags) {
   values->task.Declare(flags);
   flags.Choice("-o,--output", &values->format, {"table", "wide", "json", "jsonl", "yaml", "name"}, "What to print of the task.");
   flags.Switch("-q,--quiet", &values->quiet, "Print ids alone (as without).");
+  flags.Switch("--dry-run", &values->dry_run, "Say what would become of it, as explain does, and do nothing.");
   flags.Examples(
       "  id=$(muster submit -- ./nightly.sh)\n"
       "  muster submit --script train.sh -- --epochs 3\n"
@@ -120,6 +126,7 @@ Action SetUpSubmit(Flags& flags) {
       "  generate | muster submit -f -     JSON lines, accepted as they come");
   return [values](Session& session) -> absl::StatusOr<int> {
     const bool stream = !values->task.file.empty() && values->argv.empty() && values->task.script.empty();
+    if (stream && values->dry_run) return UsageError("--dry-run takes one task, not a stream of them");
     return stream ? SubmitStream(session, *values) : SubmitOne(session, *values);
   };
 }

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "cli/page.h"
 #include "cli/text.h"
 #include "common/convert/convert.h"
 
@@ -45,19 +45,6 @@ std::string OutputText(const v1::OutputSummary& output) {
   if (output.omitted_bytes() > 0) absl::StrAppend(&text, " (", SizeText(output.omitted_bytes()), " not kept)");
   return text;
 }
-
-// Lines of "Name:   value".
-class Page {
- public:
-  void Line(const std::string& name, const std::string& value) {
-    if (!value.empty()) absl::StrAppend(&text_, absl::StrFormat("%-14s %s\n", absl::StrCat(name, ":"), value));
-  }
-  void Raw(const std::string& text) { text_ += text; }
-  std::string Take() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
 
 std::string TimeAndAge(absl::Time time, absl::Time now) {
   const absl::Duration age = now - time;

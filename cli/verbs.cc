@@ -13,6 +13,7 @@ void AddVerbs(Flags& root, std::function<VerbOutline()> outline) {
   root.Verb("logs", "Show the output of tasks.", SetUpLogs);
   root.Verb("ps", "List tasks.", SetUpPs);
   root.Verb("get", "Show one task whole.", SetUpGet);
+  root.Verb("explain", "Why tasks are where they are, and what would change it.", SetUpExplain);
   root.Verb("cancel", "Cancel tasks.", SetUpCancel);
   root.Verb("retry", "Run finished tasks again, as new ones.", SetUpRetry);
   root.Verb("purge", "Remove finished tasks before their retention is over.", SetUpPurge);

@@ -24,6 +24,7 @@ Action SetUpWait(Flags& flags);
 Action SetUpLogs(Flags& flags);
 Action SetUpPs(Flags& flags);
 Action SetUpGet(Flags& flags);
+Action SetUpExplain(Flags& flags);
 Action SetUpCancel(Flags& flags);
 Action SetUpRetry(Flags& flags);
 Action SetUpPurge(Flags& flags);

@@ -188,7 +188,7 @@ class FailureModes(unittest.TestCase):
                 ("Accidents.AFullQueue", "Accidents.AnEmptyQueue", wrong_tests),
                 ("`queue.delay_target`", "`queue.delay`", wrong_keys),
                 ("(1000000)", "(100000)", wrong_keys),
-                ("`muster log ", "`muster explain ", wrong_commands),
+                ("`muster log ", "`muster divine ", wrong_commands),
                 ("--queue-timeout", "--queue-limit", wrong_commands),
                 ("MASTER_BUSY", "MASTER_TIRED", wrong_words),
                 ("`muster version`", "`muster worker empty`", wrong_commands),
