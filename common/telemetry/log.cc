@@ -8,10 +8,13 @@
 
 #include <atomic>
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "absl/base/const_init.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 
 namespace muster::telemetry {
 namespace {
@@ -24,6 +27,13 @@ struct Sinks {
   std::string program;
 };
 std::atomic<Sinks*> g_sinks{nullptr};
+absl::Mutex g_mutex(absl::kConstInit);  // start and end, and what looks into a pool
+
+// Threads that still hold an old pointer may finish a line, so what was logged to lives as long as the process.
+void KeepForever(std::unique_ptr<Sinks> sinks) {
+  static auto* const kept = new std::vector<std::unique_ptr<Sinks>>;
+  kept->push_back(std::move(sinks));
+}
 std::atomic<int> g_level{static_cast<int>(Level::kWarning)};
 
 spdlog::level::level_enum ToSpdlog(Level level) {
@@ -138,17 +148,19 @@ absl::Status StartLogging(const LogConfig& config) {
                                          : "%Y-%m-%dT%H:%M:%S.%eZ %-7l %n: %v",
                              spdlog::pattern_time_type::utc);
   StopLogging();
+  absl::MutexLock lock(&g_mutex);
   g_level.store(static_cast<int>(*level), std::memory_order_relaxed);
-  g_sinks.store(sinks.release(), std::memory_order_release);
+  g_sinks.store(sinks.get(), std::memory_order_release);
+  KeepForever(std::move(sinks));
   return absl::OkStatus();
 }
 
 void StopLogging() {
-  // Threads that still hold the old pointer may finish a line: the object is left to the process's end.
+  absl::MutexLock lock(&g_mutex);
   if (Sinks* sinks = g_sinks.exchange(nullptr)) {
     sinks->logger->flush();
-    sinks->logger.reset();
-    sinks->pool.reset();  // writes out what is queued and joins
+    sinks->logger->set_level(spdlog::level::off);  // a line that comes now would find no pool
+    sinks->pool.reset();                           // writes out what is queued and joins
   }
 }
 
@@ -165,6 +177,7 @@ void Log(Level level, std::string_view message, Fields fields) {
 }
 
 uint64_t DroppedLogLines() {
+  absl::MutexLock lock(&g_mutex);
   Sinks* sinks = g_sinks.load(std::memory_order_acquire);
   return sinks == nullptr ? 0 : sinks->pool->overrun_counter();
 }

@@ -45,6 +45,14 @@ void Stream::Resume(Way way) {
   Pump(way);
 }
 
+Wire::~Wire() {
+  for (const auto& weak : streams_) {
+    const StreamPtr stream = weak.lock();
+    if (stream == nullptr) continue;
+    for (const Way way : {Way::kUp, Way::kDown}) stream->DropUnderWay(way);
+  }
+}
+
 StreamPtr Wire::Open() {
   std::erase_if(streams_, [](const std::weak_ptr<Stream>& stream) { return stream.expired(); });
   auto stream = std::make_shared<Stream>(&scene_, this);

@@ -77,6 +77,7 @@ using StreamPtr = std::shared_ptr<Stream>;
 class Wire {
  public:
   explicit Wire(Scene* scene) : scene_(*scene) {}
+  ~Wire();  // what is still under way keeps its own stream alive
 
   StreamPtr Open();
   void Call(Way way, std::function<void()> deliver);

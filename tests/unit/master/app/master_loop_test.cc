@@ -435,8 +435,12 @@ TEST_F(MasterLoopTest, AHeartbeatThatCameWithASubmitDoesNotWaitForItsSync) {
   ASSERT_TRUE(loop_->Post(Join("w")));
   ASSERT_TRUE(listener_.Await<core::JoinAnswer>(1));
   store_.OnCommit([this](const core::Transaction&) { return gate_.Pass(); });
-  absl::Notification both_wait;
-  ASSERT_TRUE(loop_->Inspect([&](const core::ClusterCore&, absl::Time) { both_wait.WaitForNotification(); }));
+  absl::Notification looks, both_wait;
+  ASSERT_TRUE(loop_->Inspect([&](const core::ClusterCore&, absl::Time) {
+    looks.Notify();
+    both_wait.WaitForNotification();
+  }));
+  looks.WaitForNotification();
   ASSERT_TRUE(loop_->Post(Submit(1)));
   loop_->PostAlways(Heartbeat("w"));
   both_wait.Notify();

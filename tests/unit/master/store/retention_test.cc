@@ -26,6 +26,7 @@ class RetentionTest : public StoreTest {
     config_.calendar = [this] { return absl::FromUnixNanos(now_ns_.load()); };
     SetNow(At(100));
   }
+  ~RetentionTest() override { store_.reset(); }  // its maintenance asks for the time until then
   void SetNow(absl::Time now) { now_ns_ = absl::ToUnixNanos(now); }
 
   // Each with an attempt, output, a note and a wish.
