@@ -2,16 +2,14 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
 #include "common/base/check.h"
-#include "common/domain/resources.h"
+#include "master/registry/slots.h"
+#include "master/registry/worker_condition.h"
 
 namespace muster::registry {
 namespace {
 
-constexpr int kHeartbeatsUntilSuspect = 3;
 constexpr int kHeartbeatsUntilNameIsFree = 2;
-const ResourceAmounts kOneSlot{.slots = 1};
 
 }  // namespace
 
@@ -23,46 +21,22 @@ struct WorkerTable::Record {
   std::string address;
   std::string version;
   Incarnation incarnation;
-  WorkerLoad load;
-  bool wants_to_drain = false;
+  WorkerSigns signs;
   absl::Time join_time = absl::InfinitePast();
-  absl::Time heartbeat_time = absl::InfinitePast();
   absl::Time deadline = absl::InfiniteFuture();  // as it stands in deadlines_
-
   SessionNumber session;
-  bool session_open = false;
 
   uint32_t set_weight = 0;
-  bool draining = false;
-  std::string draining_reason;
-  bool quarantined = false;
-  std::string quarantine_reason;
-  Standing standing;
-
   int64_t ended_count = 0;
   int64_t failed_count = 0;
 
   void RefreshWeight() {
     facts.weight = set_weight != 0 ? set_weight : std::max<uint32_t>(1, facts.offer.capacity.slots);
   }
-
-  // But for its quarantine by failure it could take work, and one attempt may be tried.
-  bool MayBeTried() const {
-    return !quarantined && standing.may_try && !draining && !wants_to_drain && session_open &&
-           load.refuses_because.empty();
-  }
-
-  // The worker starts what was sent ahead as soon as a slot is free.
-  void FillSlotsFromAhead() {
-    while (facts.prefetched > 0 && facts.FreeSlots() > 0) {
-      --facts.prefetched;
-      ++facts.used.slots;
-    }
-  }
 };
 
 Reservation::~Reservation() {
-  if (table_ != nullptr) table_->Return(worker_, amounts_);
+  if (table_ != nullptr) table_->Release(worker_, amounts_);
 }
 
 WorkerTable::WorkerTable(WorkerTableConfig config) : config_(config) {}
@@ -123,13 +97,13 @@ bool WorkerTable::Forget(WorkerId id) {
 bool WorkerTable::HoldsName(const Record& holder, const JoinRequest& request, absl::Time now) const {
   if (!holder.heard || holder.incarnation == request.incarnation) return false;
   if (holder.address == request.address) return false;
-  return now - holder.heartbeat_time < kHeartbeatsUntilNameIsFree * config_.heartbeat;
+  return now - holder.signs.heartbeat_time < kHeartbeatsUntilNameIsFree * config_.heartbeat;
 }
 
 JoinOutcome WorkerTable::Join(JoinRequest request, absl::Time now) {
   WorkerId id = Find(request.name);
   if (id && HoldsName(At(id), request, now)) {
-    return NameTaken{.address = At(id).address, .heartbeat_age = now - At(id).heartbeat_time};
+    return NameTaken{.address = At(id).address, .heartbeat_age = now - At(id).signs.heartbeat_time};
   }
   if (!(id && At(id).present) && live_ >= config_.max_workers) return TableFull{config_.max_workers};
   id = Intern(request.name);
@@ -138,17 +112,17 @@ JoinOutcome WorkerTable::Join(JoinRequest request, absl::Time now) {
   if (!record.present) ++live_;
   if (record.incarnation != request.incarnation) {
     joined.predecessor = record.incarnation;
-    record.session_open = false;
+    record.signs.session_open = false;
   }
   record.present = true;
   record.heard = true;
   record.incarnation = request.incarnation;
   record.address = std::move(request.address);
   record.version = std::move(request.version);
-  record.load = std::move(request.load);
-  record.wants_to_drain = request.draining;
+  record.signs.load = std::move(request.load);
+  record.signs.wants_to_drain = request.draining;
   record.join_time = now;
-  record.heartbeat_time = now;
+  record.signs.heartbeat_time = now;
   SetOffer(record, std::move(request.offer));
   Derive(record, now);
   return joined;
@@ -160,9 +134,9 @@ HeartbeatOutcome WorkerTable::Heartbeat(std::string_view name, Incarnation incar
   if (!id || !At(id).heard || At(id).incarnation != incarnation) return HeartbeatOutcome{.join_again = true};
   Record& record = At(id);
   uint64_t revision = record.facts.offer_revision;
-  record.load = std::move(load);
-  record.wants_to_drain = draining;
-  record.heartbeat_time = now;
+  record.signs.load = std::move(load);
+  record.signs.wants_to_drain = draining;
+  record.signs.heartbeat_time = now;
   if (offer.has_value()) SetOffer(record, std::move(*offer));
   Derive(record, now);
   return HeartbeatOutcome{
@@ -175,7 +149,7 @@ WorkerId WorkerTable::Expect(std::string_view name, Incarnation incarnation, abs
   if (!record.present) ++live_;
   record.present = true;
   record.incarnation = incarnation;
-  record.heartbeat_time = now;
+  record.signs.heartbeat_time = now;
   Derive(record, now);
   return id;
 }
@@ -185,7 +159,7 @@ void WorkerTable::SetOffer(Record& record, WorkerOffer offer) {
   record.facts.offer = std::move(offer);
   ++record.facts.offer_revision;
   record.RefreshWeight();
-  record.FillSlotsFromAhead();
+  FillSlotsFromAhead(&record.facts);
 }
 
 // --- Sessions
@@ -193,7 +167,7 @@ void WorkerTable::SetOffer(Record& record, WorkerOffer offer) {
 void WorkerTable::SetSession(WorkerId id, SessionNumber number) {
   Record& record = At(id);
   record.session = number;
-  record.session_open = false;
+  record.signs.session_open = false;
   Derive(record, now_);
 }
 
@@ -201,7 +175,7 @@ bool WorkerTable::OpenSession(WorkerId id, SessionNumber number, Incarnation inc
   if (!Contains(id)) return false;
   Record& record = At(id);
   if (!record.present || record.session != number || record.incarnation != incarnation) return false;
-  record.session_open = true;
+  record.signs.session_open = true;
   Derive(record, now_);
   return true;
 }
@@ -209,13 +183,13 @@ bool WorkerTable::OpenSession(WorkerId id, SessionNumber number, Incarnation inc
 bool WorkerTable::CloseSession(WorkerId id, SessionNumber number) {
   if (!Contains(id) || At(id).session != number) return false;
   Record& record = At(id);
-  record.session_open = false;
+  record.signs.session_open = false;
   Derive(record, now_);
   return true;
 }
 
 SessionNumber WorkerTable::session(WorkerId id) const { return At(id).session; }
-bool WorkerTable::session_open(WorkerId id) const { return At(id).session_open; }
+bool WorkerTable::session_open(WorkerId id) const { return At(id).signs.session_open; }
 
 // --- What people and policies say
 
@@ -229,92 +203,59 @@ uint32_t WorkerTable::set_weight(WorkerId id) const { return At(id).set_weight; 
 
 void WorkerTable::SetDraining(WorkerId id, bool draining, std::string reason) {
   Record& record = At(id);
-  record.draining = draining;
-  record.draining_reason = std::move(reason);
+  record.signs.draining = draining;
+  record.signs.draining_reason = std::move(reason);
   Derive(record, now_);
 }
 
-bool WorkerTable::draining_by_hand(WorkerId id) const { return At(id).draining; }
+bool WorkerTable::draining_by_hand(WorkerId id) const { return At(id).signs.draining; }
 
 void WorkerTable::SetQuarantined(WorkerId id, bool quarantined, std::string reason) {
   Record& record = At(id);
-  record.quarantined = quarantined;
-  record.quarantine_reason = std::move(reason);
+  record.signs.quarantined = quarantined;
+  record.signs.quarantine_reason = std::move(reason);
   Derive(record, now_);
 }
 
-bool WorkerTable::quarantined_by_hand(WorkerId id) const { return At(id).quarantined; }
-const std::string& WorkerTable::quarantine_reason(WorkerId id) const { return At(id).quarantine_reason; }
+bool WorkerTable::quarantined_by_hand(WorkerId id) const { return At(id).signs.quarantined; }
+const std::string& WorkerTable::quarantine_reason(WorkerId id) const { return At(id).signs.quarantine_reason; }
 
 void WorkerTable::SetStanding(WorkerId id, Standing standing) {
   Record& record = At(id);
-  WorkerFacts& facts = record.facts;
-  record.standing = std::move(standing);
-  const bool sound = record.standing.level == Standing::Level::kSound;
-  facts.slot_limit = sound                     ? WorkerFacts::kNoLimit
-                     : record.standing.may_try ? facts.used.slots + facts.prefetched + 1
-                                               : 0;
-  record.FillSlotsFromAhead();
+  record.signs.standing = std::move(standing);
+  LimitSlots(record.signs.standing, &record.facts);
   Derive(record, now_);
 }
 
 bool WorkerTable::InService(WorkerId id) const {
   const Record& record = At(id);
-  return record.present && record.facts.state != WorkerState::kLost && !record.quarantined && !record.draining &&
-         !record.wants_to_drain;
+  const WorkerSigns& signs = record.signs;
+  return record.present && record.facts.state != WorkerState::kLost && !signs.quarantined && !signs.draining &&
+         !signs.wants_to_drain;
 }
 
 // --- Time and state
 
-namespace {
-
-std::string OrElse(const std::string& reason, const char* otherwise) {
-  return reason.empty() ? std::string(otherwise) : reason;
-}
-
-}  // namespace
-
 void WorkerTable::Derive(Record& record, absl::Time now) {
   now_ = std::max(now_, now);
   if (!record.present) return;
-  WorkerState state = WorkerState::kActive;
-  std::string reason = record.load.refuses_because;
-  absl::Duration age = now_ - record.heartbeat_time;
-  if (age >= config_.lost_after) {
-    state = WorkerState::kLost;
-    reason = absl::StrCat("no heartbeat for ", absl::FormatDuration(config_.lost_after));
-  } else if (record.quarantined || record.standing.level == Standing::Level::kQuarantined) {
-    state = WorkerState::kQuarantined;
-    reason = record.quarantined ? OrElse(record.quarantine_reason, "by hand") : record.standing.reason;
-  } else if (age >= kHeartbeatsUntilSuspect * config_.heartbeat) {
-    state = WorkerState::kSuspect;
-    reason = absl::StrCat("missed ", kHeartbeatsUntilSuspect, " heartbeats");
-  } else if (record.draining || record.wants_to_drain) {
-    state = WorkerState::kDraining;
-    reason = record.draining ? OrElse(record.draining_reason, "by hand") : "the worker is shutting down";
-  } else if (!record.session_open) {
-    state = WorkerState::kSuspect;
-    reason = "no session";
-  }
+  WorkerCondition now_is = ConditionOf(record.signs, config_.heartbeat, config_.lost_after, now_);
   WorkerFacts& facts = record.facts;
-  const bool on_trial = state == WorkerState::kQuarantined && record.MayBeTried() &&
-                        age < kHeartbeatsUntilSuspect * config_.heartbeat;
-  const bool limited = state == WorkerState::kActive && record.standing.level == Standing::Level::kOneAtATime;
-  std::string limited_because = limited ? record.standing.reason : std::string();
-  if (state != facts.state || reason != facts.takes_nothing_because || on_trial != facts.on_trial ||
-      limited_because != facts.limited_because) {
-    changes_.push_back({facts.id, facts.state, state, reason.empty() ? limited_because : reason});
-    facts.state = state;
-    facts.takes_nothing_because = std::move(reason);
-    facts.on_trial = on_trial;
-    facts.limited_because = std::move(limited_because);
+  if (now_is.state != facts.state || now_is.takes_nothing_because != facts.takes_nothing_because ||
+      now_is.limited_because != facts.limited_because || now_is.on_trial != facts.on_trial) {
+    changes_.push_back({facts.id, facts.state, now_is.state,
+                        now_is.takes_nothing_because.empty() ? now_is.limited_because : now_is.takes_nothing_because});
+    facts.state = now_is.state;
+    facts.takes_nothing_because = std::move(now_is.takes_nothing_because);
+    facts.limited_because = std::move(now_is.limited_because);
+    facts.on_trial = now_is.on_trial;
   }
   Reschedule(record, now_);
 }
 
 void WorkerTable::Reschedule(Record& record, absl::Time now) {
-  absl::Time suspect = record.heartbeat_time + kHeartbeatsUntilSuspect * config_.heartbeat;
-  absl::Time lost = record.heartbeat_time + config_.lost_after;
+  absl::Time suspect = record.signs.heartbeat_time + kHeartbeatsUntilSuspect * config_.heartbeat;
+  absl::Time lost = record.signs.heartbeat_time + config_.lost_after;
   absl::Time due = record.facts.state == WorkerState::kLost ? absl::InfiniteFuture()
                    : now < suspect                          ? std::min(suspect, lost)
                                                             : lost;
@@ -338,41 +279,18 @@ std::vector<StateChange> WorkerTable::TakeChanges() { return std::exchange(chang
 // --- Capacity
 
 std::optional<Reservation> WorkerTable::Reserve(WorkerId id, const ResourceAmounts& amounts) {
-  WorkerFacts& facts = At(id).facts;
-  if (!facts.TakesWork() || (facts.Limited() && facts.FreeSlots() == 0)) return std::nullopt;
-  if (!Fits(facts.offer.capacity, facts.used, amounts)) return std::nullopt;
-  AddTo(&facts.used, amounts);
+  if (!TakeRoom(amounts, &At(id).facts)) return std::nullopt;
   return Reservation(this, id, amounts);
 }
 
 std::optional<Reservation> WorkerTable::ReserveAhead(WorkerId id, uint32_t limit) {
-  WorkerFacts& facts = At(id).facts;
-  if (!facts.TakesWork() || facts.offer.capacity.slots == 0) return std::nullopt;
-  if (facts.Limited() || facts.FreeSlots() > 0 || facts.prefetched >= limit) return std::nullopt;
-  ++facts.prefetched;
-  return Reservation(this, id, kOneSlot);
+  if (!TakeRoomAhead(limit, &At(id).facts)) return std::nullopt;
+  return Reservation(this, id, ResourceAmounts{.slots = 1});
 }
 
-void WorkerTable::Adopt(WorkerId id, const ResourceAmounts& amounts) {
-  WorkerFacts& facts = At(id).facts;
-  if (amounts == kOneSlot && facts.FreeSlots() == 0) {
-    ++facts.prefetched;
-  } else {
-    AddTo(&facts.used, amounts);
-  }
-}
+void WorkerTable::Adopt(WorkerId id, const ResourceAmounts& amounts) { AdoptRoom(amounts, &At(id).facts); }
 
-void WorkerTable::Release(WorkerId id, const ResourceAmounts& amounts) { Return(id, amounts); }
-
-void WorkerTable::Return(WorkerId id, const ResourceAmounts& amounts) {
-  Record& record = At(id);
-  if (amounts == kOneSlot && record.facts.prefetched > 0) {
-    --record.facts.prefetched;  // its slot goes to one that was sent ahead, at once
-    return;
-  }
-  TakeFrom(&record.facts.used, amounts);
-  record.FillSlotsFromAhead();
-}
+void WorkerTable::Release(WorkerId id, const ResourceAmounts& amounts) { ReturnRoom(amounts, &At(id).facts); }
 
 void WorkerTable::CountEnd(WorkerId id, bool failed) {
   Record& record = At(id);
@@ -385,7 +303,7 @@ void WorkerTable::CountEnd(WorkerId id, bool failed) {
 const WorkerFacts& WorkerTable::facts(WorkerId id) const { return At(id).facts; }
 const std::string& WorkerTable::address(WorkerId id) const { return At(id).address; }
 Incarnation WorkerTable::incarnation(WorkerId id) const { return At(id).incarnation; }
-absl::Time WorkerTable::heartbeat_time(WorkerId id) const { return At(id).heartbeat_time; }
+absl::Time WorkerTable::heartbeat_time(WorkerId id) const { return At(id).signs.heartbeat_time; }
 
 WorkerView WorkerTable::View(WorkerId id) const {
   const Record& record = At(id);
@@ -398,12 +316,12 @@ WorkerView WorkerTable::View(WorkerId id) const {
                     .reason = record.facts.takes_nothing_because.empty() ? record.facts.limited_because
                                                                           : record.facts.takes_nothing_because,
                     .offer = record.facts.offer,
-                    .load = record.load,
+                    .load = record.signs.load,
                     .weight = record.facts.weight,
                     .used_slots = record.facts.used.slots,
                     .prefetched = record.facts.prefetched,
                     .join_time = record.join_time,
-                    .heartbeat_time = record.heartbeat_time,
+                    .heartbeat_time = record.signs.heartbeat_time,
                     .ended_count = record.ended_count,
                     .failed_count = record.failed_count};
 }
@@ -420,9 +338,9 @@ void WorkerTable::CheckInvariants() const {
     MUSTER_CHECK(facts.used.cpu_millis >= 0 && facts.used.memory_bytes >= 0);
     for (const auto& entry : facts.used.named) MUSTER_CHECK(entry.second > 0);
     MUSTER_CHECK(facts.weight > 0);
-    MUSTER_CHECK(facts.state != WorkerState::kActive || record->session_open);
-    MUSTER_CHECK(!facts.on_trial || (facts.state == WorkerState::kQuarantined && record->session_open));
-    MUSTER_CHECK(facts.Limited() == (record->standing.level != Standing::Level::kSound));
+    MUSTER_CHECK(facts.state != WorkerState::kActive || record->signs.session_open);
+    MUSTER_CHECK(!facts.on_trial || (facts.state == WorkerState::kQuarantined && record->signs.session_open));
+    MUSTER_CHECK(facts.Limited() == (record->signs.standing.level != Standing::Level::kSound));
     if (record->present) ++live;
     if (record->deadline == absl::InfiniteFuture()) continue;
     ++scheduled;

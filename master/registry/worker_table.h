@@ -2,17 +2,7 @@
 //
 // The core applies joins, heartbeats, sessions and the wishes of people to it, asks it which deadlines have passed, and
 // tells the balancer of every worker that changed (facts()). A worker's state is always derived from the same few
-// facts, in this order (semantics.md, "Workers"):
-//   LOST         no heartbeat for lost_after; nothing else makes a worker lost
-//   QUARANTINED  by hand, or by failure (worker_health.h): then on trial it takes one attempt
-//   SUSPECT      no heartbeat for 3 intervals
-//   DRAINING     by hand, or by its own wish
-//   SUSPECT      no session
-//   ACTIVE       and takes work, unless its load says why it does not
-//
-// Counting slots: an attempt takes its amounts from the capacity. A one-slot attempt may be sent ahead of a free slot
-// (prefetched); it takes the next slot that is returned, as it does on the worker. So used.slots + prefetched is what
-// was sent, one-slot attempts are interchangeable, and Release() need not know which of them ended.
+// signs (worker_condition.h), and what attempts take of it is counted in one place (slots.h).
 //
 // Pure: `now` comes from the caller and never goes back. Thread rule: one thread. Errors: what a worker says is
 // answered with an outcome; an id that was never given out is a broken invariant.
@@ -161,7 +151,6 @@ class WorkerTable {
   const Record& At(WorkerId id) const;
   void Derive(Record& record, absl::Time now);
   void Reschedule(Record& record, absl::Time now);
-  void Return(WorkerId id, const ResourceAmounts& amounts);
   void SetOffer(Record& record, WorkerOffer offer);
   bool HoldsName(const Record& holder, const JoinRequest& request, absl::Time now) const;
 
