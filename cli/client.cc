@@ -209,6 +209,9 @@ class ClientImpl final : public Client {
   absl::StatusOr<v1::UpdateWorkerResponse> UpdateWorker(const v1::UpdateWorkerRequest& request) override {
     return Call<v1::UpdateWorkerResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::UpdateWorker);
   }
+  absl::StatusOr<v1::QuarantineWorkerResponse> QuarantineWorker(const v1::QuarantineWorkerRequest& request) override {
+    return Call<v1::QuarantineWorkerResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::QuarantineWorker);
+  }
   absl::StatusOr<v1::ResumeWorkerResponse> ResumeWorker(const v1::ResumeWorkerRequest& request) override {
     return Call<v1::ResumeWorkerResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::ResumeWorker);
   }

@@ -1,4 +1,4 @@
-// muster worker get|set|drain|resume: one worker.
+// muster worker get|set|drain|quarantine|resume: one worker.
 #include <algorithm>
 #include <memory>
 
@@ -140,6 +140,30 @@ Action SetUpDrainWorker(Flags& flags) {
   };
 }
 
+Action SetUpQuarantineWorker(Flags& flags) {
+  struct Values {
+    std::string name, reason;
+  };
+  auto values = std::make_shared<Values>();
+  flags.Usage("worker quarantine [flags] NAME");
+  flags.Positional("NAME", &values->name, "The worker.");
+  flags.Text("--reason", &values->reason, "R", "Shown with the worker.");
+  flags.Examples("  muster worker quarantine w1 --reason \"disk errors in its log\"");
+  return [values](Session& session) -> absl::StatusOr<int> {
+    MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
+    v1::QuarantineWorkerRequest request;
+    request.set_name(values->name);
+    request.set_reason(values->reason);
+    MUSTER_ASSIGN_OR_RETURN(const v1::QuarantineWorkerResponse response, client->QuarantineWorker(request));
+    const v1::Worker& worker = response.worker();
+    session.terminal().Say(absl::StrCat(
+        worker.name(), " is ", StateName(worker.state()), " and takes nothing new; what it has goes on (",
+        worker.used_slots(), worker.used_slots() == 1 ? " slot" : " slots", " in use). `muster worker resume ",
+        worker.name(), "` takes it back"));
+    return 0;
+  };
+}
+
 Action SetUpResumeWorker(Flags& flags) {
   auto name = std::make_shared<std::string>();
   flags.Usage("worker resume NAME");
@@ -157,11 +181,12 @@ Action SetUpResumeWorker(Flags& flags) {
 }  // namespace
 
 Action SetUpWorker(Flags& flags) {
-  flags.Usage("worker get|set|drain|resume NAME");
+  flags.Usage("worker get|set|drain|quarantine|resume NAME");
   flags.Verb("get", "Show it whole.", SetUpGetWorker);
   flags.Verb("set", "Change its weight.", SetUpSetWorker);
   flags.Verb("drain", "Let it finish what it has and give it nothing new.", SetUpDrainWorker);
-  flags.Verb("resume", "Give it work again.", SetUpResumeWorker);
+  flags.Verb("quarantine", "Give it nothing new, and leave what it has alone.", SetUpQuarantineWorker);
+  flags.Verb("resume", "Give it work again: ends a drain and a quarantine.", SetUpResumeWorker);
   return {};
 }
 

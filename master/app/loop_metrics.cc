@@ -54,6 +54,14 @@ void AddCounts(telemetry::Metrics* metrics, const Read& read) {
        &core::CoreCounters::superseded_reports},
       {"muster_refused_submits_total", "Submits that the core refused.", &core::CoreCounters::refused_submits},
       {"muster_prefetched_total", "Attempts sent ahead of a free slot.", &core::CoreCounters::prefetched},
+      {"muster_workers_limited_total", "Workers that fell to one attempt at a time: they failed at once, again and again.",
+       &core::CoreCounters::workers_limited},
+      {"muster_workers_quarantined_total", "Workers put aside because they failed what works elsewhere.",
+       &core::CoreCounters::workers_quarantined},
+      {"muster_quarantines_withheld_total", "Failures for which a worker would be in quarantine, were it not a third already.",
+       &core::CoreCounters::quarantines_withheld},
+      {"muster_quarantine_probes_total", "Attempts that workers in quarantine were allowed, to be tried.",
+       &core::CoreCounters::quarantine_probes},
       {"muster_recalled_total", "Attempts asked back before they started.", &core::CoreCounters::recalled},
   };
   for (const Series& series : kSeries) {

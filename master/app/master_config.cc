@@ -71,6 +71,18 @@ void DeclareCluster(MasterConfig* config, config::Schema* schema) {
                "How long a master that ends in order lets fenced attempts go on without it. The next one waits as long "
                "before it runs such an attempt anew.",
                {.least = 0.2, .most = 86400});
+  schema->Flag("workers.quarantine.enabled", &core.quarantine, true,
+               "Put workers aside that fail at least half of 10 attempts at what works elsewhere, never more than a "
+               "third of them.");
+  schema->Time("workers.quarantine.instant", &core.quarantine_instant, absl::Milliseconds(200),
+               "After three failures in a row within this time each, a worker takes one attempt at a time until one "
+               "succeeds.",
+               {.least = 0.001, .most = 60});
+  schema->Time("workers.quarantine.first_probe", &core.quarantine_first_probe, absl::Seconds(30),
+               "After this time in quarantine one attempt is tried there; each that fails doubles it.",
+               {.least = 0.1, .most = 86400});
+  schema->Time("workers.quarantine.longest_probe", &core.quarantine_longest_probe, absl::Minutes(10),
+               "The longest time between two such attempts.", {.least = 0.1, .most = 86400});
   schema->Number("queue.max_queued", &config->max_queued, 1'000'000,
                  "Tasks that may wait to start; more are refused.", {.least = 1});
   schema->Size("queue.max_queued_bytes", &core.max_queued_bytes, int64_t{2} << 30,
@@ -133,6 +145,11 @@ absl::Status CheckTimes(const core::CoreConfig& core) {
     return absl::InvalidArgumentError(absl::StrCat("workers.lost_after is ", Show(core.lost_after),
                                                    ", but it must be at least three times workers.heartbeat (",
                                                    Show(core.heartbeat), ")"));
+  }
+  if (core.quarantine_longest_probe < core.quarantine_first_probe) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "workers.quarantine.longest_probe is ", Show(core.quarantine_longest_probe),
+        ", but it must be at least workers.quarantine.first_probe (", Show(core.quarantine_first_probe), ")"));
   }
   return absl::OkStatus();
 }

@@ -145,7 +145,7 @@ Why TakesNothing(const WorkerFacts& worker) {
 
 Why DoesNotFitNow(const WorkerFacts& worker, const ResourceAmounts& want) {
   if (worker.FreeSlots() == 0 && worker.Limited()) {
-    return absl::StrCat("takes one attempt at a time", worker.limited_because.empty() ? "" : ": ", worker.limited_because);
+    return absl::StrCat("takes ", worker.limited_because.empty() ? "one attempt at a time" : worker.limited_because);
   }
   if (worker.FreeSlots() == 0) return absl::StrCat("has none of its ", worker.offer.capacity.slots, " slots free");
   for (uint16_t which = 0; which < ResourceKinds(want); ++which) {

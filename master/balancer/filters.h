@@ -26,7 +26,7 @@ Why LacksNeeds(const WorkerOffer& offer, const Requirements& requirements);  // 
 Why NeverFits(const WorkerOffer& offer, const ResourceAmounts& want);
 // "is SUSPECT: no session", "takes nothing new: low disk"
 Why TakesNothing(const WorkerFacts& worker);
-// "has none of its 4 slots free", "takes one attempt at a time: its last 3 attempts failed at once, ...", "has 512 MiB of
+// "has none of its 4 slots free", "takes one attempt at a time until one succeeds: ...", "has 512 MiB of
 // memory free, 1 GiB are asked for"
 Why DoesNotFitNow(const WorkerFacts& worker, const ResourceAmounts& want);
 // "just failed this task"

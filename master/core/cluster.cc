@@ -19,6 +19,8 @@ Cluster::Cluster(CoreConfig core_config, std::string id, Epoch number)
       cluster_id(std::move(id)),
       epoch(number),
       workers({config.heartbeat, config.lost_after, config.max_workers}),
+      health({config.quarantine, config.quarantine_instant, config.quarantine_first_probe,
+              config.quarantine_longest_probe}),
       queues(config.aging_interval),
       balancer(PolicyOf(config.balancer)),
       delay_floor(config.queue_delay_target),

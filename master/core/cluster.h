@@ -20,6 +20,7 @@
 #include "master/core/random.h"
 #include "master/core/retry_policy.h"
 #include "master/core/task_table.h"
+#include "master/registry/worker_health.h"
 #include "master/registry/worker_table.h"
 #include "master/scheduler/run_times.h"
 #include "master/scheduler/task_queues.h"
@@ -77,6 +78,7 @@ struct Cluster {
 
   TaskTable tasks;
   registry::WorkerTable workers;
+  registry::WorkerHealth health;
   scheduler::TaskQueues queues;
   scheduler::RunTimes run_times;
   balancer::Balancer balancer;

@@ -14,6 +14,7 @@
 #include "master/core/losses.h"
 #include "master/core/placing.h"
 #include "master/core/prefetch.h"
+#include "master/core/quarantine.h"
 #include "master/core/queue_waits.h"
 #include "master/core/recovery.h"
 #include "master/core/reports.h"
@@ -52,6 +53,7 @@ class ClusterCore::Impl {
   void On(const Moment& turn, const WorkerReports& event) { reports_.OnReports(turn, event); }
   void On(const Moment& turn, const UpdateWorker& event) { worker_events_.OnUpdate(turn, event); }
   void On(const Moment& turn, const DrainWorker& event) { worker_events_.OnDrain(turn, event); }
+  void On(const Moment& turn, const QuarantineWorker& event) { worker_events_.OnQuarantine(turn, event); }
   void On(const Moment& turn, const ResumeWorker& event) { worker_events_.OnResume(turn, event); }
   void On(const Moment&, const StopAdmission& event) { admission_.Close(event.reason); }
   void On(const Moment& turn, const StopMaster& event);
@@ -74,6 +76,7 @@ class ClusterCore::Impl {
   Admission admission_{&cluster_, &transitions_};
   Cancels cancels_{&cluster_, &transitions_, &dispatching_};
   WorkerEvents worker_events_{&cluster_, &dispatching_, &losses_, &reports_};
+  Quarantine quarantine_{&cluster_, &dispatching_};
   Prefetch prefetch_{&cluster_, &dispatching_};
   Placing placing_{&cluster_, &transitions_, &dispatching_, &prefetch_};
   RecoveredState recovered_;  // until Start
@@ -107,7 +110,7 @@ void ClusterCore::Impl::Apply(const Moment& turn, Event event) {
 void ClusterCore::Impl::On(const Moment& turn, const StopMaster& event) {
   admission_.Close(event.reason);
   cluster_.stopping = true;  // nothing is placed any more, on those that are resumed neither
-  for (const std::string& name : event.resume) worker_events_.OnResume(turn, ResumeWorker{.name = name});
+  for (const std::string& name : event.resume) worker_events_.OnResume(turn, ResumeWorker{.name = name, .drain_only = true});
   turn.Log(activity::MasterStopped{event.reason});
   turn.rows().clean_end = true;
   turn.Emit(Stopped{});
@@ -117,6 +120,8 @@ void ClusterCore::Impl::DoTurn(const Moment& turn) {
   admission_.OnTurn(turn);
   reports_.OnTurn(turn);
   worker_events_.Expire(turn);
+  quarantine_.Judge(turn);
+  worker_events_.Settle(turn);
   if (!cluster_.stopping) DoDue(turn);
   placing_.Round(turn);
 }
@@ -165,7 +170,7 @@ absl::Time ClusterCore::Impl::NextDue() const {
   absl::Time next = cluster_.workers.NextDue();
   if (cluster_.stopping) return next;
   if (!cluster_.retries_beyond_budget.empty()) next = std::min(next, cluster_.retry_budget.NextAt());
-  return std::min(next, cluster_.dues.Next());
+  return std::min({next, cluster_.dues.Next(), cluster_.health.NextDue()});
 }
 
 ClusterCore::ClusterCore(CoreConfig config, RecoveredState recovered)
@@ -224,6 +229,11 @@ const CoreCounters& ClusterCore::counters() const {
   }
   impl_->counters_.queued_bytes = static_cast<uint64_t>(cluster.tasks.waiting_bytes());
   impl_->counters_.admission_floor = cluster.delay_floor.floor().value_or(kNoFloor);
+  const registry::HealthCounts& health = cluster.health.counts();
+  impl_->counters_.workers_limited = health.limited;
+  impl_->counters_.workers_quarantined = health.quarantined;
+  impl_->counters_.quarantines_withheld = health.withheld;
+  impl_->counters_.quarantine_probes = health.probes;
   impl_->counters_.queue_delay = cluster.delay_floor.delay();
   return impl_->counters_;
 }

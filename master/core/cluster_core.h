@@ -46,6 +46,10 @@ struct CoreConfig {
   absl::Duration shutdown_lease = absl::Seconds(120);
   absl::Duration aging_interval = absl::Seconds(60);
   absl::Duration unknown_timeout = absl::Minutes(15);
+  bool quarantine = true;  // workers that fail what works elsewhere (registry/worker_health.h)
+  absl::Duration quarantine_instant = absl::Milliseconds(200);
+  absl::Duration quarantine_first_probe = absl::Seconds(30);
+  absl::Duration quarantine_longest_probe = absl::Minutes(10);
   absl::Duration session_retry = absl::Milliseconds(200);  // doubling to 16 times that
   uint64_t max_queued = 1'000'000;
   int64_t max_queued_bytes = int64_t{2} << 30;
@@ -98,6 +102,10 @@ struct CoreCounters {
   uint64_t refused_submits = 0;
   uint64_t prefetched = 0;
   uint64_t recalled = 0;
+  uint64_t workers_limited = 0;       // fell to one attempt at a time
+  uint64_t workers_quarantined = 0;   // by failure
+  uint64_t quarantines_withheld = 0;  // a third of the fleet was there already
+  uint64_t quarantine_probes = 0;
   uint64_t open_by_state[16] = {};   // now
   uint64_t queued_bytes = 0;         // now
   int32_t admission_floor = kNoFloor;  // now: the lowest priority that is freely taken

@@ -70,6 +70,10 @@ void Dispatching::Recall(const Moment& turn, Task& task) {
   turn.Emit(core::Recall{sent->worker, session, {task.id, sent->attempt}});
 }
 
+void Dispatching::RecallAhead(const Moment& turn, WorkerId worker) {
+  for (const auto& sent : cluster_.link(worker).prefetched) Recall(turn, *cluster_.tasks.Find(sent.second));
+}
+
 void Dispatching::Promote(WorkerId worker) {
   WorkerLink& link = cluster_.link(worker);
   const uint32_t ahead = cluster_.workers.facts(worker).prefetched;

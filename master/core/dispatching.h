@@ -24,6 +24,8 @@ class Dispatching {
 
   // Asks for an attempt back that was sent ahead. Once.
   void Recall(const Moment& turn, Task& task);
+  // For all that were sent ahead to that worker.
+  void RecallAhead(const Moment& turn, WorkerId worker);
 
   // Attempts sent ahead that have come into a slot by now, as the registry counts.
   void Promote(WorkerId worker);

@@ -122,9 +122,17 @@ struct DrainWorker {
   absl::Duration deadline = absl::InfiniteDuration();
   std::string reason;
 };
+// It takes nothing new, and is not told: what it has goes on.
+struct QuarantineWorker {
+  CallId call;
+  std::string name;
+  std::string reason;
+};
+// Ends a drain, and a quarantine whoever wished it.
 struct ResumeWorker {
   CallId call;
   std::string name;
+  bool drain_only = false;
 };
 
 // No more submits; `reason` is for people. Undone only by a restart.
@@ -153,7 +161,7 @@ struct NotePurge {
 };
 
 using Event = std::variant<SubmitTasks, CancelTasks, WorkerJoin, WorkerHeartbeat, SessionOpened, SessionClosed,
-                           WorkerReports, UpdateWorker, DrainWorker, ResumeWorker, StopAdmission, StopMaster,
-                           NoteRefusals, NotePurge>;
+                           WorkerReports, UpdateWorker, DrainWorker, QuarantineWorker, ResumeWorker, StopAdmission,
+                           StopMaster, NoteRefusals, NotePurge>;
 
 }  // namespace muster::core

@@ -129,7 +129,18 @@ Verdict ResourceIsShort(const Cluster& cluster, const Task& task, const Analysis
   return {ReasonCode::kWaitsForResource, absl::StrCat("Slots are free, but not all else that it asks for", example, ".")};
 }
 
+// Those that could take it take one attempt at a time, and have it or pause before the next.
+std::optional<Verdict> AllAreLimited(const Cluster& cluster, const Task& task, const Analysis& workers) {
+  const auto limited = [&](WorkerId worker) { return cluster.workers.facts(worker).Limited(); };
+  if (!std::all_of(workers.candidates.begin(), workers.candidates.end(), limited)) return std::nullopt;
+  const WorkerFacts& facts = cluster.workers.facts(workers.candidates.front());
+  return Verdict{ReasonCode::kWaitsForSlot,
+                 absl::StrCat("After failures, no worker that could take it takes more than one attempt at a time: worker ",
+                              facts.name, " ", balancer::DoesNotFitNow(facts, task.spec().requirements.resources).value_or(""), ".")};
+}
+
 Verdict NoRoom(const Cluster& cluster, const Task& task, const Analysis& workers, const QueuePosition& position) {
+  if (auto limited = AllAreLimited(cluster, task, workers)) return *std::move(limited);
   const std::string more = position.more ? "at least " : "";
   const std::string full = absl::StrCat("No worker has room for it (", SlotsTaken(workers), "), and ", more);
   const uint64_t earlier = position.competing - position.competing_by_priority;

@@ -128,6 +128,7 @@ void CheckAgreement(const Cluster& cluster) {
     MUSTER_CHECK(task != nullptr && task->state_now() == TaskState::kPending);
   }
   cluster.workers.CheckInvariants();
+  cluster.health.CheckInvariants();
   cluster.queues.CheckInvariants();
   if (cluster.touched.empty()) cluster.balancer.CheckInvariants();
 }

@@ -15,11 +15,12 @@ QueueWait LookAtWorkers(const Cluster& cluster, const Requirements& requirements
   wait.infeasible = absl::StrJoin(cluster.balancer.WhyInfeasible(requirements), "; ");
   if (!wait.infeasible.empty()) return wait;
   for (const auto& no : cluster.balancer.Explain(requirements, WorkerId(), cluster.config.max_workers)) {
-    if (no.rejection.filter == "room") {
-      const WorkerFacts& facts = cluster.workers.facts(no.worker);
+    const WorkerFacts& facts = cluster.workers.facts(no.worker);
+    const bool room = no.rejection.filter == "room";
+    if (room && !facts.Limited()) {
       wait.slots += facts.offer.capacity.slots;
       wait.used += std::min(facts.used.slots, facts.offer.capacity.slots);
-    } else if (wait.other.empty() && no.rejection.filter == "state") {
+    } else if (wait.other.empty() && (room || no.rejection.filter == "state")) {
       wait.other = absl::StrCat("worker ", no.name, " ", no.rejection.why);
     }
   }

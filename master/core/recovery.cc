@@ -44,6 +44,7 @@ void Recovery::RestoreSettings(const RecoveredState& state) {
     const WorkerId worker = cluster_.workers.Intern(row.name);
     cluster_.workers.SetWeight(worker, row.weight);
     cluster_.workers.SetDraining(worker, row.draining, row.reason);
+    cluster_.workers.SetQuarantined(worker, row.quarantined, row.reason);
     cluster_.link(worker).drain_reason = row.reason;
   }
   for (const ExecutorRow& row : state.executors) cluster_.offered_executors[row.name] = true;

@@ -128,7 +128,10 @@ void Reports::TakeUp(const Moment& turn, WorkerId worker, Task& task, HeldAttemp
 }
 
 void Reports::SetRunning(const Moment& turn, Task& task, bool started) {
-  task.started = task.started || started;
+  if (started && !task.started) {
+    cluster_.health.NoteStarted(PlaceOf(task.state).worker, task.spec().fingerprint, turn.now);
+    task.started = true;
+  }
   if (task.state_now() == TaskState::kRunning) return;
   const AttemptPlace place = PlaceOf(task.state);
   task.refusals = 0;
@@ -147,6 +150,19 @@ void Reports::Refused(const Moment& turn, Task& task, WorkerId worker, const std
   transitions_.Pause(*still, turn.now + kFirstRefusalPause * (1 << doublings));
 }
 
+void Reports::NoteHealth(const Moment& turn, WorkerId worker, const Task& task, const AttemptReport& report) {
+  const AttemptEnd& end = report.end;
+  const uint64_t fingerprint = task.spec().fingerprint;
+  if (report.stopped || !IsRetryable(end.reason) || end.reason == EndReason::kCancelled) {
+    return cluster_.health.NoteStopped(worker, fingerprint);
+  }
+  using registry::AttemptResult;
+  const AttemptResult result = Succeeded(end)                          ? AttemptResult::kSucceeded
+                               : end.reason == EndReason::kStartFailed ? AttemptResult::kCouldNotStart
+                                                                       : AttemptResult::kFailed;
+  cluster_.health.Observe({worker, fingerprint, result, end.usage.wall_time}, turn.now);
+}
+
 void Reports::Decide(const Moment& turn, Task& task, const AttemptReportPtr& report) {
   const AttemptEnd& end = report->end;
   const WorkerId worker = PlaceOf(task.state).worker;
@@ -159,6 +175,7 @@ void Reports::Decide(const Moment& turn, Task& task, const AttemptReportPtr& rep
   SetRunning(turn, task, report->started);
   const bool succeeded = Succeeded(end);
   cluster_.workers.CountEnd(worker, !succeeded && !report->stopped && IsRetryable(end.reason));
+  NoteHealth(turn, worker, task, *report);
   if (end.reason == EndReason::kExited && report->started) {
     cluster_.run_times.Note(task.spec().fingerprint, end.usage.wall_time);
   }

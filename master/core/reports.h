@@ -44,6 +44,8 @@ class Reports {
 
   void SetRunning(const Moment& turn, Task& task, bool started);
   void Refused(const Moment& turn, Task& task, WorkerId worker, const std::string& why);
+  // What the end says of the worker.
+  void NoteHealth(const Moment& turn, WorkerId worker, const Task& task, const AttemptReport& report);
   void Decide(const Moment& turn, Task& task, const AttemptReportPtr& report);
   void Failed(const Moment& turn, Task& task, const AttemptReportPtr& report);
   void Preempted(const Moment& turn, Task& task, const AttemptReportPtr& report);

@@ -109,7 +109,8 @@ struct WorkerSettingRow {
   std::string name;
   uint32_t weight = 0;  // 0: the default
   bool draining = false;
-  std::string reason;
+  std::string reason;  // of the quarantine, else of the drain
+  bool quarantined = false;
 };
 
 // An executor that a worker offered for the first time: tasks for it are accepted from then on. One per name.

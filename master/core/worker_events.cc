@@ -41,7 +41,10 @@ void WorkerEvents::OnJoin(const Moment& turn, WorkerJoin event) {
   }
   const auto& joined = std::get<registry::Joined>(outcome);
   const WorkerId worker = joined.id;
-  if (joined.predecessor) ExpectProof(turn, worker);
+  if (joined.predecessor) {
+    ExpectProof(turn, worker);
+    cluster_.health.Restarted(worker);
+  }
   turn.Emit(JoinAnswer{call, absl::OkStatus(), cluster_.last_session.Next()});  // it gets a new one
   turn.Log(activity::WorkerJoined{event.name, event.incarnation, event.address,
                                   cluster_.workers.facts(worker).offer.capacity.slots});
@@ -78,6 +81,7 @@ void WorkerEvents::OnHeartbeat(const Moment& turn, WorkerHeartbeat event) {
   if (outcome.join_again) return turn.Emit(HeartbeatAnswer{event.call, true, Lease(), {}});
   turn.Emit(HeartbeatAnswer{event.call, false, Lease(), FirstValidSession(outcome.id)});
   GrantLease(turn, outcome.id);
+  NoteService(outcome.id);
   if (outcome.offer_changed) {
     NoteOffer(turn, outcome.id);
     turn.Emit(WorkerChanged{outcome.id});
@@ -229,6 +233,7 @@ void WorkerEvents::Expire(const Moment& turn) {
 void WorkerEvents::Settle(const Moment& turn) {
   for (auto changes = cluster_.workers.TakeChanges(); !changes.empty(); changes = cluster_.workers.TakeChanges()) {
     for (const registry::StateChange& change : changes) {
+      NoteService(change.id);
       cluster_.balancer.Changed(cluster_.workers.facts(change.id));
       cluster_.touched.insert(change.id);
       ++cluster_.offers_revision;
@@ -240,6 +245,11 @@ void WorkerEvents::Settle(const Moment& turn) {
       }
     }
   }
+}
+
+// Not every change of it shows in the state: a worker in quarantine for its failures that is told to drain stays so.
+void WorkerEvents::NoteService(WorkerId worker) {
+  cluster_.health.SetInService(worker, cluster_.workers.InService(worker));
 }
 
 void WorkerEvents::OnLost(const Moment& turn, WorkerId worker, const std::string& why) {
@@ -269,6 +279,18 @@ void WorkerEvents::OnDrain(const Moment& turn, const DrainWorker& event) {
   cluster_.link(worker).drain_reason = event.reason;
   SaveSetting(turn, worker);
   SendDrainOrder(turn, worker, false);
+  NoteService(worker);
+  Settle(turn);
+  AnswerWorker(turn, event.call, worker);
+}
+
+void WorkerEvents::OnQuarantine(const Moment& turn, const QuarantineWorker& event) {
+  if (AnswerUnknown(turn, event.call, event.name)) return;
+  const WorkerId worker = cluster_.workers.Find(event.name);
+  cluster_.workers.SetQuarantined(worker, true, event.reason);
+  dispatching_.RecallAhead(turn, worker);
+  SaveSetting(turn, worker);
+  NoteService(worker);
   Settle(turn);
   AnswerWorker(turn, event.call, worker);
 }
@@ -276,11 +298,17 @@ void WorkerEvents::OnDrain(const Moment& turn, const DrainWorker& event) {
 void WorkerEvents::OnResume(const Moment& turn, const ResumeWorker& event) {
   if (AnswerUnknown(turn, event.call, event.name)) return;
   const WorkerId worker = cluster_.workers.Find(event.name);
+  if (!event.drain_only) {
+    cluster_.workers.SetQuarantined(worker, false, "");
+    cluster_.health.Clear(worker);
+    cluster_.workers.SetStanding(worker, {});
+  }
   cluster_.workers.SetDraining(worker, false, "");
   SetDrainDeadline(worker, absl::InfiniteFuture());
   cluster_.link(worker).drain_reason.clear();
   SaveSetting(turn, worker);
   SendDrainOrder(turn, worker, true);
+  NoteService(worker);
   Settle(turn);
   AnswerWorker(turn, event.call, worker);
 }
@@ -308,9 +336,10 @@ void WorkerEvents::OnDrainDeadline(const Moment& turn, WorkerId worker) {
 }
 
 void WorkerEvents::SaveSetting(const Moment& turn, WorkerId worker) {
-  turn.rows().worker_settings.push_back({cluster_.NameOf(worker), cluster_.workers.set_weight(worker),
-                                         cluster_.workers.draining_by_hand(worker),
-                                         cluster_.link(worker).drain_reason});
+  const bool quarantined = cluster_.workers.quarantined_by_hand(worker);
+  turn.rows().worker_settings.push_back(
+      {cluster_.NameOf(worker), cluster_.workers.set_weight(worker), cluster_.workers.draining_by_hand(worker),
+       quarantined ? cluster_.workers.quarantine_reason(worker) : cluster_.link(worker).drain_reason, quarantined});
 }
 
 void WorkerEvents::AnswerWorker(const Moment& turn, CallId call, WorkerId worker) {

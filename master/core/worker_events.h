@@ -25,10 +25,13 @@ class WorkerEvents {
   void OnSessionClosed(const Moment& turn, const SessionClosed& event);
   void OnUpdate(const Moment& turn, const UpdateWorker& event);
   void OnDrain(const Moment& turn, const DrainWorker& event);
+  void OnQuarantine(const Moment& turn, const QuarantineWorker& event);
   void OnResume(const Moment& turn, const ResumeWorker& event);
 
   // Heartbeats that are overdue.
   void Expire(const Moment& turn);
+  // What the registry derived from what happened: told, logged, and acted on.
+  void Settle(const Moment& turn);
   void OnSessionRetryDue(const Moment& turn, WorkerId worker);
   void OnDrainDeadline(const Moment& turn, WorkerId worker);
   void OnProofDeadline(const Moment& turn, WorkerId worker);
@@ -50,8 +53,8 @@ class WorkerEvents {
   void SendDrainOrder(const Moment& turn, WorkerId worker, bool resume);
   void SetDrainDeadline(WorkerId worker, absl::Time at);
 
-  // What the registry derived from the event: told, logged, and acted on.
-  void Settle(const Moment& turn);
+  // Whether its failures are judged.
+  void NoteService(WorkerId worker);
   void OnLost(const Moment& turn, WorkerId worker, const std::string& why);
 
   void SaveSetting(const Moment& turn, WorkerId worker);

@@ -237,8 +237,8 @@ Standing WorkerHealth::standing(WorkerId worker) const {
   const Record& record = *found->second;
   Standing standing{record.level, record.may_try, ""};
   if (record.level == Standing::Level::kOneAtATime) {
-    standing.reason = absl::StrCat("its last ", kInstantFailures,
-                                   " attempts failed at once, and not elsewhere: one at a time until one succeeds");
+    standing.reason = absl::StrCat("one attempt at a time until one succeeds: its last ", kInstantFailures,
+                                   " failed at once, and not elsewhere");
     return standing;
   }
   standing.reason = absl::StrCat(

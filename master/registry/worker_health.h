@@ -9,8 +9,9 @@
 //   ONE AT A TIME  its last 3 failed within `instant`, and none of them is the command's fault. After a pause (50 ms,
 //                  doubling to 1 s) it may try one attempt, until one succeeds or the command turns out at fault.
 //   QUARANTINED    10 attempts, at least half of them count, and that is at least three times the share that counts
-//                  among the last attempts of the others that are not in quarantine. After first_probe it may try one; each failure that counts doubles
-//                  the time, up to longest_probe; a success, or evidence against the command, ends it.
+//                  among the last attempts of the others that are not in quarantine. After first_probe it may try one;
+//                  each failure that counts doubles the time, up to longest_probe; a success, or evidence against the
+//                  command, ends it.
 // Never more than a third of the workers in service are quarantined: further ones are only counted, and where workers
 // leave, the one that would be tried next is let out. So fewer than three workers are never judged.
 //

@@ -213,6 +213,13 @@ grpc::ServerUnaryReactor* ClusterService::UpdateWorker(Context* context, const v
                 [response](const WorkerView& worker) { convert::ToProto(worker, response->mutable_worker()); });
 }
 
+grpc::ServerUnaryReactor* ClusterService::QuarantineWorker(Context* context,
+                                                           const v1::QuarantineWorkerRequest* request,
+                                                           v1::QuarantineWorkerResponse* response) {
+  return Change(context, core::QuarantineWorker{.name = request->name(), .reason = request->reason()},
+                [response](const WorkerView& worker) { convert::ToProto(worker, response->mutable_worker()); });
+}
+
 grpc::ServerUnaryReactor* ClusterService::ResumeWorker(Context* context, const v1::ResumeWorkerRequest* request,
                                                        v1::ResumeWorkerResponse* response) {
   return Change(context, core::ResumeWorker{.name = request->name()},

@@ -68,6 +68,8 @@ class ClusterService final : public v1::ClusterService::CallbackService, public 
                                       v1::GetWorkerResponse* response) override;
   grpc::ServerUnaryReactor* UpdateWorker(Context* context, const v1::UpdateWorkerRequest* request,
                                          v1::UpdateWorkerResponse* response) override;
+  grpc::ServerUnaryReactor* QuarantineWorker(Context* context, const v1::QuarantineWorkerRequest* request,
+                                             v1::QuarantineWorkerResponse* response) override;
   grpc::ServerUnaryReactor* ResumeWorker(Context* context, const v1::ResumeWorkerRequest* request,
                                          v1::ResumeWorkerResponse* response) override;
   grpc::ServerWriteReactor<v1::DrainWorkerResponse>* DrainWorker(Context* context,

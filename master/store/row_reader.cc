@@ -8,6 +8,7 @@
 #include "common/convert/convert.h"
 #include "master/store/packing.h"
 #include "master/store/report_packing.h"
+#include "master/store/schema.h"
 #include "master/store/transaction_writer.h"
 #include "muster/v1/task.pb.h"
 
@@ -120,7 +121,9 @@ core::CancelRow ReadCancel(const Query& row) {
 }
 
 core::WorkerSettingRow ReadWorkerSetting(const Query& row) {
-  return {TextAt(row, 0), static_cast<uint32_t>(row.Int(1)), row.Int(2) != 0, TextAt(row, 3)};
+  const int64_t told = row.Int(2);
+  return {TextAt(row, 0), static_cast<uint32_t>(row.Int(1)), (told & kToldToDrain) != 0, TextAt(row, 3),
+          (told & kToldQuarantine) != 0};
 }
 
 core::ExecutorRow ReadExecutor(const Query& row) { return {TextAt(row, 0)}; }

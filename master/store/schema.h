@@ -23,6 +23,11 @@ inline constexpr int64_t kSchemaVersion = 1;
 // The longest task id that fits into an attempt's key and an output's.
 inline constexpr uint64_t kMaxTaskId = (uint64_t{1} << 46) - 1;
 
+// The column `draining` of worker_setting, added up: a program that knows no quarantine gives such a worker nothing,
+// either.
+inline constexpr int64_t kToldToDrain = 1;
+inline constexpr int64_t kToldQuarantine = 2;
+
 // Keys of the table `meta`.
 inline constexpr std::string_view kMetaSchemaVersion = "schema_version";
 inline constexpr std::string_view kMetaClusterId = "cluster_id";

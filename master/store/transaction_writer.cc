@@ -182,7 +182,7 @@ absl::Status TransactionWriter::WriteOther(const core::Transaction& transaction,
   MUSTER_RETURN_IF_ERROR(worker_settings_.Insert(database_, settings.size(), digest, [&](size_t i, RowBinder& row) {
     row.Text(settings[i].name);
     row.Int(settings[i].weight);
-    row.Int(settings[i].draining ? 1 : 0);
+    row.Int((settings[i].draining ? kToldToDrain : 0) | (settings[i].quarantined ? kToldQuarantine : 0));
     row.Text(settings[i].reason);
     row.Int(commit);
   }));

@@ -81,7 +81,7 @@ TEST(RoomFilterTest, TellsWhatDoesNotFitNow) {
   EXPECT_EQ(DoesNotFitNow(worker, {.slots = 1}), "has none of its 4 slots free");
   worker.used.slots = 1;
   worker.slot_limit = 1;
-  worker.limited_because = "it failed thrice";
+  worker.limited_because = "one attempt at a time: it failed thrice";
   EXPECT_EQ(DoesNotFitNow(worker, {.slots = 1}), "takes one attempt at a time: it failed thrice");
 }
 

@@ -209,14 +209,42 @@ TEST_F(ExplainTest, WorkersThatAreShortOfDisk) {
   ExpectDocumented(cluster.Submit(Spec()), ReasonCode::kWorkersRefuse);
 }
 
-// No event of the core brings this about yet.
-TEST(ExplainByHand, WorkersInQuarantine) {
-  testing::ClusterByHand hand;
-  const WorkerId worker = hand.AddWorker("w1", 1);
-  hand.cluster.workers.SetQuarantined(worker, true, "");
-  hand.Changed(worker);
-  const Task& task = *hand.cluster.tasks.Find(hand.AddTask(Spec()));
-  ExpectDocumented(ExplainTask(hand.cluster, task, hand.now), ReasonCode::kWorkersQuarantined);
+TEST_F(ExplainTest, WorkersInQuarantine) {
+  cluster.Join("w1", 1);
+  cluster.Apply(QuarantineWorker{CallId(1), "w1", ""});
+  const TaskId task = cluster.Submit(Spec());
+  ExpectDocumented(task, ReasonCode::kWorkersQuarantined);
+  cluster.Apply(ResumeWorker{.call = CallId(2), .name = "w1"});
+  EXPECT_EQ(Of(task).code, ReasonCode::kStarting);
+}
+
+// The same command works on w1 and w2, and fails at once on w3.
+TEST_F(ExplainTest, TheOnlyWorkerThatCouldTakeItFailsWhatWorksElsewhere) {
+  const auto needing = [](const char* label) {
+    return Spec([label](TaskSpec& spec) {
+      spec.requirements.needs = {{label, "", false}};
+      spec.fingerprint = 7;
+    });
+  };
+  for (const char* good : {"w1", "w2"}) JoinWith(good, Offer(1, {{"good", ""}}));
+  JoinWith("w3", Offer(4, {{"bad", ""}}));
+  for (const TaskId task : {cluster.Submit(needing("good")), cluster.Submit(needing("good"))}) cluster.Exit(task, 0);
+  for (int failures = 0; failures < 10; ++failures) {
+    const TaskId task = cluster.Submit(needing("bad"));
+    if (failures == 3) {
+      EXPECT_EQ(Of(task).code, ReasonCode::kWaitsForSlot);
+      EXPECT_EQ(Of(task).sentence,
+                "After failures, no worker that could take it takes more than one attempt at a time: worker w3 takes one "
+                "attempt at a time until one succeeds: its last 3 failed at once, and not elsewhere.");
+    }
+    cluster.AdvanceBeating(absl::Seconds(2), {"w1", "w2", "w3"});
+    cluster.Exit(task, 1);
+  }
+  const Explanation explanation = Of(cluster.Submit(needing("bad")));
+  EXPECT_EQ(explanation.code, ReasonCode::kWorkersQuarantined);
+  EXPECT_EQ(explanation.sentence,
+            "No worker that could take it takes new work: worker w3 is QUARANTINED: 10 of its 10 last attempts failed at "
+            "what works elsewhere; one attempt is tried after 30s.");
 }
 
 TEST_F(ExplainTest, NobodyThere) { ExpectDocumented(cluster.Submit(Spec()), ReasonCode::kNoWorkers); }

@@ -70,5 +70,27 @@ TEST(StatesDocument, EachRowNamesATestThatExistsAndEachTestARow) {
   EXPECT_EQ(named, tests);
 }
 
+// | move of a worker | when | test |
+TEST(StatesDocument, EachMoveOfAWorkerNamesATestThatExists) {
+  std::set<std::string> tests;
+  const auto& unit = *::testing::UnitTest::GetInstance();
+  for (int i = 0; i < unit.total_test_suite_count(); ++i) {
+    const auto& suite = *unit.GetTestSuite(i);
+    for (int j = 0; j < suite.total_test_count(); ++j) {
+      const std::vector<std::string> name = absl::StrSplit(suite.GetTestInfo(j)->name(), '/');
+      tests.insert(name.front());
+    }
+  }
+  std::ifstream file(std::string(MUSTER_SOURCE_DIR) + "/docs/states.md");
+  int moves = 0;
+  for (std::string line; std::getline(file, line);) {
+    const std::vector<std::string> cells = absl::StrSplit(line, '|');
+    if (cells.size() != 5 || cells[1].find("→") == std::string::npos) continue;
+    ++moves;
+    EXPECT_TRUE(tests.contains(std::string(absl::StripAsciiWhitespace(cells[3])))) << line;
+  }
+  EXPECT_GE(moves, 4);
+}
+
 }  // namespace
 }  // namespace muster::core

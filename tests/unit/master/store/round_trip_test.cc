@@ -224,14 +224,20 @@ TEST_F(RoundTripTest, ARequestIsFoundByOwnerAndId) {
 
 TEST_F(RoundTripTest, TheNewestSettingOfAWorkerHolds) {
   core::Transaction transaction;
-  transaction.worker_settings = {{"w1", 5, false, ""}, {"w2", 0, true, "maintenance"}, {"w1", 7, false, "faster"}};
+  transaction.worker_settings = {{"w1", 5, false, ""}, {"w2", 0, true, "maintenance"}, {"w1", 7, false, "faster"},
+                                 {"w3", 0, false, "disk errors", true}, {"w4", 0, true, "both", true}};
   Commit(transaction);
   const core::RecoveredState state = Reopen();
-  ASSERT_EQ(state.worker_settings.size(), 2u);
+  ASSERT_EQ(state.worker_settings.size(), 4u);
   EXPECT_EQ(state.worker_settings[0].name, "w1");
   EXPECT_EQ(state.worker_settings[0].weight, 7u);
   EXPECT_TRUE(state.worker_settings[1].draining);
   EXPECT_EQ(state.worker_settings[1].reason, "maintenance");
+  EXPECT_FALSE(state.worker_settings[1].quarantined);
+  EXPECT_FALSE(state.worker_settings[2].draining);
+  EXPECT_TRUE(state.worker_settings[2].quarantined);
+  EXPECT_TRUE(state.worker_settings[3].draining);
+  EXPECT_TRUE(state.worker_settings[3].quarantined);
 }
 
 TEST_F(RoundTripTest, ExecutorsThatWereEverOfferedAreRemembered) {
