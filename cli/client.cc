@@ -209,6 +209,9 @@ class ClientImpl final : public Client {
   absl::StatusOr<v1::UpdateWorkerResponse> UpdateWorker(const v1::UpdateWorkerRequest& request) override {
     return Call<v1::UpdateWorkerResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::UpdateWorker);
   }
+  absl::StatusOr<v1::ListFailuresResponse> ListFailures(const v1::ListFailuresRequest& request) override {
+    return Call<v1::ListFailuresResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::ListFailures);
+  }
   absl::StatusOr<v1::QuarantineWorkerResponse> QuarantineWorker(const v1::QuarantineWorkerRequest& request) override {
     return Call<v1::QuarantineWorkerResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::QuarantineWorker);
   }

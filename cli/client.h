@@ -73,6 +73,7 @@ class Client {
   virtual absl::StatusOr<v1::ListWorkersResponse> ListWorkers(const v1::ListWorkersRequest& request) = 0;
   virtual absl::StatusOr<v1::GetWorkerResponse> GetWorker(const v1::GetWorkerRequest& request) = 0;
   virtual absl::StatusOr<v1::UpdateWorkerResponse> UpdateWorker(const v1::UpdateWorkerRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListFailuresResponse> ListFailures(const v1::ListFailuresRequest& request) = 0;
   virtual absl::StatusOr<v1::QuarantineWorkerResponse> QuarantineWorker(const v1::QuarantineWorkerRequest& request) = 0;
   virtual absl::StatusOr<v1::ResumeWorkerResponse> ResumeWorker(const v1::ResumeWorkerRequest& request) = 0;
   virtual std::unique_ptr<IncomingStream<v1::DrainWorkerResponse>> DrainWorker(const v1::DrainWorkerRequest& request) = 0;

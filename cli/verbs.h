@@ -27,6 +27,7 @@ Action SetUpGet(Flags& flags);
 Action SetUpExplain(Flags& flags);
 Action SetUpCancel(Flags& flags);
 Action SetUpRetry(Flags& flags);
+Action SetUpFailures(Flags& flags);
 Action SetUpPurge(Flags& flags);
 Action SetUpWorkers(Flags& flags);
 Action SetUpWorker(Flags& flags);

@@ -13,6 +13,7 @@
 #include "master/request_handler/ask_loop.h"
 #include "master/request_handler/context.h"
 #include "master/request_handler/drain_stream.h"
+#include "master/request_handler/failures_call.h"
 #include "master/request_handler/limits.h"
 #include "master/request_handler/purge_call.h"
 #include "master/request_handler/shutdown_run.h"
@@ -147,6 +148,13 @@ grpc::ServerUnaryReactor* ClusterService::GetSummary(Context* context, const v1:
         deps_.inspector, deps_.inspect_wait, [](const core::ClusterCore& core) { return Take(core, absl::Now()); });
     if (snapshot.ok()) Fill(*snapshot, deps_.start_time, response->mutable_summary());
     return snapshot.status();
+  });
+}
+
+grpc::ServerUnaryReactor* ClusterService::ListFailures(Context* context, const v1::ListFailuresRequest* request,
+                                                       v1::ListFailuresResponse* response) {
+  return Read(context, [this, request, response] {
+    return handler::ListFailures(deps_.store, absl::Now(), *request, response);
   });
 }
 

@@ -17,6 +17,7 @@
 #include "common/base/status_macros.h"
 #include "master/store/ballast.h"
 #include "master/store/directory_lock.h"
+#include "master/store/failure_scan.h"
 #include "master/store/header_check.h"
 #include "master/store/maintainer.h"
 #include "master/store/page_check.h"
@@ -102,6 +103,9 @@ class SqliteStore final : public Store {
   }
   absl::StatusOr<AttemptReportPtr> FindReport(AttemptKey key) override {
     return Read([&](TaskReader reader) { return reader.FindReport(key); });
+  }
+  absl::StatusOr<FailureScan> RecentFailures(absl::Time since, size_t limit) override {
+    return readers_.Read([&](Database* database) { return ScanFailures(database, since, limit); });
   }
   absl::StatusOr<std::vector<ActivityEntry>> ReadActivity(CommitNumber after, absl::Time since,
                                                           size_t limit) override {

@@ -68,6 +68,23 @@ struct TaskScan {
   TaskId resume_before;  // TaskQuery::before of the next scan; 0: there is no more
 };
 
+// An attempt that failed by itself, and what it said at the end.
+struct FailedAttempt {
+  AttemptKey key;
+  std::string worker;
+  EndReason reason = EndReason::kNone;
+  int32_t code = 0;  // exit code, signal or errno
+  std::string message;
+  std::string stderr_tail;  // up to 4 KiB
+  absl::Time ended;
+  bool last = false;  // its task ended with it
+};
+
+struct FailureScan {
+  std::vector<FailedAttempt> failures;  // the newest first
+  bool complete = true;                 // else there are more, older ones
+};
+
 // What `muster purge` asks for, and how far it came.
 struct PurgeOrder {
   TaskId from;               // where the call before left off; 0: at the oldest
@@ -144,6 +161,8 @@ class Store {
                                                                       std::string_view request_id) = 0;
   // With the retained output; null when the attempt reported nothing or its output is past retention.
   virtual absl::StatusOr<AttemptReportPtr> FindReport(AttemptKey key) = 0;
+  // What failed at `since` or later, the newest `limit`. It looks at a bounded number of rows.
+  virtual absl::StatusOr<FailureScan> RecentFailures(absl::Time since, size_t limit) = 0;
   // Whole commits, oldest first: more than `limit` when the last one has more.
   virtual absl::StatusOr<std::vector<ActivityEntry>> ReadActivity(CommitNumber after, absl::Time since,
                                                                   size_t limit) = 0;
