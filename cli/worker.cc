@@ -103,6 +103,16 @@ void NarrateDrain(Terminal& terminal, const std::string& name, const v1::DrainWo
                                        : absl::StrCat("; ", DurationText(absl::Ceil(left, absl::Seconds(1))), " left")));
 }
 
+std::string LostWords(const std::string& name, const v1::DrainWorkerResponse& news) {
+  const uint32_t count = news.unaccounted();
+  return absl::StrCat(name, " is lost and not drained; ",
+                      count == 0   ? std::string("no attempt is known to be there")
+                      : count == 1 ? absl::StrCat("1 attempt is unaccounted for and may run there still: ", Ids(news.task_ids(), count))
+                                   : absl::StrCat(count, " attempts are unaccounted for and may run there still: ",
+                                                  Ids(news.task_ids(), count)),
+                      ". It drains on when it is heard again; to be sure, end it on its machine");
+}
+
 absl::StatusOr<int> Drain(Session& session, const v1::DrainWorkerRequest& request) {
   MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
   Terminal& terminal = session.terminal();
@@ -113,6 +123,10 @@ absl::StatusOr<int> Drain(Session& session, const v1::DrainWorkerRequest& reques
     if (news != StreamNews::kMessage) continue;
     NarrateDrain(terminal, request.name(), response);
     if (!response.done()) continue;
+    if (response.worker().state() == v1::WORKER_STATE_LOST) {
+      terminal.Say(LostWords(request.name(), response));
+      return kExitFailed;
+    }
     terminal.Say(absl::StrCat(request.name(), " is drained; nothing runs there. `muster worker resume ", request.name(), "` takes it back"));
     return 0;
   }

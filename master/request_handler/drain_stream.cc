@@ -46,12 +46,17 @@ void DrainStream::Look(const core::ClusterCore& core, absl::Time now) {
     End(Refuse(absl::StatusCode::kAborted, "RESUMED", absl::StrCat(worker_, " was resumed meanwhile")));
     return;
   }
+  if (view->state == WorkerState::kLost) {
+    TellOfLoss(core, *view);
+    End(absl::OkStatus());
+    return;
+  }
   if (began_ == absl::InfinitePast()) began_ = now;
   const uint32_t remaining = core.AttemptsOn(view->id);
   std::vector<TaskId> there = core.TasksOn(view->id, kMostNamed);
   const std::vector<TaskId> requeued = Requeued(core, there);
   there_ = std::move(there);
-  const bool done = remaining == 0 || view->state == WorkerState::kLost;
+  const bool done = remaining == 0;
   if (done || told_ != remaining || !requeued.empty() || now >= told_at_ + kRepeat) Tell(*view, remaining, requeued, now);
   if (done) {
     End(absl::OkStatus());
@@ -68,13 +73,26 @@ std::vector<TaskId> DrainStream::Requeued(const core::ClusterCore& core, const s
   return requeued;
 }
 
+// What was there at the last look was given up with the worker, and may run on; what waits to be heard of again (under
+// hold) is there still.
+void DrainStream::TellOfLoss(const core::ClusterCore& core, const WorkerView& view) {
+  v1::DrainWorkerResponse response;
+  convert::ToProto(view, response.mutable_worker());
+  response.set_remaining(core.AttemptsOn(view.id));
+  response.set_done(true);
+  response.set_unaccounted(std::max(told_.value_or(0), response.remaining()));
+  if (there_.empty()) there_ = core.TasksOn(view.id, kMostNamed);
+  for (const TaskId id : there_) response.add_task_ids(IdToText(id.value()));
+  Push(std::move(response));
+}
+
 void DrainStream::Tell(const WorkerView& view, uint32_t remaining, const std::vector<TaskId>& requeued, absl::Time now) {
   told_ = remaining;
   told_at_ = now;
   v1::DrainWorkerResponse response;
   convert::ToProto(view, response.mutable_worker());
   response.set_remaining(remaining);
-  response.set_done(remaining == 0 || view.state == WorkerState::kLost);
+  response.set_done(remaining == 0);
   for (const TaskId id : there_) response.add_task_ids(IdToText(id.value()));
   for (const TaskId id : requeued) response.add_requeued_task_ids(IdToText(id.value()));
   if (deadline_ != absl::InfiniteDuration()) {

@@ -1,5 +1,6 @@
 // One DrainWorker call: the wish, and then what is left on that worker, for how long it may run on, and what went back
-// to the queue, until nothing is left. A message for each change, and one at least every kRepeat.
+// to the queue, until nothing is left, or the worker is LOST: then how many attempts nobody can account for. A message
+// for each change, and one at least every kRepeat.
 //
 // Thread rule: any thread. Ownership: by itself (server_stream.h); the ports must outlive the timers.
 #pragma once
@@ -39,6 +40,7 @@ class DrainStream final : public ServerStream<v1::DrainWorkerResponse> {
   void Look(const core::ClusterCore& core, absl::Time now);  // on the loop's thread
   // Of those that were there at the last look: which are open, but not there any more.
   std::vector<TaskId> Requeued(const core::ClusterCore& core, const std::vector<TaskId>& there) const;
+  void TellOfLoss(const core::ClusterCore& core, const WorkerView& view);
   void Tell(const WorkerView& view, uint32_t remaining, const std::vector<TaskId>& requeued, absl::Time now);
 
   static constexpr absl::Duration kRepeat = absl::Seconds(5);

@@ -1,6 +1,7 @@
 """Drain, three ways: SIGTERM, `muster worker drain`, and a plain HTTP call; each tells how it goes, each keeps its time."""
 
 import http.client
+import os
 import re
 import shutil
 import signal
@@ -161,6 +162,26 @@ class Narration(unittest.TestCase):
             self.assertLess(took, (1 + 5) * TIME_FACTOR)
             gate.touch()
             cluster.await_state(identity, "SUCCEEDED")
+
+    def test_a_worker_that_is_lost_in_the_middle_is_not_called_drained(self):
+        with Cluster(workers=1, slots=2) as cluster:
+            gate = cluster.directory / "gate"
+            tasks = [cluster.ok("submit", "--on-worker-loss", mode, *gated(gate)).strip() for mode in ("rerun", "hold")]
+            for identity in tasks:
+                cluster.await_state(identity, "RUNNING")
+            with open(cluster.directory / "said", "wb") as said:
+                drain = cluster.start("worker", "drain", "w1", stderr=said)
+            def text():
+                return (cluster.directory / "said").read_text()
+            eventually(lambda: "2 attempts are still there" in text(), what="the start of the drain")
+            os.kill(cluster.server_of("w1"), signal.SIGSTOP)
+            self.assertEqual(drain.wait(30 * TIME_FACTOR), 125)
+            self.assertIn(f"w1 is lost and not drained; 2 attempts are unaccounted for and may run there still: {', '.join(tasks)}.", text())
+            self.assertNotIn("is drained", text())
+            # Asked again, only what is held is known to be there.
+            again = cluster.muster("worker", "drain", "w1")
+            self.assertEqual(again.returncode, 125)
+            self.assertIn(f"1 attempt is unaccounted for and may run there still: {tasks[1]}.", again.stderr.decode())
 
     def test_sigterm_tells_its_log(self):
         with Cluster(workers=1) as cluster:
