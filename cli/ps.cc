@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "cli/errors.h"
 #include "cli/list_flags.h"
@@ -57,6 +58,29 @@ class TaskPrinter {
   ListWriter list_;
 };
 
+// Tasks whose rows in the master's store are damaged: they are not in the list, and that is said.
+class UnreadableTasks {
+ public:
+  void Add(const google::protobuf::RepeatedPtrField<std::string>& ids) {
+    for (const std::string& id : ids) {
+      if (count_++ < kMostNamed) named_.push_back(id);
+    }
+  }
+  bool Any() const { return count_ > 0; }
+  std::string Words() const {
+    const size_t more = count_ - named_.size();
+    return absl::StrCat(count_ == 1 ? "1 task is not shown, its row in the store is damaged: "
+                                    : absl::StrCat(count_, " tasks are not shown, their rows in the store are damaged: "),
+                        absl::StrJoin(named_, ", "), more > 0 ? absl::StrCat(" and ", more, " more") : "",
+                        "; `muster get ", named_.front(), "` says which row");
+  }
+
+ private:
+  static constexpr size_t kMostNamed = 8;
+  std::vector<std::string> named_;
+  size_t count_ = 0;
+};
+
 absl::StatusOr<v1::TaskFilter> MakeFilter(const PsFlags& flags, const RecentTasks& recent) {
   v1::TaskFilter filter;
   MUSTER_ASSIGN_OR_RETURN(const std::vector<std::string> selectors, recent.Resolve(flags.selectors));
@@ -82,18 +106,22 @@ absl::StatusOr<int> List(Session& session, Client& client, const PsFlags& flags,
   TaskPrinter printer(format, session.terminal());
   v1::ListRequest request;
   *request.mutable_filter() = filter;
+  UnreadableTasks unreadable;
   int64_t shown = 0;
   while (true) {
     request.set_page_size(limit > 0 ? static_cast<int32_t>(std::min<int64_t>(kPageSize, limit - shown)) : kPageSize);
     MUSTER_ASSIGN_OR_RETURN(const v1::ListResponse response, client.List(request));
     for (const v1::Task& task : response.tasks()) printer.Add(task);
+    unreadable.Add(response.unreadable_task_ids());
     shown += response.tasks_size();
     printer.EndPage();
     const bool more = !response.next_page_token().empty();
     if (!more || (limit > 0 && shown >= limit)) {
       printer.Finish();
       if (more) session.terminal().Say(absl::StrCat("only the newest ", shown, " are shown; --limit 0 shows all"));
-      return 0;
+      if (!unreadable.Any()) return 0;
+      session.terminal().Say(unreadable.Words());
+      return kExitFailed;
     }
     request.set_page_token(response.next_page_token());
   }
@@ -112,6 +140,11 @@ absl::StatusOr<int> WatchTasks(Session& session, Client& client, const PsFlags& 
     StreamNews news;
     while ((news = stream->Next(&response, give_up)) == StreamNews::kMessage || news == StreamNews::kNothing) {
       if (news == StreamNews::kNothing) continue;
+      if (response.unreadable_task_ids_size() > 0) {
+        UnreadableTasks unreadable;
+        unreadable.Add(response.unreadable_task_ids());
+        session.terminal().Say(unreadable.Words());
+      }
       for (const v1::Task& task : response.tasks()) printer.Add(task);
       printer.EndPage();
       if (response.commit() > 0) request.set_resume_commit(response.commit());

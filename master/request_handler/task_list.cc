@@ -1,5 +1,6 @@
 // Lists: pages of tasks by sequence, newest first, and the tokens that go from one page to the next.
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -110,7 +111,7 @@ absl::StatusOr<TaskReader::Page> TaskReader::ReadChunk(const store::TaskQuery& q
   absl::flat_hash_map<TaskId, TaskNote*> open_by_id;
   for (TaskNote& note : open.notes) open_by_id.emplace(note.id, &note);
 
-  Page page{.turn = open.turn, .commit = open.commit};
+  Page page{.unreadable = scan.unreadable, .turn = open.turn, .commit = open.commit};
   for (const store::StoredTask& row : rows) {
     TaskNote note;
     if (row.outcome) {
@@ -120,12 +121,15 @@ absl::StatusOr<TaskReader::Page> TaskReader::ReadChunk(const store::TaskQuery& q
       note.commit = row.commit.value();
     } else {
       // It ended between the two questions.
-      MUSTER_ASSIGN_OR_RETURN(const std::optional<store::StoredTask> again, context_->deps.store->FindTask(row.id));
-      if (!again || !again->outcome) continue;
-      note = NoteOf(*again);
+      const absl::StatusOr<std::optional<store::StoredTask>> again = context_->deps.store->FindTask(row.id);
+      if (!again.ok() && !absl::IsDataLoss(again.status())) return again.status();
+      if (!again.ok()) page.unreadable.push_back(row.id);
+      if (!again.ok() || !*again || !(*again)->outcome) continue;
+      note = NoteOf(**again);
     }
     if (StateMatches(filter, note.state)) page.notes.push_back(std::move(note));
   }
+  std::sort(page.unreadable.begin(), page.unreadable.end(), std::greater<>());
   page.next = scan.resume_before;
   return page;
 }
@@ -139,21 +143,29 @@ absl::StatusOr<TaskReader::Page> TaskReader::ReadPage(const v1::TaskFilter& filt
   Page page;
   for (size_t chunk = 0; chunk < kMostChunks; ++chunk) {
     MUSTER_ASSIGN_OR_RETURN(Page more, ReadChunk(query, filter));
+    page.unreadable.insert(page.unreadable.end(), more.unreadable.begin(), more.unreadable.end());
     if (page.notes.empty()) {
+      more.unreadable = std::move(page.unreadable);
       page = std::move(more);
     } else {
       std::move(more.notes.begin(), more.notes.end(), std::back_inserter(page.notes));
       page.next = more.next;
     }
-    if (!page.next || page.notes.size() >= limit) break;
+    if (!page.next || page.notes.size() + page.unreadable.size() >= limit) break;
     query.before = page.next;
   }
   // A second chunk may have brought too much; what is over comes again with the next page.
   if (page.notes.size() > limit) {
     page.notes.resize(limit);
-    page.next = page.notes.back().id;
+    EndPageAt(page.notes.back().id, &page);
   }
   return page;
+}
+
+void TaskReader::EndPageAt(TaskId last, Page* page) {
+  page->next = last;
+  const auto past = std::find_if(page->unreadable.begin(), page->unreadable.end(), [last](TaskId id) { return id < last; });
+  page->unreadable.erase(past, page->unreadable.end());
 }
 
 absl::StatusOr<v1::ListResponse> TaskReader::List(const v1::ListRequest& request) {
@@ -168,22 +180,22 @@ absl::StatusOr<v1::ListResponse> TaskReader::List(const v1::ListRequest& request
                           context_->selectors.ResolveAll(request.filter().selectors(), Purpose::kRead));
   const size_t asked = request.page_size() == 0 ? kDefaultPage : static_cast<size_t>(request.page_size());
   const size_t limit = std::min(asked, static_cast<size_t>(limits.page_size));
-  MUSTER_ASSIGN_OR_RETURN(const Page page, ReadPage(request.filter(), ranges, before, limit));
+  MUSTER_ASSIGN_OR_RETURN(Page page, ReadPage(request.filter(), ranges, before, limit));
 
   v1::ListResponse response;
   SpecCache specs;
   size_t bytes = 0;
-  TaskId next = page.next;
   for (size_t i = 0; i < page.notes.size(); ++i) {
     v1::Task* task = response.add_tasks();
     ViewNote(page.notes[i], Detail::kList, &specs, task);
     bytes += task->ByteSizeLong();
     if (bytes > kPageBytes && i + 1 < page.notes.size()) {
-      next = page.notes[i].id;
+      EndPageAt(page.notes[i].id, &page);
       break;
     }
   }
-  if (next) response.set_next_page_token(PageToken(next, request.filter()));
+  for (const TaskId id : page.unreadable) response.add_unreadable_task_ids(IdToText(id.value()));
+  if (page.next) response.set_next_page_token(PageToken(page.next, request.filter()));
   return response;
 }
 

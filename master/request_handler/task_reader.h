@@ -4,8 +4,10 @@
 // pair be read anew, so that nobody sees half of a commit. After a few tries under a flood of commits, what a task
 // shows is true of it alone.
 //
+// A task whose rows are damaged is named in a list, beside the others, and is DATA_LOSS when it is asked for itself.
+//
 // Thread rule: threads that may block. Errors: NOT_FOUND NO_SUCH_TASK; INVALID_ARGUMENT BAD_PAGE_TOKEN, BAD_FILTER;
-// UNAVAILABLE when the loop does not answer.
+// UNAVAILABLE when the loop does not answer; DATA_LOSS naming the row.
 #pragma once
 
 #include <optional>
@@ -35,8 +37,9 @@ class TaskReader {
   absl::StatusOr<v1::Batch> ReadBatch(TaskId id);
 
   struct Page {
-    std::vector<TaskNote> notes;  // newest first
-    TaskId next;                  // go on below this; 0: that was all
+    std::vector<TaskNote> notes;     // newest first
+    std::vector<TaskId> unreadable;  // beside them, newest first: damaged rows; whether they match is not known
+    TaskId next;                     // go on below this; 0: that was all
     uint64_t turn = 0;
     CommitNumber commit;
   };
@@ -50,6 +53,7 @@ class TaskReader {
   absl::StatusOr<v1::ListResponse> List(const v1::ListRequest& request);
 
  private:
+  static void EndPageAt(TaskId last, Page* page);
   absl::StatusOr<Page> ReadChunk(const store::TaskQuery& query, const v1::TaskFilter& filter);
 
   Context* const context_;

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/id_text.h"
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
 #include "master/request_handler/task_view.h"
@@ -109,6 +110,7 @@ void WatchSession::AddPage(TaskReader::Page page) {
   for (const TaskNote& note : page.notes) changes_.ShownIn(note.id, page.turn);
   page_ = std::move(page.notes);
   page_sent_ = 0;
+  unreadable_ = std::move(page.unreadable);
   next_ = page.next;
   last_page_read_ = !page.next;
   commit_ = std::max(commit_, page.commit.value());
@@ -176,6 +178,7 @@ bool WatchSession::Fill(v1::WatchResponse* response) {
     };
     const auto full = [&] { return bytes >= kMessageBytes || response->tasks_size() >= kMostTasks; };
     if (!snapshot_told_) {
+      for (const TaskId id : std::exchange(unreadable_, {})) response->add_unreadable_task_ids(IdToText(id.value()));
       while (page_sent_ < page_.size() && !full()) show(page_[page_sent_++]);
       if (page_sent_ < page_.size() || reading_) {
         // More of this page, or the page is on its way.
@@ -200,7 +203,7 @@ bool WatchSession::Fill(v1::WatchResponse* response) {
   if (read && !context_->pool.PostAlways([self = shared_from_this()] { self->ReadNextPage(); })) {
     hooks_.finish(PoolIsFull());
   }
-  return response->tasks_size() > 0 || response->snapshot_complete();
+  return response->tasks_size() > 0 || response->unreadable_task_ids_size() > 0 || response->snapshot_complete();
 }
 
 void WatchSession::Close() {

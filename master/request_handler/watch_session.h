@@ -56,6 +56,7 @@ class WatchSession final : public Follower, public std::enable_shared_from_this<
   Conflation changes_ ABSL_GUARDED_BY(mutex_);
   std::vector<TaskNote> page_ ABSL_GUARDED_BY(mutex_);  // of the snapshot, from page_sent_ on
   size_t page_sent_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<TaskId> unreadable_ ABSL_GUARDED_BY(mutex_);  // of the page, not yet told
   TaskId next_ ABSL_GUARDED_BY(mutex_);
   bool reading_ ABSL_GUARDED_BY(mutex_) = true;
   bool last_page_read_ ABSL_GUARDED_BY(mutex_) = false;

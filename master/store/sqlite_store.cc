@@ -335,6 +335,9 @@ absl::StatusOr<std::vector<StoredTask>> SqliteStore::ListTasks(const TaskQuery& 
   while (tasks.size() < query.limit) {
     rest.limit = query.limit - tasks.size();
     MUSTER_ASSIGN_OR_RETURN(TaskScan scan, ScanTasks(rest));
+    if (!scan.unreadable.empty()) {  // whoever takes all of them must not miss one
+      MUSTER_RETURN_IF_ERROR(FindTask(scan.unreadable.front()).status());
+    }
     for (StoredTask& task : scan.tasks) tasks.push_back(std::move(task));
     if (!scan.resume_before) break;
     rest.before = scan.resume_before;

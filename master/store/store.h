@@ -66,6 +66,7 @@ struct TaskQuery {
 struct TaskScan {
   std::vector<StoredTask> tasks;
   TaskId resume_before;  // TaskQuery::before of the next scan; 0: there is no more
+  std::vector<TaskId> unreadable;  // their rows are damaged; whether they match is not known. FindTask says which row
 };
 
 // An attempt that failed by itself, and what it said at the end.
@@ -144,7 +145,7 @@ class Store {
   // --- Reads, from any thread.
   virtual absl::StatusOr<std::optional<StoredTask>> FindTask(TaskId id) = 0;
   // Up to `limit` tasks. It may look at the whole history for a filter that few match: for lists whose readers wait,
-  // ScanTasks, a page at a time.
+  // ScanTasks, a page at a time. A damaged row fails it, and is one of many to ScanTasks.
   virtual absl::StatusOr<std::vector<StoredTask>> ListTasks(const TaskQuery& query) = 0;
   virtual absl::StatusOr<TaskScan> ScanTasks(const TaskQuery& query) {
     absl::StatusOr<std::vector<StoredTask>> tasks = ListTasks(query);

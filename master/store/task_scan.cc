@@ -74,7 +74,15 @@ struct TaskReader::Scan {
   TaskId before;
   size_t rows = 0;
 
-  bool Full() const { return result.tasks.size() >= query.limit || rows >= kRowsPerScan; }
+  bool Full() const {
+    return result.tasks.size() + result.unreadable.size() >= query.limit || rows >= kRowsPerScan;
+  }
+  // A damaged row hides its own task and no other. OK: `why` was such damage, and is noted.
+  absl::Status PassOver(TaskId id, absl::Status why) {
+    if (!absl::IsDataLoss(why)) return why;
+    result.unreadable.push_back(id);
+    return absl::OkStatus();
+  }
 };
 
 absl::StatusOr<TaskScan> TaskReader::ScanTasks(const TaskQuery& query) {
@@ -135,14 +143,23 @@ absl::Status TaskReader::ScanPart(Scan* scan, TaskId first, TaskRange tasks) {
     MUSTER_ASSIGN_OR_RETURN(const TaskState end, EndStateOf(TaskId(id)));
     if (!WantsState(scan->query, end)) continue;
     if (!part.has_value()) {
-      MUSTER_ASSIGN_OR_RETURN(part, ReadPart(first));
+      absl::StatusOr<std::optional<Part>> read = ReadPart(first);
+      if (!read.ok()) {
+        MUSTER_RETURN_IF_ERROR(scan->PassOver(TaskId(id), read.status()));
+        continue;
+      }
+      part = *std::move(read);
       if (!part.has_value() || !Matches(scan->query, part->row)) {
         scan->before = tasks.first;  // as none of them does
         return absl::OkStatus();
       }
     }
-    MUSTER_ASSIGN_OR_RETURN(StoredTask task, ReadTask(TaskId(id), *part));
-    scan->result.tasks.push_back(std::move(task));
+    absl::StatusOr<StoredTask> task = ReadTask(TaskId(id), *part);
+    if (task.ok()) {
+      scan->result.tasks.push_back(*std::move(task));
+    } else {
+      MUSTER_RETURN_IF_ERROR(scan->PassOver(TaskId(id), task.status()));
+    }
   }
   return absl::OkStatus();
 }
@@ -162,9 +179,12 @@ absl::Status TaskReader::ScanEnded(Scan* scan) {
     scan->before = Id(newest);
     if (newest == 0) return absl::OkStatus();
     if (!InRanges(scan->query, Id(newest))) continue;
-    MUSTER_ASSIGN_OR_RETURN(std::optional<StoredTask> task, FindTask(Id(newest)));
-    if (!task.has_value()) continue;
-    if (Matches(scan->query, task->specification)) scan->result.tasks.push_back(*std::move(task));
+    absl::StatusOr<std::optional<StoredTask>> task = FindTask(Id(newest));
+    if (!task.ok()) {
+      MUSTER_RETURN_IF_ERROR(scan->PassOver(Id(newest), task.status()));
+    } else if (task->has_value() && Matches(scan->query, (*task)->specification)) {
+      scan->result.tasks.push_back(**std::move(task));
+    }
   }
   return absl::OkStatus();
 }

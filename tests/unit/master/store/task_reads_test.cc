@@ -86,6 +86,31 @@ TEST_F(TaskReadsTest, PagesJoinWithoutGapOrRepeat) {
   EXPECT_THAT(all, ElementsAre(9, 8, 7, 6, 5, 3, 2, 1));
 }
 
+TEST_F(TaskReadsTest, ADamagedRowHidesItsOwnTaskAndNoOtherAndIsNamed) {
+  CommitSome();
+  Sql("UPDATE outcome SET message = 'not what was written' WHERE task = 3");
+  Sql("UPDATE specification SET name = 'not what was written' WHERE first = 1");
+  std::vector<uint64_t> all;
+  std::vector<TaskId> unreadable;
+  TaskQuery query{.limit = 2, .include_finished = true};
+  while (true) {
+    const auto scan = store_->ScanTasks(query);
+    ASSERT_TRUE(scan.ok()) << scan.status();
+    EXPECT_LE(scan->tasks.size() + scan->unreadable.size(), 2u);
+    for (const uint64_t id : Ids(scan->tasks)) all.push_back(id);
+    unreadable.insert(unreadable.end(), scan->unreadable.begin(), scan->unreadable.end());
+    if (!scan->resume_before) break;
+    query.before = scan->resume_before;
+  }
+  EXPECT_THAT(all, ElementsAre(9, 8, 7, 6, 5, 2));
+  EXPECT_THAT(unreadable, ElementsAre(TaskId(3), TaskId(1)));
+  const auto failed = store_->ScanTasks({.finished_states = {TaskState::kCancelled, TaskState::kFailed}, .include_open = false});
+  ASSERT_TRUE(failed.ok()) << failed.status();
+  EXPECT_THAT(failed->unreadable, ElementsAre(TaskId(3)));
+  EXPECT_TRUE(absl::IsDataLoss(store_->FindTask(TaskId(3)).status()));
+  EXPECT_TRUE(absl::IsDataLoss(store_->ListTasks({.include_finished = true}).status())) << "who takes all must not miss one";
+}
+
 TEST_F(TaskReadsTest, AScanThatFindsNothingStopsAfterABoundedNumberOfRowsAndGoesOnWhereItWas) {
   core::Transaction transaction;
   transaction.specifications = {SingleTask(1, MakeSpec("", "rare"))};
