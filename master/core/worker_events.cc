@@ -184,7 +184,8 @@ void WorkerEvents::OnSessionOpened(const Moment& turn, const SessionOpened& even
   SetProofDeadline(event.worker, absl::InfiniteFuture());
   losses_.WorkerReplaced(turn, event.worker, event.incarnation);
   reports_.OnHello(turn, event.worker, event.held);
-  if (cluster_.workers.draining_by_hand(event.worker)) SendDrainOrder(turn, event.worker, false);
+  // Told either way: it may have been told to drain by a master whose store is gone, or taken back while nobody was heard.
+  SendDrainOrder(turn, event.worker, !cluster_.workers.draining_by_hand(event.worker));
   cluster_.touched.insert(event.worker);
   Settle(turn);
 }

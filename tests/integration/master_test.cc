@@ -15,6 +15,15 @@
 namespace muster::test {
 namespace {
 
+// Of those that the worker was sent.
+v1::Assignment FirstAssignment(const FakeWorker& worker) {
+  for (const v1::SessionRequest& message : worker.messages()) {
+    if (message.assignments_size() > 0) return message.assignments(0);
+  }
+  ADD_FAILURE() << "nothing was assigned";
+  return {};
+}
+
 using ::testing::HasSubstr;
 
 class MasterTest : public MasterFixture {};
@@ -234,7 +243,7 @@ TEST_F(MasterTest, ADrainTellsWhatIsLeftUntilNothingIs) {
   EXPECT_FALSE(response.done());
   v1::SessionResponse ended;
   v1::AttemptResult* result = ended.add_results();
-  *result->mutable_key() = worker.messages()[1].assignments(0).key();
+  *result->mutable_key() = FirstAssignment(worker).key();
   result->mutable_end()->set_reason(v1::END_REASON_EXITED);
   result->set_started(true);
   ASSERT_TRUE(worker.Say(ended));
@@ -264,7 +273,7 @@ TEST_F(MasterTest, ADrainTellsWhatItStoppedAndHowMuchTimeWasLeft) {
   EXPECT_LE(response.time_left().seconds(), 60);
   v1::SessionResponse stopped;
   v1::AttemptResult* result = stopped.add_results();
-  *result->mutable_key() = worker.messages()[1].assignments(0).key();
+  *result->mutable_key() = FirstAssignment(worker).key();
   result->mutable_end()->set_reason(v1::END_REASON_PREEMPTED);
   result->set_started(true);
   ASSERT_TRUE(worker.Say(stopped));

@@ -501,6 +501,35 @@ TEST(Accidents, AnAnswerThatWasLostIsGivenAgainForTheSameRequestId) {
   EXPECT_EQ(muster::ReasonOf(other.status), "REQUEST_ID_REUSED");
 }
 
+TEST(Accidents, AResumeThatNoSessionCarriedIsToldWithTheNextOne) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  cluster.Apply(DrainWorker{.call = CallId(100), .name = "a"});
+  ASSERT_EQ(cluster.Seen<SendDrain>().size(), 1u);
+  cluster.CloseSession("a");
+  cluster.Apply(ResumeWorker{CallId(101), "a"});
+  EXPECT_TRUE(cluster.Seen<SendDrain>().empty()) << "there is nobody to tell";
+  cluster.Advance(absl::Seconds(5));
+  cluster.Heartbeat("a");
+  cluster.Hello("a");
+  const auto told = cluster.Seen<SendDrain>();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_TRUE(told[0].resume);
+}
+
+TEST(Accidents, AWorkerThatAnotherMasterToldToDrainIsToldThatItIsNot) {
+  TestCluster cluster;
+  cluster.Join("a", 1);  // what it was told before, this master cannot know
+  const auto told = cluster.Seen<SendDrain>();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_TRUE(told[0].resume);
+  cluster.Apply(DrainWorker{.call = CallId(100), .name = "a"});
+  cluster.Restart();
+  cluster.Join("a", 1);
+  ASSERT_EQ(cluster.Seen<SendDrain>().size(), 1u);
+  EXPECT_FALSE(cluster.Seen<SendDrain>()[0].resume) << "a drain outlives a restart";
+}
+
 TEST(Accidents, AnExecutorThatNobodyEverOfferedIsRefusedNamingThoseThereAre) {
   TestCluster cluster;
   SubmitTasks event;
