@@ -81,6 +81,10 @@ std::string ActivityText(const v1::ActivityRecord& record) {
       return absl::StrCat("TasksPurged ", e.count(), " that ended before ", TimeText(convert::FromProto(e.ended_before())),
                           e.by().empty() ? "" : absl::StrCat(" by ", e.by()));
     }
+    case R::kQueueChanged: {
+      const auto& e = record.queue_changed();
+      return absl::StrCat("QueueChanged ", e.queue(), ": ", e.what(), e.by().empty() ? "" : absl::StrCat(" by ", e.by()));
+    }
     case R::EVENT_NOT_SET:
       break;
   }

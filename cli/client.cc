@@ -24,6 +24,7 @@
 #include "common/rpc/server.h"
 #include "common/rpc/status.h"
 #include "muster/v1/cluster_service.grpc.pb.h"
+#include "muster/v1/queue_service.grpc.pb.h"
 #include "muster/v1/task_service.grpc.pb.h"
 
 namespace muster::cli {
@@ -158,7 +159,8 @@ class ClientImpl final : public Client {
         channel_(std::move(channel)),
         interrupts_(interrupts),
         tasks_(v1::TaskService::NewStub(channel_)),
-        cluster_(v1::ClusterService::NewStub(channel_)) {}
+        cluster_(v1::ClusterService::NewStub(channel_)),
+        queues_(v1::QueueService::NewStub(channel_)) {}
 
   std::unique_ptr<Client> Background() override {
     auto other = std::make_unique<ClientImpl>(options_, channel_, nullptr);
@@ -232,6 +234,21 @@ class ClientImpl final : public Client {
   }
   std::unique_ptr<IncomingStream<v1::ShutdownResponse>> Shutdown(const v1::ShutdownRequest& request) override {
     return Open<v1::ShutdownResponse>([&](grpc::ClientContext* context) { return cluster_->Shutdown(context, request); });
+  }
+  absl::StatusOr<v1::ListQueuesResponse> ListQueues(const v1::ListQueuesRequest& request) override {
+    return Call<v1::ListQueuesResponse>(request, queues_->async(), &v1::QueueService::Stub::async::ListQueues);
+  }
+  absl::StatusOr<v1::GetQueueResponse> GetQueue(const v1::GetQueueRequest& request) override {
+    return Call<v1::GetQueueResponse>(request, queues_->async(), &v1::QueueService::Stub::async::GetQueue);
+  }
+  absl::StatusOr<v1::UpdateQueueResponse> UpdateQueue(const v1::UpdateQueueRequest& request) override {
+    return Call<v1::UpdateQueueResponse>(request, queues_->async(), &v1::QueueService::Stub::async::UpdateQueue);
+  }
+  absl::StatusOr<v1::PauseQueueResponse> PauseQueue(const v1::PauseQueueRequest& request) override {
+    return Call<v1::PauseQueueResponse>(request, queues_->async(), &v1::QueueService::Stub::async::PauseQueue);
+  }
+  absl::StatusOr<v1::ResumeQueueResponse> ResumeQueue(const v1::ResumeQueueRequest& request) override {
+    return Call<v1::ResumeQueueResponse>(request, queues_->async(), &v1::QueueService::Stub::async::ResumeQueue);
   }
 
   absl::Status Pause(absl::Duration duration) override {
@@ -320,6 +337,7 @@ class ClientImpl final : public Client {
   Interrupts* const interrupts_;
   const std::unique_ptr<v1::TaskService::Stub> tasks_;
   const std::unique_ptr<v1::ClusterService::Stub> cluster_;
+  const std::unique_ptr<v1::QueueService::Stub> queues_;
   Wakeup wakeup_;
   bool answered_ = false;
 };

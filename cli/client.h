@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "cli/wakeup.h"
 #include "muster/v1/cluster_service.pb.h"
+#include "muster/v1/queue_service.pb.h"
 #include "muster/v1/task_service.pb.h"
 
 namespace muster::cli {
@@ -80,6 +81,12 @@ class Client {
   virtual std::unique_ptr<IncomingStream<v1::ReadActivityResponse>> ReadActivity(const v1::ReadActivityRequest& request) = 0;
   virtual absl::StatusOr<v1::PurgeTasksResponse> PurgeTasks(const v1::PurgeTasksRequest& request) = 0;
   virtual std::unique_ptr<IncomingStream<v1::ShutdownResponse>> Shutdown(const v1::ShutdownRequest& request) = 0;
+
+  virtual absl::StatusOr<v1::ListQueuesResponse> ListQueues(const v1::ListQueuesRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetQueueResponse> GetQueue(const v1::GetQueueRequest& request) = 0;
+  virtual absl::StatusOr<v1::UpdateQueueResponse> UpdateQueue(const v1::UpdateQueueRequest& request) = 0;
+  virtual absl::StatusOr<v1::PauseQueueResponse> PauseQueue(const v1::PauseQueueRequest& request) = 0;
+  virtual absl::StatusOr<v1::ResumeQueueResponse> ResumeQueue(const v1::ResumeQueueRequest& request) = 0;
 
   // Sleeps; Interrupted after Ctrl-C.
   virtual absl::Status Pause(absl::Duration duration) = 0;

@@ -74,6 +74,25 @@ absl::Status AddExitCodes(const std::string& text, v1::RetryPolicy* retry) {
   return absl::OkStatus();
 }
 
+absl::Status AddResource(const std::string& text, v1::Requirements* requirements) {
+  const size_t equals = text.find('=');
+  int64_t amount = 0;
+  if (equals == 0 || equals == std::string::npos || !absl::SimpleAtoi(text.substr(equals + 1), &amount) || amount < 1) {
+    return UsageError(absl::StrCat("--resource: '", text, "' is not NAME=N"));
+  }
+  v1::Resource* resource = requirements->add_resources();
+  resource->set_name(text.substr(0, equals));
+  resource->set_amount(amount);
+  return absl::OkStatus();
+}
+
+absl::Status CheckWord(const std::string& word, const std::string& what) {
+  if (IsUtf8(word)) return absl::OkStatus();
+  return UsageError(absl::StrCat(what, " is not UTF-8 (", OneLine(word, 60), "); bytes of another kind go in by --stdin or a file"));
+}
+
+}  // namespace
+
 absl::Status SetRetryDelay(const std::string& text, v1::RetryPolicy* retry) {
   const std::vector<std::string> parts = absl::StrSplit(text, ',');
   if (parts.size() > 2) return UsageError("--retry-delay: give BASE or BASE,CAP");
@@ -88,30 +107,11 @@ absl::Status SetRetryDelay(const std::string& text, v1::RetryPolicy* retry) {
   return absl::OkStatus();
 }
 
-absl::Status AddResource(const std::string& text, v1::Requirements* requirements) {
-  const size_t equals = text.find('=');
-  int64_t amount = 0;
-  if (equals == 0 || equals == std::string::npos || !absl::SimpleAtoi(text.substr(equals + 1), &amount) || amount < 1) {
-    return UsageError(absl::StrCat("--resource: '", text, "' is not NAME=N"));
-  }
-  v1::Resource* resource = requirements->add_resources();
-  resource->set_name(text.substr(0, equals));
-  resource->set_amount(amount);
-  return absl::OkStatus();
-}
-
 absl::StatusOr<v1::OnWorkerLoss> ParseLossMode(const std::string& text) {
   if (text == "rerun") return v1::ON_WORKER_LOSS_RERUN;
   if (text == "rerun-after-fence") return v1::ON_WORKER_LOSS_RERUN_AFTER_FENCE;
   return v1::ON_WORKER_LOSS_HOLD;
 }
-
-absl::Status CheckWord(const std::string& word, const std::string& what) {
-  if (IsUtf8(word)) return absl::OkStatus();
-  return UsageError(absl::StrCat(what, " is not UTF-8 (", OneLine(word, 60), "); bytes of another kind go in by --stdin or a file"));
-}
-
-}  // namespace
 
 void TaskFlags::Declare(Flags& flags) {
   flags.Text("--name", &name, "NAME", "A name to select the task by.");
@@ -136,6 +136,8 @@ void TaskFlags::Declare(Flags& flags) {
   flags.Text("--retry-delay", &retry_delay, "BASE[,CAP]", "Random up to BASE, doubled each time, up to CAP (1s,60s).");
   flags.Choice("--on-worker-loss", &on_worker_loss, {"rerun", "rerun-after-fence", "hold"},
                "When its worker is lost: again; never twice at once; never by itself.");
+  flags.Text("--limit-key", &limit_key, "KEY=VAL", "With --limit: what the limit is of, in whatever queues.");
+  flags.Number("--limit", &limit, "N", "At most N tasks with that key run at once; with 1, in order of arrival.");
   flags.Text("--at", &at, "TIME", "Not before (2026-01-31T14:30:00Z, 14:30).");
   flags.Time("--delay", &delay, "D", "Not before so much time has passed.");
   flags.Text("--script", &script, "FILE", "Send this file along and run it; the words are its arguments.");
@@ -235,6 +237,12 @@ absl::StatusOr<v1::TaskSpec> TaskFlags::Build(const std::vector<std::string>& ar
   if (!on_worker_loss.empty()) {
     MUSTER_ASSIGN_OR_RETURN(const v1::OnWorkerLoss mode, ParseLossMode(on_worker_loss));
     spec.set_on_worker_loss(mode);
+  }
+  if (limit_key.empty() != !limit) return UsageError("--limit-key and --limit go together, as in --limit-key user=ann --limit 3");
+  if (limit) {
+    if (*limit < 1 || *limit > 1'000'000) return UsageError(absl::StrCat("--limit: ", *limit, " is not within 1..1000000"));
+    spec.set_limit_key(limit_key);
+    spec.set_limit(static_cast<uint32_t>(*limit));
   }
   if (run_timeout) convert::ToProto(*run_timeout, spec.mutable_run_timeout());
   if (queue_timeout) convert::ToProto(*queue_timeout, spec.mutable_queue_timeout());

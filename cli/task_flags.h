@@ -18,10 +18,10 @@ namespace muster::cli {
 class Flags;
 
 struct TaskFlags {
-  std::string name, queue, executor, working_directory, stdin_file, script, on_worker_loss, retry_on, retry_delay, at;
+  std::string name, queue, executor, working_directory, stdin_file, script, on_worker_loss, retry_on, retry_delay, at, limit_key;
   std::string file;  // -f
   std::string request_id;
-  std::optional<int64_t> priority, retries, slots;
+  std::optional<int64_t> priority, retries, slots, limit;
   std::optional<double> cpu;
   std::optional<int64_t> memory_bytes;
   std::optional<absl::Duration> run_timeout, queue_timeout, kill_grace, delay;
@@ -38,6 +38,9 @@ struct TaskFlags {
 
 // "KEY=VALUE" or "KEY"; INVALID_ARGUMENT when there is no key.
 absl::StatusOr<v1::Label> ParseLabel(const std::string& text);
+// BASE[,CAP] of --retry-delay, and the mode of --on-worker-loss.
+absl::Status SetRetryDelay(const std::string& text, v1::RetryPolicy* retry);
+absl::StatusOr<v1::OnWorkerLoss> ParseLossMode(const std::string& text);
 // user@host.
 std::string Owner();
 // At most `limit` bytes of a file or of stdin ("-"); `what` names the flag.

@@ -20,6 +20,8 @@ void AddVerbs(Flags& root, std::function<VerbOutline()> outline) {
   root.Verb("purge", "Remove finished tasks before their retention is over.", SetUpPurge);
   root.Verb("workers", "List workers.", SetUpWorkers);
   root.Verb("worker", "Look at one worker, or steer it.", SetUpWorker);
+  root.Verb("queues", "List queues.", SetUpQueues);
+  root.Verb("queue", "Look at one queue, or steer it.", SetUpQueue);
   root.Verb("log", "Show the activity log.", SetUpLog);
   root.Verb("shutdown", "Stop the cluster in order.", SetUpShutdown);
   root.Verb("dev", "A whole cluster on this machine.", SetUpDev);

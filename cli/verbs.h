@@ -31,6 +31,8 @@ Action SetUpFailures(Flags& flags);
 Action SetUpPurge(Flags& flags);
 Action SetUpWorkers(Flags& flags);
 Action SetUpWorker(Flags& flags);
+Action SetUpQueues(Flags& flags);
+Action SetUpQueue(Flags& flags);
 Action SetUpLog(Flags& flags);
 Action SetUpShutdown(Flags& flags);
 Action SetUpDev(Flags& flags);

@@ -132,6 +132,12 @@ struct Writer {
     convert::ToProto(event.ended_before, out->mutable_ended_before());
     out->set_count(event.count);
   }
+  void operator()(const activity::QueueChanged& event) const {
+    auto* out = to->mutable_queue_changed();
+    out->set_queue(event.queue);
+    out->set_what(event.what);
+    out->set_by(event.by);
+  }
 };
 
 activity::Event EventFromProto(const v1::ActivityRecord& from) {
@@ -193,6 +199,10 @@ activity::Event EventFromProto(const v1::ActivityRecord& from) {
     case v1::ActivityRecord::kTasksPurged: {
       const auto& event = from.tasks_purged();
       return activity::TasksPurged{event.by(), FromProto(event.ended_before()), event.count()};
+    }
+    case v1::ActivityRecord::kQueueChanged: {
+      const auto& event = from.queue_changed();
+      return activity::QueueChanged{event.queue(), event.what(), event.by()};
     }
     case v1::ActivityRecord::EVENT_NOT_SET: break;
   }

@@ -90,23 +90,6 @@ Requirements MakeRequirements(const v1::TaskSpec& message) {
   return requirements;
 }
 
-RetryPolicy MakeRetryPolicy(const v1::RetryPolicy& from) {
-  RetryPolicy policy;
-  if (from.max_attempts() != 0) policy.max_attempts = from.max_attempts();
-  if (from.has_base_delay()) policy.base_delay = FromProto(from.base_delay());
-  if (from.has_max_delay()) policy.max_delay = FromProto(from.max_delay());
-  policy.on_exit_codes.assign(from.on_exit_codes().begin(), from.on_exit_codes().end());
-  return policy;
-}
-
-OnWorkerLoss ModeFromProto(v1::OnWorkerLoss mode) {
-  switch (mode) {
-    case v1::ON_WORKER_LOSS_RERUN_AFTER_FENCE: return OnWorkerLoss::kRerunAfterFence;
-    case v1::ON_WORKER_LOSS_HOLD: return OnWorkerLoss::kHold;
-    default: return OnWorkerLoss::kRerun;
-  }
-}
-
 }  // namespace
 
 void ToProto(absl::Time from, google::protobuf::Timestamp* to) {
@@ -133,6 +116,23 @@ absl::Duration FromProto(const google::protobuf::Duration& from) {
   return absl::Seconds(from.seconds()) + absl::Nanoseconds(from.nanos());
 }
 
+RetryPolicy FromProto(const v1::RetryPolicy& from) {
+  RetryPolicy policy;
+  if (from.max_attempts() != 0) policy.max_attempts = from.max_attempts();
+  if (from.has_base_delay()) policy.base_delay = FromProto(from.base_delay());
+  if (from.has_max_delay()) policy.max_delay = FromProto(from.max_delay());
+  policy.on_exit_codes.assign(from.on_exit_codes().begin(), from.on_exit_codes().end());
+  return policy;
+}
+
+OnWorkerLoss FromProto(v1::OnWorkerLoss mode) {
+  switch (mode) {
+    case v1::ON_WORKER_LOSS_RERUN_AFTER_FENCE: return OnWorkerLoss::kRerunAfterFence;
+    case v1::ON_WORKER_LOSS_HOLD: return OnWorkerLoss::kHold;
+    default: return OnWorkerLoss::kRerun;
+  }
+}
+
 TaskSpecPtr MakeTaskSpec(const v1::TaskSpec& message, std::string payload) {
   auto spec = std::make_shared<TaskSpec>();
   spec->name = message.name();
@@ -140,14 +140,16 @@ TaskSpecPtr MakeTaskSpec(const v1::TaskSpec& message, std::string payload) {
   spec->owner = message.owner();
   spec->priority = message.priority();
   spec->requirements = MakeRequirements(message);
-  spec->retry = MakeRetryPolicy(message.retry());
-  spec->on_worker_loss = ModeFromProto(message.on_worker_loss());
+  spec->retry = FromProto(message.retry());
+  spec->on_worker_loss = FromProto(message.on_worker_loss());
   if (message.max_worker_losses() != 0) spec->max_worker_losses = message.max_worker_losses();
   if (message.has_run_timeout()) spec->run_timeout = FromProto(message.run_timeout());
   if (message.has_queue_timeout()) spec->queue_timeout = FromProto(message.queue_timeout());
   if (message.has_kill_grace()) spec->kill_grace = FromProto(message.kill_grace());
   if (message.has_start_time()) spec->start_time = FromProto(message.start_time());
   spec->labels = Pairs(message.labels());
+  spec->limit_key = message.limit_key();
+  spec->limit = message.limit();
   spec->lossless_output = message.lossless_output();
   spec->fingerprint = Fingerprint(message);
   spec->payload = std::move(payload);

@@ -8,10 +8,12 @@
 #include "absl/time/time.h"
 #include "common/domain/activity.h"
 #include "common/domain/attempt.h"
+#include "common/domain/queue_settings.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/task_state.h"
 #include "common/domain/worker.h"
 #include "muster/v1/cluster.pb.h"
+#include "muster/v1/queue.pb.h"
 #include "muster/v1/task.pb.h"
 #include "muster/v1/worker_service.pb.h"
 
@@ -25,6 +27,15 @@ absl::Duration FromProto(const google::protobuf::Duration& from);
 // The domain's part of an accepted specification. `payload` is message.SerializeAsString(). Unset fields get their
 // defaults; nothing is checked.
 TaskSpecPtr MakeTaskSpec(const v1::TaskSpec& message, std::string payload);
+
+RetryPolicy FromProto(const v1::RetryPolicy& from);
+void ToProto(const RetryPolicy& from, v1::RetryPolicy* to);
+OnWorkerLoss FromProto(v1::OnWorkerLoss mode);
+v1::OnWorkerLoss ToProto(OnWorkerLoss mode);
+
+void ToProto(const QueueSettings& from, v1::QueueSettings* to);
+QueueSettings FromProto(const v1::QueueSettings& from);
+void ToProto(const QueueView& from, v1::Queue* to);
 
 v1::TaskState ToProto(TaskState state);
 TaskState FromProto(v1::TaskState state);

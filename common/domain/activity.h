@@ -96,10 +96,17 @@ struct TasksPurged {
   absl::Time ended_before;
   int64_t count = 0;
 };
+// What is set of a queue, or its pause.
+struct QueueChanged {
+  std::string queue;
+  std::string what;  // in words
+  std::string by;
+};
 
 using Event = std::variant<MasterStarted, MasterStopped, TaskAccepted, TaskStateChanged, AttemptDispatched,
                            AttemptStarted, AttemptEnded, TaskEnded, CancelRequested, WorkerJoined,
-                           WorkerStateChanged, WorkerLost, RequestsRefused, StaleReport, TasksPurged>;
+                           WorkerStateChanged, WorkerLost, RequestsRefused, StaleReport, TasksPurged,
+                           QueueChanged>;
 
 struct Record {
   absl::Time time;

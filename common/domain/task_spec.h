@@ -67,6 +67,8 @@ struct RetryPolicy {
   absl::Duration base_delay = absl::Seconds(1);
   absl::Duration max_delay = absl::Seconds(60);
   std::vector<int32_t> on_exit_codes;  // empty: every failure
+
+  friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
 };
 
 struct TaskSpec {
@@ -83,6 +85,8 @@ struct TaskSpec {
   absl::Duration kill_grace = absl::InfiniteDuration();  // infinite: the worker's own
   absl::Time start_time = absl::InfinitePast();
   std::vector<std::pair<std::string, std::string>> labels;
+  std::string limit_key;  // at most `limit` tasks with it run at once; empty: no such limit
+  uint32_t limit = 0;
   bool lossless_output = false;
   uint64_t fingerprint = 0;  // what is likely to run equally long: executor and command template
   std::string payload;       // the serialized muster.v1.TaskSpec, stored and forwarded as it came

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <utility>
 
 #include "absl/synchronization/mutex.h"
 
@@ -34,10 +35,14 @@ struct PrometheusHistogram final : Histogram {
 struct Callback {
   std::string name;
   std::string help;
-  MetricLabels labels;
   prometheus::MetricType type;
-  std::function<double()> read;
+  std::function<Metrics::Series()> read;
 };
+
+// One series, its labels fixed.
+std::function<Metrics::Series()> Alone(const MetricLabels& labels, std::function<double()> read) {
+  return [labels, read = std::move(read)] { return Metrics::Series{{labels, read()}}; };
+}
 
 const std::vector<double> kSeconds = {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3600};
 
@@ -79,13 +84,18 @@ Histogram& Metrics::AddHistogram(const std::string& name, const std::string& hel
 void Metrics::AddGaugeCallback(const std::string& name, const std::string& help, const MetricLabels& labels,
                                std::function<double()> read) {
   absl::MutexLock lock(&impl_->mutex);
-  impl_->callbacks.push_back({name, help, labels, prometheus::MetricType::Gauge, std::move(read)});
+  impl_->callbacks.push_back({name, help, prometheus::MetricType::Gauge, Alone(labels, std::move(read))});
 }
 
 void Metrics::AddCounterCallback(const std::string& name, const std::string& help, const MetricLabels& labels,
                                  std::function<double()> read) {
   absl::MutexLock lock(&impl_->mutex);
-  impl_->callbacks.push_back({name, help, labels, prometheus::MetricType::Counter, std::move(read)});
+  impl_->callbacks.push_back({name, help, prometheus::MetricType::Counter, Alone(labels, std::move(read))});
+}
+
+void Metrics::AddGaugeSeries(const std::string& name, const std::string& help, std::function<Series()> read) {
+  absl::MutexLock lock(&impl_->mutex);
+  impl_->callbacks.push_back({name, help, prometheus::MetricType::Gauge, std::move(read)});
 }
 
 std::string Metrics::Text() const {
@@ -105,9 +115,11 @@ std::string Metrics::Text() const {
       family->help = callback.help;
       family->type = callback.type;
     }
-    prometheus::ClientMetric& metric = family->metric.emplace_back();
-    for (const auto& [key, value] : callback.labels) metric.label.push_back({key, value});
-    (callback.type == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value) = callback.read();
+    for (const auto& [labels, value] : callback.read()) {
+      prometheus::ClientMetric& metric = family->metric.emplace_back();
+      for (const auto& [key, word] : labels) metric.label.push_back({key, word});
+      (callback.type == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+    }
   }
   return prometheus::TextSerializer().Serialize(families);
 }

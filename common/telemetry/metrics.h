@@ -50,6 +50,10 @@ class Metrics {
   void AddCounterCallback(const std::string& name, const std::string& help, const MetricLabels& labels,
                           std::function<double()> read);
 
+  // Asked at each scrape for all series of one gauge, whose label values come and go. Bound their number.
+  using Series = std::vector<std::pair<MetricLabels, double>>;
+  void AddGaugeSeries(const std::string& name, const std::string& help, std::function<Series()> read);
+
   std::string Text() const;
 
  private:

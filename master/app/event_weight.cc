@@ -47,6 +47,8 @@ int64_t ExtraBytes(const core::SessionOpened& opened) {
   return kItemBytes * static_cast<int64_t>(opened.held.size());
 }
 
+int64_t ExtraBytes(const core::PauseQueue& pause) { return static_cast<int64_t>(pause.reason.size()); }
+
 template <typename Other>
 int64_t ExtraBytes(const Other&) {
   return 0;

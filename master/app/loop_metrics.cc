@@ -71,7 +71,46 @@ void AddCounts(telemetry::Metrics* metrics, const Read& read) {
   }
 }
 
+void AddQueues(telemetry::Metrics* metrics, const Read& read) {
+  struct Gauge {
+    const char* name;
+    const char* help;
+    double QueueFigures::*member;
+  };
+  static constexpr Gauge kGauges[] = {
+      {"muster_queue_waiting", "Tasks that wait, by queue; \"\": of all further queues.", &QueueFigures::waiting},
+      {"muster_queue_running", "Tasks that are dispatched, running or unknown, by queue.", &QueueFigures::running},
+      {"muster_queue_held", "1 while a queue starts nothing: it is paused or at a limit.", &QueueFigures::held},
+  };
+  for (const Gauge& gauge : kGauges) {
+    metrics->AddGaugeSeries(gauge.name, gauge.help, [read, member = gauge.member] {
+      telemetry::Metrics::Series series;
+      const LoopFigures figures = read();
+      if (figures.queues == nullptr) return series;
+      for (const QueueFigures& queue : *figures.queues) {
+        series.emplace_back(telemetry::MetricLabels{{"queue", queue.name}}, queue.*member);
+      }
+      return series;
+    });
+  }
+}
+
 }  // namespace
+
+QueueFiguresPtr FiguresOf(const std::vector<QueueView>& queues) {
+  auto figures = std::make_shared<std::vector<QueueFigures>>();
+  for (const QueueView& queue : queues) {
+    if (figures->size() < kMostQueueSeries) {
+      figures->push_back({.name = queue.name});
+    } else if (figures->size() == kMostQueueSeries) {
+      figures->push_back({});
+    }
+    figures->back().waiting += static_cast<double>(queue.queued);
+    figures->back().running += static_cast<double>(queue.running);
+    if (!queue.held_because.empty()) figures->back().held += 1;
+  }
+  return figures;
+}
 
 LoopMetrics AddLoopMetrics(telemetry::Metrics* metrics) {
   const std::vector<double> sizes = {1, 4, 16, 64, 256, 1024, 4096, 16384};
@@ -92,6 +131,7 @@ void AddFigureMetrics(telemetry::Metrics* metrics, std::function<LoopFigures()> 
   AddTaskStates(metrics, read);
   AddWorkerStates(metrics, read);
   AddCounts(metrics, read);
+  AddQueues(metrics, read);
   metrics->AddGaugeCallback("muster_queued_bytes", "Bytes of what is open.", {},
                             [read] { return static_cast<double>(read().core.queued_bytes); });
   metrics->AddGaugeCallback("muster_admission_floor", "Lower priorities are let in sparingly, for the queue is slow; -101: none.",

@@ -6,12 +6,26 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "common/domain/ids.h"
 #include "common/telemetry/metrics.h"
 #include "master/core/cluster_core.h"
 
 namespace muster::master {
+
+// Of one queue. Those beyond the first kMostQueueSeries, in order of name, are summed up in one named "".
+struct QueueFigures {
+  std::string name;
+  double waiting = 0;
+  double running = 0;
+  double held = 0;  // queues that start nothing now: paused or at a limit
+};
+inline constexpr size_t kMostQueueSeries = 100;
+using QueueFiguresPtr = std::shared_ptr<const std::vector<QueueFigures>>;
+QueueFiguresPtr FiguresOf(const std::vector<QueueView>& queues);
 
 // A copy of what the last turn left.
 struct LoopFigures {
@@ -20,6 +34,7 @@ struct LoopFigures {
   uint64_t commits = 0;
   CommitNumber last_commit;
   size_t worker_count[8] = {};  // by WorkerState; at most a second old
+  QueueFiguresPtr queues;       // the same; null at first
 };
 
 // Null members: nobody measures.

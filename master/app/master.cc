@@ -102,6 +102,7 @@ void Master::MakeParts() {
   options.on_fatal = hooks_.on_fatal;
   AddStoreMetrics(&metrics_, store_.get());
   loop_ = std::make_unique<MasterLoop>(core_.get(), store_.get(), &clock_, &metrics_, std::move(options));
+  queue_board_ = std::make_unique<handler::QueueBoard>(core_->SettingsOfQueues());
   handler::TaskLimits limits;
   limits.streams = static_cast<size_t>(config_.max_streams);
   tasks_ = std::make_unique<handler::TaskService>(handler::TaskServiceDeps{.events = loop_.get(),
@@ -110,6 +111,7 @@ void Master::MakeParts() {
                                                                            .calls = &calls_,
                                                                            .clock = &clock_,
                                                                            .metrics = &metrics_,
+                                                                           .queues = queue_board_.get(),
                                                                            .limits = limits});
   dispatcher::SessionPorts ports;
   ports.cluster_id = core_->cluster_id();
@@ -139,6 +141,8 @@ void Master::MakeParts() {
                              RequestStop(reason, std::move(resume));
                            },
                            .most_streams = static_cast<size_t>(config_.max_streams)});
+  queues_ = std::make_unique<handler::QueueService>(handler::QueueDeps{
+      .events = loop_.get(), .inspector = loop_.get(), .calls = &calls_, .refusals = tasks_->refusals()});
   registry_ = std::make_unique<handler::RegistryService>(handler::RegistryDeps{.events = loop_.get(),
                                                                                .calls = &calls_,
                                                                                .refusals = tasks_->refusals(),
@@ -151,6 +155,7 @@ void Master::MakeParts() {
   loop_->AddListener(dispatcher_.get());
   loop_->AddListener(tasks_.get());
   loop_->AddListener(cluster_.get());
+  loop_->AddListener(queue_board_.get());
   loop_->AddListener(&calls_);
 }
 
@@ -163,7 +168,7 @@ absl::Status Master::Listen() {
                                  .memory_bytes = static_cast<size_t>(config_.grpc_memory_bytes),
                                  .refused_connections = [this](size_t count) { CountRefusedConnections(count); }};
   MUSTER_ASSIGN_OR_RETURN(server_,
-                          rpc::Server::Start(config, {tasks_->service(), cluster_.get(), registry_.get()}));
+                          rpc::Server::Start(config, {tasks_->service(), cluster_.get(), queues_.get(), registry_.get()}));
   timers_ = std::make_unique<handler::Timers>();
   return absl::OkStatus();
 }

@@ -27,6 +27,8 @@
 #include "master/dispatcher/dispatcher.h"
 #include "master/request_handler/calls.h"
 #include "master/request_handler/cluster_service.h"
+#include "master/request_handler/queue_board.h"
+#include "master/request_handler/queue_service.h"
 #include "master/request_handler/registry_service.h"
 #include "master/request_handler/task_service.h"
 #include "master/request_handler/timers.h"
@@ -89,9 +91,11 @@ class Master {
   std::unique_ptr<core::ClusterCore> core_;
   std::unique_ptr<dispatcher::DispatcherMetrics> dispatcher_metrics_;
   std::unique_ptr<MasterLoop> loop_;
+  std::unique_ptr<handler::QueueBoard> queue_board_;
   std::unique_ptr<handler::TaskService> tasks_;
   std::unique_ptr<dispatcher::Dispatcher> dispatcher_;
   std::unique_ptr<handler::ClusterService> cluster_;
+  std::unique_ptr<handler::QueueService> queues_;
   std::unique_ptr<handler::RegistryService> registry_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<handler::Timers> timers_;

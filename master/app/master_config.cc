@@ -5,6 +5,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "master/app/queue_config.h"
 
 namespace muster::master {
 namespace {
@@ -91,6 +93,8 @@ void DeclareCluster(MasterConfig* config, config::Schema* schema) {
                "While even the best-off tasks start later than this, submits are refused, lowest priority first. 0: "
                "never, for a batch queue is meant to be deep; set it where late work is worth nothing.",
                {.least = 0, .most = 86400});
+  schema->Entries("queues", &config->queues, QueueFields(),
+                  "Queues by name, with what is set of them. What `muster queue set` changes wins over it.");
   schema->List("executors.known", &config->known_executors,
                "Executors that tasks may name before any worker has offered them, besides command and noop.");
 }
@@ -185,6 +189,7 @@ absl::Status Finish(MasterConfig* config) {
   Derive(&core);
   core.balancer = KindOf(config->balancer);
   core.max_queued = static_cast<uint64_t>(config->max_queued);
+  MUSTER_ASSIGN_OR_RETURN(core.queues, ReadQueues(config->queues));
   core.known_executors = {"command", "noop"};
   core.known_executors.insert(core.known_executors.end(), config->known_executors.begin(),
                               config->known_executors.end());

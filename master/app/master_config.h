@@ -33,6 +33,7 @@ struct MasterConfig {
   int64_t grpc_memory_bytes = int64_t{512} << 20;
   std::string balancer;
   int64_t max_queued = 0;
+  std::vector<config::Entry> queues;
   std::vector<std::string> known_executors;  // besides those that are shipped
   telemetry::LogConfig log;
   core::CoreConfig core;  // Finish fills it

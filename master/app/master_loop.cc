@@ -363,6 +363,7 @@ void MasterLoop::Publish() {
     for (const WorkerView& worker : core_->Workers()) {
       ++own_figures_.worker_count[static_cast<size_t>(worker.state) & 7];
     }
+    own_figures_.queues = FiguresOf(core_->Queues(now_));
   }
   absl::MutexLock lock(&state_mutex_);
   figures_ = own_figures_;

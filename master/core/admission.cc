@@ -1,6 +1,7 @@
 #include "master/core/admission.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -85,6 +86,7 @@ absl::Status Admission::WouldRefuse(TaskSpecPtr spec, absl::Time now) const {
   if (absl::Status delay = CheckDelay(spec->priority, now); !delay.ok()) return delay;
   SubmitTasks event;
   event.tasks.push_back({.spec = std::move(spec)});
+  if (absl::Status queues = CheckQueues(event); !queues.ok()) return queues;
   return CheckRoom(event);
 }
 
@@ -110,6 +112,7 @@ absl::Status Admission::Check(const Moment& turn, const SubmitTasks& event) cons
   if (event.batch_spec != nullptr) {
     if (absl::Status known = CheckExecutor(*event.batch_spec); !known.ok()) return known;
   }
+  if (absl::Status queues = CheckQueues(event); !queues.ok()) return queues;
   // A call is accepted whole or not at all: its lowest priority decides.
   const int32_t priority = LowestPriority(event);
   cluster_.delay_floor.OnOffer(priority, turn.now);
@@ -142,6 +145,22 @@ absl::Status Admission::CheckRoom(const SubmitTasks& event) const {
     return RefuseForNow("QUEUE_FULL",
                         absl::StrCat("what waits takes ", bytes, " bytes already, ",
                                      cluster_.config.max_queued_bytes, " are allowed"),
+                        kQueueFullDelay);
+  }
+  return absl::OkStatus();
+}
+
+// Each queue's own bound on what waits in it.
+absl::Status Admission::CheckQueues(const SubmitTasks& event) const {
+  std::map<std::string, uint64_t> added;
+  for (const NewTask& task : event.tasks) ++added[task.spec->queue];
+  if (event.batch_rows != nullptr) added[event.batch_spec->queue] += event.batch_rows->size();
+  for (const auto& [queue, count] : added) {
+    const uint64_t most = cluster_.queue_table.SettingsOf(queue).max_queued;
+    const uint64_t waiting = cluster_.gates.waiting(queue);
+    if (most == 0 || waiting + count <= most) continue;
+    return RefuseForNow("QUEUE_FULL",
+                        absl::StrCat("queue ", queue, " has ", waiting, " of at most ", most, " waiting tasks"),
                         kQueueFullDelay);
   }
   return absl::OkStatus();

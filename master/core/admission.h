@@ -37,6 +37,7 @@ class Admission {
   absl::Status CheckOpen() const;
   absl::Status CheckDelay(int32_t priority, absl::Time now) const;
   absl::Status CheckRoom(const SubmitTasks& event) const;
+  absl::Status CheckQueues(const SubmitTasks& event) const;
   absl::Status CheckExecutor(const TaskSpec& spec) const;
 
   void AcceptTasks(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer);

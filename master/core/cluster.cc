@@ -22,6 +22,7 @@ Cluster::Cluster(CoreConfig core_config, std::string id, Epoch number)
       health({config.quarantine, config.quarantine_instant, config.quarantine_first_probe,
               config.quarantine_longest_probe}),
       queues(config.aging_interval),
+      queue_table(config.queues),
       balancer(PolicyOf(config.balancer)),
       delay_floor(config.queue_delay_target),
       random(config.seed) {}

@@ -17,11 +17,14 @@
 #include "master/core/delay_floor.h"
 #include "master/core/due_times.h"
 #include "master/core/effects.h"
+#include "master/core/queue_table.h"
 #include "master/core/random.h"
 #include "master/core/retry_policy.h"
 #include "master/core/task_table.h"
 #include "master/registry/worker_health.h"
 #include "master/registry/worker_table.h"
+#include "master/scheduler/key_limits.h"
+#include "master/scheduler/queue_gates.h"
 #include "master/scheduler/run_times.h"
 #include "master/scheduler/task_queues.h"
 
@@ -80,6 +83,9 @@ struct Cluster {
   registry::WorkerTable workers;
   registry::WorkerHealth health;
   scheduler::TaskQueues queues;
+  scheduler::QueueGates gates;
+  scheduler::KeyLimits keys;
+  QueueTable queue_table;
   scheduler::RunTimes run_times;
   balancer::Balancer balancer;
   DueTimes dues;

@@ -15,6 +15,7 @@
 #include "master/core/placing.h"
 #include "master/core/prefetch.h"
 #include "master/core/quarantine.h"
+#include "master/core/queue_events.h"
 #include "master/core/queue_waits.h"
 #include "master/core/recovery.h"
 #include "master/core/reports.h"
@@ -27,7 +28,9 @@ namespace muster::core {
 class ClusterCore::Impl {
  public:
   Impl(CoreConfig config, RecoveredState recovered)
-      : cluster_(std::move(config), recovered.cluster_id, recovered.epoch), recovered_(std::move(recovered)) {}
+      : cluster_(std::move(config), recovered.cluster_id, recovered.epoch), recovered_(std::move(recovered)) {
+    for (const QueueSettingRow& row : recovered_.queue_settings) cluster_.queue_table.Restore(row);
+  }
 
   void Start(const Moment& turn);
   void Apply(const Moment& turn, Event event);
@@ -55,6 +58,9 @@ class ClusterCore::Impl {
   void On(const Moment& turn, const DrainWorker& event) { worker_events_.OnDrain(turn, event); }
   void On(const Moment& turn, const QuarantineWorker& event) { worker_events_.OnQuarantine(turn, event); }
   void On(const Moment& turn, const ResumeWorker& event) { worker_events_.OnResume(turn, event); }
+  void On(const Moment& turn, const UpdateQueue& event) { queue_events_.OnUpdate(turn, event); }
+  void On(const Moment& turn, const PauseQueue& event) { queue_events_.OnPause(turn, event); }
+  void On(const Moment& turn, const ResumeQueue& event) { queue_events_.OnResume(turn, event); }
   void On(const Moment&, const StopAdmission& event) { admission_.Close(event.reason); }
   void On(const Moment& turn, const StopMaster& event);
   void On(const Moment& turn, const NoteRefusals& event) {
@@ -77,6 +83,7 @@ class ClusterCore::Impl {
   Cancels cancels_{&cluster_, &transitions_, &dispatching_};
   WorkerEvents worker_events_{&cluster_, &dispatching_, &losses_, &reports_};
   Quarantine quarantine_{&cluster_, &dispatching_};
+  QueueEvents queue_events_{&cluster_};
   Prefetch prefetch_{&cluster_, &dispatching_};
   Placing placing_{&cluster_, &transitions_, &dispatching_, &prefetch_};
   RecoveredState recovered_;  // until Start
@@ -98,6 +105,7 @@ void ClusterCore::Impl::Start(const Moment& turn) {
   cluster_.retry_budget.Start(turn.now);
   const bool last_end_clean = recovered_.last_end_clean;
   const auto open_tasks = static_cast<int64_t>(recovered_.tasks.size());
+  queue_events_.Start(turn);
   Recovery(&cluster_, &transitions_).Restore(turn, std::exchange(recovered_, {}));
   worker_events_.Expire(turn);
   turn.Log(activity::MasterStarted{cluster_.epoch, last_end_clean, open_tasks, cluster_.config.version});
@@ -170,7 +178,7 @@ absl::Time ClusterCore::Impl::NextDue() const {
   absl::Time next = cluster_.workers.NextDue();
   if (cluster_.stopping) return next;
   if (!cluster_.retries_beyond_budget.empty()) next = std::min(next, cluster_.retry_budget.NextAt());
-  return std::min({next, cluster_.dues.Next(), cluster_.health.NextDue()});
+  return std::min({next, cluster_.dues.Next(), cluster_.health.NextDue(), cluster_.gates.NextAt()});
 }
 
 ClusterCore::ClusterCore(CoreConfig config, RecoveredState recovered)
@@ -221,6 +229,10 @@ std::vector<TaskId> ClusterCore::TasksOn(WorkerId id, size_t limit) const {
   return {there.begin(), std::next(there.begin(), static_cast<std::ptrdiff_t>(std::min(limit, there.size())))};
 }
 std::vector<QueueView> ClusterCore::Queues(absl::Time now) const { return ViewOfQueues(impl_->cluster_, now); }
+QueueView ClusterCore::FindQueue(const std::string& name, absl::Time now) const {
+  return ViewOfQueue(impl_->cluster_, name, now);
+}
+std::map<std::string, QueueSettings> ClusterCore::SettingsOfQueues() const { return impl_->cluster_.queue_table.All(); }
 const CoreCounters& ClusterCore::counters() const {
   const Cluster& cluster = impl_->cluster_;
   impl_->counters_ = cluster.counters;

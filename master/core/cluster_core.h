@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +59,7 @@ struct CoreConfig {
   uint32_t prefetch_limit = 256;
   absl::Duration prefetch_horizon = absl::Milliseconds(20);
   absl::Duration prefetch_median = absl::Milliseconds(50);
+  std::map<std::string, QueueSettings> queues;  // by name; what people set by hand wins
   std::vector<std::string> known_executors = {"command", "noop"};  // accepted before any worker offered them
   uint64_t seed = 1;
 };
@@ -78,13 +80,6 @@ struct OpenTaskView {
   std::string worker;                                    // name, of the current attempt
   absl::Time dispatched = absl::InfinitePast();          // of the current attempt
   absl::Time started = absl::InfinitePast();
-};
-
-struct QueueView {
-  std::string name;
-  uint64_t queued = 0;
-  uint64_t running = 0;
-  absl::Duration oldest_wait;
 };
 
 inline constexpr int32_t kNoFloor = -101;
@@ -144,7 +139,10 @@ class ClusterCore {
   std::optional<WorkerView> FindWorker(WorkerId id) const;
   uint32_t AttemptsOn(WorkerId id) const;  // dispatched or running there
   std::vector<TaskId> TasksOn(WorkerId id, size_t limit) const;  // whose attempts those are, by id
-  std::vector<QueueView> Queues(absl::Time now) const;
+  std::vector<QueueView> Queues(absl::Time now) const;  // with tasks, settings or a pause; by name
+  QueueView FindQueue(const std::string& name, absl::Time now) const;  // one that nobody knows is empty
+  // Also before Start: of every queue that is configured or was ever set.
+  std::map<std::string, QueueSettings> SettingsOfQueues() const;
   const CoreCounters& counters() const;
   bool admission_open() const;
   const CoreConfig& config() const;

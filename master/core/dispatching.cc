@@ -28,6 +28,7 @@ void Dispatching::Send(const Moment& turn, Task& task, WorkerId worker, bool pre
   task.dispatch_order = ++cluster_.dispatch_count;
   task.runs_apart = task.losses >= kLossesUntilApart;
   if (task.runs_apart) ++cluster_.link(worker).suspects;
+  cluster_.gates.Start(task.spec().queue, turn.now);
   turn.rows().attempts.push_back({key, cluster_.NameOf(worker), incarnation, turn.now});
   transitions_.Move(turn, task, Dispatched{key.number, worker, incarnation, prefetched});
 

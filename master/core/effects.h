@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "common/domain/attempt.h"
 #include "common/domain/ids.h"
+#include "common/domain/queue_settings.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/task_state.h"
 #include "common/domain/worker.h"
@@ -51,6 +52,12 @@ struct WorkerAnswer {
   CallId call;
   absl::Status status;
   WorkerView worker;
+};
+
+struct QueueAnswer {
+  CallId call;
+  absl::Status status;
+  QueueView queue;
 };
 
 // --- For the dispatcher.
@@ -131,12 +138,18 @@ struct TasksAccepted {
 struct WorkerChanged {
   WorkerId worker;
 };
+// What its tasks get by default may have changed.
+struct QueueChanged {
+  std::string name;
+  QueueSettings settings;
+};
 // After StopMaster: everything is said and durable.
 struct Stopped {};
 
 using Effect =
-    std::variant<SubmitAnswer, CancelAnswer, JoinAnswer, HeartbeatAnswer, WorkerAnswer, OpenSession, CloseSession,
-                 Assign, Stop, Recall, Acknowledge, SendDrain, TaskChanged, TasksAccepted, WorkerChanged, Stopped>;
+    std::variant<SubmitAnswer, CancelAnswer, JoinAnswer, HeartbeatAnswer, WorkerAnswer, QueueAnswer, OpenSession,
+                 CloseSession, Assign, Stop, Recall, Acknowledge, SendDrain, TaskChanged, TasksAccepted, WorkerChanged,
+                 QueueChanged, Stopped>;
 
 struct Effects {
   Transaction transaction;

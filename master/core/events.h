@@ -13,6 +13,7 @@
 #include "common/base/digest.h"
 #include "common/domain/attempt.h"
 #include "common/domain/ids.h"
+#include "common/domain/queue_settings.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/worker.h"
 
@@ -135,6 +136,28 @@ struct ResumeWorker {
   bool drain_only = false;
 };
 
+// Answered by QueueAnswer, as the two below. The queue need not be known.
+struct UpdateQueue {
+  CallId call;
+  std::string name;
+  bool reset = false;                 // first back to the configuration
+  std::optional<QueueChange> change;  // then this
+  std::string by;
+};
+struct PauseQueue {
+  CallId call;
+  std::string name;
+  absl::Time until = absl::InfiniteFuture();
+  std::optional<absl::Duration> length;  // from now; then `until` does not count
+  std::string reason;
+  std::string by;
+};
+struct ResumeQueue {
+  CallId call;
+  std::string name;
+  std::string by;
+};
+
 // No more submits; `reason` is for people. Undone only by a restart.
 struct StopAdmission {
   std::string reason;
@@ -161,7 +184,7 @@ struct NotePurge {
 };
 
 using Event = std::variant<SubmitTasks, CancelTasks, WorkerJoin, WorkerHeartbeat, SessionOpened, SessionClosed,
-                           WorkerReports, UpdateWorker, DrainWorker, QuarantineWorker, ResumeWorker, StopAdmission,
-                           StopMaster, NoteRefusals, NotePurge>;
+                           WorkerReports, UpdateWorker, DrainWorker, QuarantineWorker, ResumeWorker, UpdateQueue,
+                           PauseQueue, ResumeQueue, StopAdmission, StopMaster, NoteRefusals, NotePurge>;
 
 }  // namespace muster::core

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/domain/resources.h"
+#include "master/core/holds.h"
 #include "master/core/start_model.h"
 #include "master/core/views.h"
 
@@ -45,33 +46,6 @@ std::string Sentence(std::string text) {
   if (!text.empty()) text[0] = absl::ascii_toupper(static_cast<unsigned char>(text[0]));
   return absl::StrCat(text, ".");
 }
-
-// --- What keeps a queued task from being looked at. The first that holds it is the reason.
-
-using Hold = std::optional<Verdict> (*)(const Cluster& cluster, const Task& task, absl::Time now);
-
-std::optional<Verdict> HeldByStop(const Cluster& cluster, const Task&, absl::Time) {
-  if (!cluster.stopping) return std::nullopt;
-  return Verdict{ReasonCode::kMasterStopping,
-                 "The master is stopping and starts nothing any more; it goes on when a master is started again."};
-}
-
-std::optional<Verdict> HeldByPause(const Cluster& cluster, const Task& task, absl::Time now) {
-  const auto pause = cluster.paused.find(task.id);
-  if (pause == cluster.paused.end()) return std::nullopt;
-  const std::string again = absl::StrCat("it is looked at again in ", DurationWords(pause->second - now), ".");
-  if (task.losses >= kLossesUntilApart) {
-    return Verdict{ReasonCode::kKeepsApart,
-                   absl::StrCat(Count(task.losses, "worker", "workers"),
-                                " died while it ran, so it runs beside no other such task; ", again),
-                   pause->second};
-  }
-  return Verdict{ReasonCode::kPausedAfterRefusal,
-                 absl::StrCat("Workers refused it ", Count(task.refusals, "time", "times"), " in a row; ", again),
-                 pause->second};
-}
-
-constexpr Hold kHolds[] = {HeldByStop, HeldByPause};
 
 // --- What the workers say.
 
@@ -171,11 +145,7 @@ Verdict AvoidsFailedWorker(const Cluster& cluster, const Task& task, const Analy
                        " that could take it.")};
 }
 
-Verdict JudgeQueued(const Cluster& cluster, const Task& task, const Analysis& workers, const QueuePosition& position,
-                    absl::Time now) {
-  for (const Hold hold : kHolds) {
-    if (auto held = hold(cluster, task, now)) return *std::move(held);
-  }
+Verdict JudgeQueued(const Cluster& cluster, const Task& task, const Analysis& workers, const QueuePosition& position) {
   if (workers.starts_on) {
     const std::string& name = cluster.workers.name(*workers.starts_on);
     return {ReasonCode::kStartsNow, absl::StrCat("Worker ", name, " can take it now."), absl::InfiniteFuture(), name};
@@ -200,11 +170,13 @@ class Competition {
   bool Has(scheduler::ClassId cls) {
     const auto known = classes_.find(cls);
     if (known != classes_.end()) return known->second;
-    return classes_.size() >= kMaxClasses || (classes_[cls] = Compete(cluster_.queues.key(cls).requirements));
+    return classes_.size() >= kMaxClasses || (classes_[cls] = Compete(cluster_.queues.key(cls)));
   }
 
  private:
-  bool Compete(const Requirements& other) const {
+  bool Compete(const scheduler::ClassKey& key) const {
+    if (key.limit > 0 && !cluster_.keys.MayStart(key.limit_key, key.limit)) return false;
+    const Requirements& other = key.requirements;
     if (other == requirements_) return true;
     const auto end = workers_.candidates.begin() + static_cast<std::ptrdiff_t>(std::min(kMaxAsked, workers_.candidates.size()));
     return std::any_of(workers_.candidates.begin(), end, [&](WorkerId worker) {
@@ -219,12 +191,25 @@ class Competition {
   absl::flat_hash_map<scheduler::ClassId, bool> classes_;
 };
 
+// Those of its key that run before it, which come into the queue one after the other. False: there are more.
+bool AddLine(const Cluster& cluster, const Task& task, QueuePosition* position) {
+  const TaskSpec& spec = task.spec();
+  if (spec.limit != 1) return true;
+  return cluster.keys.VisitBefore(spec.limit_key, task.id, kMaxAhead, [&](TaskId id) {
+    const Task& other = *cluster.tasks.Find(id);
+    const bool waits_there = other.state_now() == TaskState::kQueued && other.spec().queue == spec.queue;
+    if (!waits_there || cluster.queues.Contains(id)) return;
+    ++position->ahead;
+    ++position->competing;
+  });
+}
+
 // `before`: those that compete.
 QueuePosition PositionOf(const Cluster& cluster, const Task& task, Competition& competition, std::vector<TaskId>* before) {
   const TaskSpec& spec = task.spec();
   QueuePosition position;
   position.queue = spec.queue;
-  position.queued = cluster.queues.QueuedIn(spec.queue) + (cluster.queues.Contains(task.id) ? 0 : 1);
+  position.queued = cluster.gates.waiting(spec.queue) + (task.id == kNotSubmitted ? 1 : 0);
   const scheduler::QueuePlace place{spec.queue, spec.priority, task.queued_since, task.id};
   position.more = !cluster.queues.VisitAhead(place, kMaxAhead, [&](const scheduler::TaskAhead& other) {
     const bool by_priority = other.priority > spec.priority;
@@ -235,6 +220,7 @@ QueuePosition PositionOf(const Cluster& cluster, const Task& task, Competition& 
     position.competing_by_priority += competes && by_priority ? 1 : 0;
     if (competes) before->push_back(other.task);
   });
+  if (!AddLine(cluster, task, &position)) position.more = true;
   return position;
 }
 
@@ -341,28 +327,34 @@ bool WaitsForSlots(ReasonCode code, const Task& task, const Analysis& workers) {
   return waits && (!workers.slots_are_free || task.spec().requirements.resources.slots > 1);
 }
 
+// What is held could not start for another reason either.
+Verdict NoteHopeless(const Cluster& cluster, const Task& task, const Analysis& workers, Verdict held) {
+  if (workers.hopeless == Hopeless::kNo) return held;
+  absl::StrAppend(&held.sentence, " As things are it could not start even then: ",
+                  absl::StrJoin(cluster.balancer.WhyInfeasible(task.spec().requirements), "; "), ".");
+  return held;
+}
+
 // PENDING and QUEUED: what the workers say is told of both; only of the latter is it the cause.
 Verdict JudgeWaiting(const Cluster& cluster, const Task& task, absl::Time now, Explanation* to) {
   const Analysis workers = cluster.balancer.Analyze(task.spec().requirements, task.avoid);
   DescribeWorkers(cluster, task, workers, to);
   if (const auto* pending = std::get_if<Pending>(&task.state)) {
-    Verdict verdict = JudgePending(cluster, task, *pending, now);
-    if (workers.hopeless != Hopeless::kNo) {
-      absl::StrAppend(&verdict.sentence, " As things are it could not start even then: ",
-                      absl::StrJoin(cluster.balancer.WhyInfeasible(task.spec().requirements), "; "), ".");
-    }
     to->would_start_now.clear();
-    return verdict;
+    return NoteHopeless(cluster, task, workers, JudgePending(cluster, task, *pending, now));
   }
   Competition competition(cluster, task, workers);
   std::vector<TaskId> before;
   to->position = PositionOf(cluster, task, competition, &before);
-  Verdict verdict = JudgeQueued(cluster, task, workers, *to->position, now);
+  if (auto hold = HoldOf(cluster, task, *to->position, now)) {
+    to->would_start_now.clear();
+    return NoteHopeless(cluster, task, workers, {hold->code, std::move(hold->sentence), hold->until});
+  }
+  Verdict verdict = JudgeQueued(cluster, task, workers, *to->position);
   if (WaitsForSlots(verdict.code, task, workers)) {
     to->start_model = StartModelOf(cluster, task, workers.candidates, before,
                                    [&competition](scheduler::ClassId cls) { return competition.Has(cls); }, now);
   }
-  if (verdict.until != absl::InfiniteFuture() || cluster.stopping) to->would_start_now.clear();
   return verdict;
 }
 

@@ -47,6 +47,11 @@ constexpr ReasonRow kReasons[] = {
     {ReasonCode::kUnknownWorkerLost, "UNKNOWN_WORKER_LOST",
      "Bring the worker back, or cancel it: then it ends LOST, and you decide whether to run it again."},
     {ReasonCode::kEnded, "ENDED", ""},
+    {ReasonCode::kQueuePaused, "QUEUE_PAUSED", "Wait, or muster queue resume NAME."},
+    {ReasonCode::kQueueAtLimit, "QUEUE_AT_LIMIT", "Wait, or raise the limit: muster queue set NAME --max-running N."},
+    {ReasonCode::kQueueRate, "QUEUE_RATE", "Wait, or raise the rate: muster queue set NAME --rate N/s."},
+    {ReasonCode::kKeyLimit, "KEY_LIMIT", "Wait, or submit with a higher --limit or another --limit-key."},
+    {ReasonCode::kKeyOrder, "KEY_ORDER", "Wait, or cancel what is before it: with --limit 1 each runs to its end, retries too."},
 };
 
 }  // namespace

@@ -53,6 +53,11 @@ enum class ReasonCode : uint8_t {
   kCancelRequested = 28,
   kUnknownWorkerLost = 29,
   kEnded = 30,
+  kQueuePaused = 31,
+  kQueueAtLimit = 32,
+  kQueueRate = 33,
+  kKeyLimit = 34,
+  kKeyOrder = 35,
 };
 
 struct ReasonRow {

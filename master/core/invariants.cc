@@ -2,6 +2,8 @@
 
 #include <map>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "common/base/check.h"
 
@@ -9,6 +11,9 @@ namespace muster::core {
 namespace {
 
 struct Sums {
+  std::map<std::string, uint64_t> of_key;        // running
+  std::map<std::string, uint64_t> one_at_a_time;  // of those, with a limit of 1
+  std::map<std::string, std::pair<uint64_t, uint64_t>> of_queue;  // waiting, running
   uint64_t counts[16] = {};
   int64_t waiting_bytes = 0;
   uint64_t queued = 0;
@@ -22,8 +27,11 @@ struct Sums {
 
 void CheckQueued(const Cluster& cluster, const Task& task, Sums* sums) {
   const bool paused = cluster.paused.contains(task.id);
-  MUSTER_CHECK(paused != cluster.queues.Contains(task.id));
-  if (paused) {
+  const bool in_line = task.spec().limit == 1 && cluster.keys.First(task.spec().limit_key) != task.id;
+  MUSTER_CHECK((paused || in_line) != cluster.queues.Contains(task.id));
+  if (in_line) {
+    MUSTER_CHECK(!paused);
+  } else if (paused) {
     ++sums->pauses;
     MUSTER_CHECK(cluster.dues.Has(cluster.paused.at(task.id), DueKind::kPause, task.id.value()));
   } else {
@@ -61,6 +69,10 @@ void CheckTask(const Cluster& cluster, const Task& task, Sums* sums) {
   MUSTER_CHECK(task.row_index() < task.group->row.count);
   ++sums->counts[static_cast<size_t>(state)];
   const bool waits = state == TaskState::kPending || state == TaskState::kQueued;
+  auto& of_queue = sums->of_queue[task.spec().queue];
+  ++(waits ? of_queue.first : of_queue.second);
+  if (task.spec().limit > 0 && !waits) ++sums->of_key[task.spec().limit_key];
+  if (task.spec().limit == 1 && !waits) ++sums->one_at_a_time[task.spec().limit_key];
   if (waits) sums->waiting_bytes += task.group->bytes_each;
   // Nothing of a cancelled task waits to be dispatched.
   MUSTER_CHECK(!(waits && task.cancel));
@@ -96,6 +108,22 @@ void CheckWorker(const Cluster& cluster, WorkerId worker, const Sums& sums) {
   MUSTER_CHECK(open == cluster.workers.session_open(worker));
 }
 
+void CheckQueues(const Cluster& cluster, const Sums& sums) {
+  cluster.gates.CheckInvariants();
+  cluster.keys.CheckInvariants();
+  for (const auto& key : sums.one_at_a_time) MUSTER_CHECK(key.second <= 1);
+  for (const auto& key : sums.of_key) MUSTER_CHECK(cluster.keys.running(key.first) == key.second);
+  for (const std::string& queue : cluster.gates.Queues()) {
+    const auto found = sums.of_queue.find(queue);
+    const auto counts = found == sums.of_queue.end() ? std::pair<uint64_t, uint64_t>() : found->second;
+    MUSTER_CHECK(cluster.gates.waiting(queue) == counts.first);
+    MUSTER_CHECK(cluster.gates.running(queue) == counts.second);
+  }
+  for (const auto& queue : sums.of_queue) {
+    MUSTER_CHECK(cluster.gates.waiting(queue.first) == queue.second.first);
+  }
+}
+
 }  // namespace
 
 void CheckAgreement(const Cluster& cluster) {
@@ -127,6 +155,7 @@ void CheckAgreement(const Cluster& cluster) {
     const Task* const task = cluster.tasks.Find(id);
     MUSTER_CHECK(task != nullptr && task->state_now() == TaskState::kPending);
   }
+  CheckQueues(cluster, sums);
   cluster.workers.CheckInvariants();
   cluster.health.CheckInvariants();
   cluster.queues.CheckInvariants();

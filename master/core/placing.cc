@@ -15,7 +15,7 @@ constexpr absl::Duration kApartPause = absl::Seconds(1);
 }  // namespace
 
 void Placing::Round(const Moment& turn) {
-  Refresh();
+  Refresh(turn);
   unfinished_ = false;
   if (cluster_.stopping) return;
   size_t looked_at = 0;
@@ -32,7 +32,9 @@ void Placing::Round(const Moment& turn) {
   }
 }
 
-void Placing::Refresh() {
+void Placing::Refresh(const Moment& turn) {
+  for (const std::string& queue : cluster_.gates.TakeOpened(turn.now)) cluster_.queues.Unblock(queue);
+  for (const scheduler::ClassId cls : cluster_.keys.TakeFreed()) cluster_.queues.Wake(cls);
   const auto changed = std::exchange(cluster_.touched, {});
   for (const WorkerId worker : changed) {
     if (!cluster_.workers.Contains(worker)) {
@@ -64,8 +66,22 @@ void Placing::WakeClasses(const absl::btree_set<WorkerId>& changed) {
   wait_to_be_sent_ahead_.clear();
 }
 
+bool Placing::PassesLimits(const Moment& turn, const Task& task, scheduler::ClassId cls) {
+  const TaskSpec& spec = task.spec();
+  if (cluster_.gates.Look(spec.queue, turn.now) != scheduler::Gate::kOpen) {
+    cluster_.gates.Hold(spec.queue, turn.now);
+    cluster_.queues.Block(spec.queue);
+    return false;
+  }
+  if (spec.limit == 0 || cluster_.keys.MayStart(spec.limit_key, spec.limit)) return true;
+  cluster_.keys.Hold(spec.limit_key, cls);
+  cluster_.queues.Hold(cls);
+  return false;
+}
+
 void Placing::PlaceNext(const Moment& turn, const scheduler::NextTask& next) {
   Task& task = *cluster_.tasks.Find(next.task);
+  if (!PassesLimits(turn, task, next.cls)) return;
   if (task.last_attempt >= kMaxAttemptNumber) {
     return transitions_.End(turn, task, TaskState::kCancelled, {"no attempt number is left"});
   }
@@ -83,7 +99,7 @@ void Placing::PlaceNext(const Moment& turn, const scheduler::NextTask& next) {
   if (std::holds_alternative<balancer::NoCapacityNow>(placement)) {
     const bool eligible = prefetch_.Eligible(task);
     if (eligible) {
-      if (const auto worker = prefetch_.Choose(task)) {
+      if (const auto worker = prefetch_.Choose(turn, task)) {
         auto reservation = cluster_.workers.ReserveAhead(*worker, cluster_.config.prefetch_limit);
         if (reservation.has_value()) return Send(turn, task, std::move(*reservation), true);
       }

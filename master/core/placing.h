@@ -25,7 +25,9 @@ class Placing {
   bool unfinished() const { return unfinished_; }
 
  private:
-  void Refresh();
+  void Refresh(const Moment& turn);
+  // False: the task's queue is paused or at a limit, and out of turn now; or its key is, and its class with it.
+  bool PassesLimits(const Moment& turn, const Task& task, scheduler::ClassId cls);
   void WakeClasses(const absl::btree_set<WorkerId>& changed);
   // What became of the first task in line.
   void PlaceNext(const Moment& turn, const scheduler::NextTask& next);

@@ -31,10 +31,10 @@ uint32_t Prefetch::Allowance(const Task& task, uint32_t slots) const {
                                       cluster_.config.prefetch_limit);
 }
 
-std::optional<WorkerId> Prefetch::Choose(const Task& task) {
+std::optional<WorkerId> Prefetch::Choose(const Moment& turn, const Task& task) {
   const auto worker = cluster_.balancer.ChooseAhead(
       task.spec().requirements, [this, &task](uint32_t slots) { return Allowance(task, slots); });
-  if (!worker.has_value() || InTheWay(task, *worker)) return std::nullopt;
+  if (!worker.has_value() || InTheWay(turn, task, *worker)) return std::nullopt;
   return worker;
 }
 
@@ -48,7 +48,7 @@ bool Prefetch::CouldServe(WorkerId worker, const Requirements& requirements) con
          !balancer::NeverFits(facts.offer, requirements.resources).has_value();
 }
 
-bool Prefetch::InTheWay(const Task& task, WorkerId worker) {
+bool Prefetch::InTheWay(const Moment& turn, const Task& task, WorkerId worker) {
   size_t looked_at = 0;
   for (auto at = waiting_.begin(); at != waiting_.end();) {
     if (!cluster_.queues.parked().contains(at->first)) {
@@ -57,7 +57,8 @@ bool Prefetch::InTheWay(const Task& task, WorkerId worker) {
     }
     if (++looked_at > kMaxWaitingLookedAt) return true;
     const Waiting& waiting = at->second;
-    const bool first = waiting.queue != task.spec().queue || waiting.order <= OrderOf(task);
+    const bool first = (waiting.queue != task.spec().queue || waiting.order <= OrderOf(task)) &&
+                       cluster_.gates.Look(waiting.queue, turn.now) == scheduler::Gate::kOpen;
     if (first && CouldServe(worker, waiting.requirements)) return true;
     ++at;
   }

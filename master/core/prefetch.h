@@ -25,7 +25,7 @@ class Prefetch {
   // Whether tasks like this one are ever sent ahead.
   bool Eligible(const Task& task) const;
   // A worker to send an eligible task ahead to, after it found no free slot. Empty: none now.
-  std::optional<WorkerId> Choose(const Task& task);
+  std::optional<WorkerId> Choose(const Moment& turn, const Task& task);
 
   // The first task of the class found no room and may not be sent ahead. Recalls what is in its way.
   void Waits(const Moment& turn, const Task& task, scheduler::ClassId cls);
@@ -48,7 +48,7 @@ class Prefetch {
 
   uint32_t Allowance(const Task& task, uint32_t slots) const;
   absl::Time OrderOf(const Task& task) const;
-  bool InTheWay(const Task& task, WorkerId worker);
+  bool InTheWay(const Moment& turn, const Task& task, WorkerId worker);
   bool CouldServe(WorkerId worker, const Requirements& requirements) const;
   void RecallBelow(const Moment& turn, WorkerId worker, int32_t priority, size_t* budget);
 

@@ -59,6 +59,7 @@ struct RecoveredState {
   std::vector<TaskGroupPtr> groups;     // of every specification that has an open task, by first id
   std::vector<RecoveredTask> tasks;     // every open task, by id
   std::vector<WorkerSettingRow> worker_settings;
+  std::vector<QueueSettingRow> queue_settings;
   std::vector<ExecutorRow> executors;
 };
 

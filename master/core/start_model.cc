@@ -41,6 +41,7 @@ class StartModelBuilder {
     size_t looked_at = 0;
     for (const auto& queue : queues) {
       if (queue.name == task.spec().queue || queue.queued == 0) continue;
+      if (cluster_.gates.Look(queue.name, now_) != scheduler::Gate::kOpen) continue;
       if (++looked_at > kMaxOtherQueues) return;
       AddShareOf(queue, turns * queue.weight, competes);
     }

@@ -29,6 +29,7 @@
 #include "common/domain/activity.h"
 #include "common/domain/attempt.h"
 #include "common/domain/ids.h"
+#include "common/domain/queue_settings.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/task_state.h"
 
@@ -113,6 +114,13 @@ struct WorkerSettingRow {
   bool quarantined = false;
 };
 
+// What people set of a queue. The newest row of a name holds.
+struct QueueSettingRow {
+  std::string name;
+  std::optional<QueueSettings> by_hand;  // empty: as the master's configuration has it
+  QueuePause pause;
+};
+
 // An executor that a worker offered for the first time: tasks for it are accepted from then on. One per name.
 struct ExecutorRow {
   std::string name;
@@ -134,6 +142,7 @@ struct Transaction {
   std::vector<RequestRow> requests;
   std::vector<CancelRow> cancels;
   std::vector<WorkerSettingRow> worker_settings;
+  std::vector<QueueSettingRow> queue_settings;
   std::vector<ExecutorRow> executors;
   std::vector<NoteRow> notes;
   std::vector<activity::Record> activity;
@@ -144,7 +153,7 @@ struct Transaction {
   bool NeedsSync() const {
     return !specifications.empty() || !attempts.empty() || !attempt_ends.empty() || !outcomes.empty() ||
            !unknowns.empty() || !requests.empty() || !cancels.empty() || !worker_settings.empty() ||
-           !executors.empty() || !notes.empty() || clean_end || sync_activity;
+           !queue_settings.empty() || !executors.empty() || !notes.empty() || clean_end || sync_activity;
   }
   bool Empty() const { return !NeedsSync() && activity.empty(); }
 };

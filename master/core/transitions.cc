@@ -11,6 +11,14 @@ bool HoldsPlace(TaskState state) {
   return state == TaskState::kDispatched || state == TaskState::kRunning || state == TaskState::kValidating;
 }
 
+scheduler::Load LoadOf(TaskState state) {
+  if (state == TaskState::kPending || state == TaskState::kQueued) return scheduler::Load::kWaits;
+  return HoldsPlace(state) || state == TaskState::kUnknown ? scheduler::Load::kRuns : scheduler::Load::kNone;
+}
+
+// Tasks of its key run one after the other.
+bool OneAtATime(const Task& task) { return task.spec().limit == 1; }
+
 AttemptNumber NamedAttempt(const Task& task) {
   if (const AttemptPlace place = PlaceOf(task.state); place.attempt) return place.attempt;
   return AttemptNumber(task.last_attempt);
@@ -36,12 +44,15 @@ TaskState Transitions::Admit(const Moment& turn, Task& task) {
     task.state = Queued{turn.now};
   }
   MUSTER_CHECK(CanMove(TaskState::kNone, task.state_now()));
+  Count(task, TaskState::kNone, task.state_now());
   Enter(task);
   return task.state_now();
 }
 
 void Transitions::Restore(Task& task, StateData state) {
   task.state = std::move(state);
+  Count(task, TaskState::kNone, task.state_now());
+  if (task.last_attempt > 0) TakeKey(task);
   Enter(task);
 }
 
@@ -52,14 +63,17 @@ void Transitions::Move(const Moment& turn, Task& task, StateData to, Cause cause
   Leave(task);
   if (HoldsPlace(from) && !HoldsPlace(StateOf(to))) ReturnRoom(task, before.worker);
   task.state = std::move(to);
+  Count(task, from, task.state_now());
   LogMove(turn, task, cause);
   Tell(turn, task, before, cause);
   if (IsTerminal(task.state_now())) {
     WriteOutcome(turn, task, cause);
     ++cluster_.counters.ended_by_state[static_cast<size_t>(task.state_now())];
+    LeaveKey(task);
     cluster_.tasks.Remove(task.id);
     return;
   }
+  if (task.state_now() == TaskState::kDispatched) TakeKey(task);
   Enter(task);
 }
 
@@ -104,8 +118,7 @@ void Transitions::Pause(Task& task, absl::Time until) {
 
 void Transitions::Unpause(Task& task) {
   cluster_.paused.erase(task.id);
-  cluster_.queues.Add(task.id, task.spec().queue, task.spec().priority, {task.spec().requirements, task.avoid},
-                      task.queued_since);
+  Offer(task);
 }
 
 void Transitions::TakeRoom(Task& task, WorkerId worker) {
@@ -121,8 +134,7 @@ void Transitions::Enter(Task& task) {
   cluster_.tasks.Enter(task);
   cluster_.dues.Set(DueOf(task), DueKind::kTask, task.id.value());
   if (task.state_now() == TaskState::kQueued) {
-    cluster_.queues.Add(task.id, task.spec().queue, task.spec().priority, {task.spec().requirements, task.avoid},
-                        task.queued_since);
+    Offer(task);
     cluster_.delay_floor.Enter(task.spec().priority);
   } else if (const auto* sent = std::get_if<Dispatched>(&task.state); sent != nullptr && sent->prefetched) {
     cluster_.link(sent->worker).prefetched[task.dispatch_order] = task.id;
@@ -150,6 +162,47 @@ void Transitions::Leave(Task& task) {
       break;
     default: break;
   }
+}
+
+void Transitions::Count(const Task& task, TaskState from, TaskState to) {
+  const TaskSpec& spec = task.spec();
+  const scheduler::Load before = LoadOf(from);
+  const scheduler::Load after = LoadOf(to);
+  if (from == TaskState::kDispatched && to == TaskState::kQueued) cluster_.gates.TakeBack(spec.queue);
+  cluster_.gates.Move(spec.queue, before, after);
+  if (spec.limit == 0 || before == after) return;
+  if (before == scheduler::Load::kRuns) cluster_.keys.Stop(spec.limit_key);
+  if (after == scheduler::Load::kRuns) cluster_.keys.Start(spec.limit_key);
+}
+
+void Transitions::Offer(Task& task) {
+  const TaskSpec& spec = task.spec();
+  if (OneAtATime(task)) {
+    cluster_.keys.Join(spec.limit_key, task.id);
+    if (cluster_.keys.First(spec.limit_key) != task.id) return;
+    // An older one, whose start time has come, goes before who was first until now.
+    if (const TaskId before = cluster_.keys.SecondOldest(spec.limit_key)) cluster_.queues.Remove(before);
+  }
+  cluster_.queues.Add(task.id, spec.queue, spec.priority,
+                      {spec.requirements, task.avoid, spec.limit_key, spec.limit}, task.queued_since);
+}
+
+void Transitions::TakeKey(const Task& task) {
+  if (!OneAtATime(task)) return;
+  const std::string& key = task.spec().limit_key;
+  const TaskId before = cluster_.keys.First(key);
+  cluster_.keys.Take(key, task.id);
+  if (before && before != task.id) cluster_.queues.Remove(before);
+}
+
+void Transitions::LeaveKey(const Task& task) {
+  if (!OneAtATime(task)) return;
+  const std::string& key = task.spec().limit_key;
+  const bool was_first = cluster_.keys.First(key) == task.id;
+  cluster_.keys.Leave(key, task.id);
+  if (!was_first) return;
+  Task* const next = cluster_.tasks.Find(cluster_.keys.First(key));
+  if (next != nullptr && next->state_now() == TaskState::kQueued && !cluster_.paused.contains(next->id)) Offer(*next);
 }
 
 void Transitions::ReturnRoom(Task& task, WorkerId worker) {

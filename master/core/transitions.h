@@ -64,6 +64,13 @@ class Transitions {
  private:
   void Enter(Task& task);
   void Leave(Task& task);
+  // What it is to the limits of its queue and its key.
+  void Count(const Task& task, TaskState from, TaskState to);
+  // Among what the scheduler looks at, unless it has to wait for its turn with its key.
+  void Offer(Task& task);
+  // The key is the task's own until its end, and then the next one's.
+  void TakeKey(const Task& task);
+  void LeaveKey(const Task& task);
   void ReturnRoom(Task& task, WorkerId worker);
   void Tell(const Moment& turn, const Task& task, const AttemptPlace& before, const Cause& cause);
   void LogMove(const Moment& turn, const Task& task, const Cause& cause);

@@ -1,10 +1,12 @@
 #include "master/core/views.h"
 
 #include <algorithm>
-#include <map>
+#include <set>
+#include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "master/core/holds.h"
 
 namespace muster::core {
 namespace {
@@ -33,6 +35,11 @@ std::string QueuedReasonOf(const Cluster& cluster, QueueWaits* waits, const Task
   }
   const QueueWait& wait = waits->Of(cluster, task.spec().requirements);
   if (!wait.infeasible.empty()) return wait.infeasible;
+  const std::string& queue = task.spec().queue;
+  if (const std::string held = WhyQueueHolds(cluster, queue, now); !held.empty()) {
+    return absl::StrCat("queue ", queue, " ", held);
+  }
+  if (std::string key = WhyKeyHolds(cluster, task); !key.empty()) return key;
   if (wait.slots == 0) return wait.other.empty() ? "waits for its turn" : absl::StrCat("waits: ", wait.other);
   if (wait.used == wait.slots) return absl::StrCat("waits for a free slot: ", wait.used, " of ", wait.slots, " busy");
   return absl::StrCat("waits for room: ", wait.used, " of ", wait.slots, " slots busy");
@@ -90,24 +97,36 @@ std::optional<WorkerView> ViewOfWorker(const Cluster& cluster, WorkerId worker) 
   return cluster.workers.View(worker);
 }
 
+QueueView ViewOfQueue(const Cluster& cluster, const std::string& queue, absl::Time now) {
+  QueueView view;
+  view.name = queue;
+  view.settings = cluster.queue_table.SettingsOf(queue);
+  view.set_by_hand = cluster.queue_table.IsSetByHand(queue);
+  view.pause = cluster.queue_table.PauseOf(queue);
+  view.paused = view.pause.holds(now);
+  view.queued = cluster.gates.waiting(queue);
+  view.running = cluster.gates.running(queue);
+  const absl::Time oldest = cluster.queues.StatusOf(queue).oldest_since;
+  if (oldest < now) view.oldest_wait = now - oldest;
+  view.held_because = WhyQueueHolds(cluster, queue, now);
+  return view;
+}
+
 std::vector<QueueView> ViewOfQueues(const Cluster& cluster, absl::Time now) {
-  std::map<std::string, QueueView> views;
-  for (const scheduler::QueueStatus& status : cluster.queues.Queues()) {
-    const absl::Duration wait =
-        status.oldest_since < now ? now - status.oldest_since : absl::ZeroDuration();
-    views[status.name] = {status.name, status.queued, 0, wait};
-  }
-  for (const auto& worker : cluster.tasks.by_worker()) {
-    for (const TaskId id : worker.second) {
-      const std::string& name = cluster.tasks.Find(id)->spec().queue;
-      QueueView& view = views[name];
-      view.name = name;
-      ++view.running;
-    }
-  }
-  std::vector<QueueView> all;
-  for (auto& view : views) all.push_back(std::move(view.second));
-  return all;
+  std::set<std::string> names;
+  for (std::string& name : cluster.gates.Queues()) names.insert(std::move(name));
+  for (const auto& settings : cluster.queue_table.All()) names.insert(settings.first);
+  std::vector<QueueView> views;
+  views.reserve(names.size());
+  for (const std::string& name : names) views.push_back(ViewOfQueue(cluster, name, now));
+  return views;
+}
+
+std::string PauseText(const QueuePause& pause) {
+  const std::string until = pause.until == absl::InfiniteFuture()
+                                ? "it is resumed"
+                                : absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", pause.until, absl::UTCTimeZone());
+  return absl::StrCat("paused until ", until, pause.reason.empty() ? "" : ": ", pause.reason);
 }
 
 }  // namespace muster::core

@@ -36,7 +36,7 @@ struct Snapshot {
   std::string version;
   core::CoreCounters counters;
   std::vector<WorkerView> workers;
-  std::vector<core::QueueView> queues;
+  std::vector<QueueView> queues;
   bool admission_open = true;
 };
 
@@ -75,7 +75,7 @@ void Fill(const Snapshot& from, absl::Time start_time, v1::ClusterSummary* to) {
   to->set_accepted_count(static_cast<int64_t>(from.counters.accepted));
   to->set_ended_count(ended);
   CountWorkers(from.workers, to);
-  for (const core::QueueView& queue : from.queues) {
+  for (const QueueView& queue : from.queues) {
     v1::QueueSummary* out = to->add_queues();
     out->set_name(queue.name);
     out->set_queued_count(static_cast<int64_t>(queue.queued));

@@ -8,6 +8,7 @@
 #include "common/base/status_macros.h"
 #include "common/convert/convert.h"
 #include "master/request_handler/ask_loop.h"
+#include "master/request_handler/queue_board.h"
 #include "master/request_handler/validate.h"
 
 namespace muster::handler {
@@ -137,7 +138,7 @@ absl::StatusOr<v1::Explanation> ExplainCall::ExplainNew(const v1::TaskSpec& task
     core::Explanation explanation;
   };
   v1::TaskSpec accepted = task;
-  const TaskSpecPtr spec = AcceptSpec(&accepted);
+  const TaskSpecPtr spec = AcceptWhole(context_->deps.queues, &accepted);
   MUSTER_ASSIGN_OR_RETURN(const Answer answer,
                           AskLoop<Answer>(context_->deps.inspector, context_->deps.limits.inspect_wait,
                                           [spec](const core::ClusterCore& core) {

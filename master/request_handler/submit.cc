@@ -7,6 +7,7 @@
 #include "common/base/id_text.h"
 #include "common/base/refusal.h"
 #include "common/convert/convert.h"
+#include "master/request_handler/queue_board.h"
 #include "master/request_handler/validate.h"
 
 namespace muster::handler {
@@ -43,7 +44,7 @@ void SubmitCalls::Submit(const v1::SubmitRequest& request, v1::SubmitResponse* r
     return;
   }
   v1::SubmitRequest accepted = request;
-  const TaskSpecPtr spec = AcceptSpec(accepted.mutable_task());
+  const TaskSpecPtr spec = AcceptWhole(context_->deps.queues, accepted.mutable_task());
   auto event = std::make_shared<core::SubmitTasks>();
   if (!request.request_id().empty()) {
     event->request = {.owner = spec->owner, .id = request.request_id(), .digest = DigestOf(std::move(accepted))};
@@ -102,7 +103,7 @@ void SubmitCalls::SubmitBatch(const v1::SubmitBatchRequest& request, v1::SubmitB
 
 void SubmitCalls::SubmitTogether(v1::SubmitBatchRequest request, v1::SubmitBatchResponse* response, Done done) {
   auto event = std::make_shared<core::SubmitTasks>();
-  for (v1::TaskSpec& task : *request.mutable_tasks()) event->tasks.push_back({.spec = AcceptSpec(&task)});
+  for (v1::TaskSpec& task : *request.mutable_tasks()) event->tasks.push_back({.spec = AcceptWhole(context_->deps.queues, &task)});
   if (!request.request_id().empty()) {
     event->request = {.owner = event->tasks.front().spec->owner, .id = request.request_id()};
     event->request.digest = DigestOf(std::move(request));
@@ -120,7 +121,7 @@ void SubmitCalls::SubmitTogether(v1::SubmitBatchRequest request, v1::SubmitBatch
 
 void SubmitCalls::SubmitTemplate(v1::SubmitBatchRequest request, v1::SubmitBatchResponse* response, Done done) {
   auto event = std::make_shared<core::SubmitTasks>();
-  const TaskSpecPtr spec = AcceptSpec(request.mutable_template_());
+  const TaskSpecPtr spec = AcceptWhole(context_->deps.queues, request.mutable_template_());
   if (!request.request_id().empty()) {
     event->request = {.owner = spec->owner, .id = request.request_id(), .digest = DigestOf(request)};
   }

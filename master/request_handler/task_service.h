@@ -33,6 +33,7 @@
 
 namespace muster::handler {
 
+class QueueBoard;
 class RefusalLog;
 
 struct TaskServiceDeps {
@@ -42,6 +43,7 @@ struct TaskServiceDeps {
   PendingCalls* calls = nullptr;
   const runtime::Clock* clock = nullptr;
   telemetry::Metrics* metrics = nullptr;  // may be null
+  const QueueBoard* queues = nullptr;     // may be null: queues have no defaults
   TaskLimits limits = {};
 };
 

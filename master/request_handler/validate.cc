@@ -22,6 +22,7 @@ constexpr size_t kLongestLabel = 256;
 constexpr size_t kLongestPath = 4096;
 constexpr size_t kLongestRequestId = 128;
 constexpr int32_t kMostPriority = 100;
+constexpr uint32_t kMostLimit = 1'000'000;
 constexpr uint32_t kMostWorkerLosses = 1000;
 constexpr double kMostCores = 1e6;
 constexpr int64_t kMostAmount = int64_t{1} << 60;
@@ -67,6 +68,7 @@ class SpecCheck {
     Requirements();
     Retry();
     Times();
+    Limit();
     Labels();
   }
 
@@ -279,6 +281,14 @@ class SpecCheck {
     } else if (absl::Seconds(duration.seconds()) > limits_.longest_timeout) {
       Add("BAD_DURATION", field, "is longer than ", absl::FormatDuration(limits_.longest_timeout));
     }
+  }
+
+  void Limit() {
+    if (spec_.limit() > kMostLimit) Add("BAD_LIMIT", "limit", "is ", spec_.limit(), "; at most ", kMostLimit);
+    if (spec_.limit() > 0 && spec_.limit_key().empty()) Add("BAD_LIMIT", "limit_key", "is missing; name what the limit is of, as in user=ann");
+    if (spec_.limit_key().empty()) return;
+    if (!IsOwner(spec_.limit_key())) Add("BAD_LIMIT", "limit_key", "must be at most 256 printable characters without spaces, as in user=ann");
+    if (spec_.limit() == 0) Add("BAD_LIMIT", "limit", "is missing; say how many with this key may run at once");
   }
 
   void Labels() {

@@ -14,9 +14,11 @@ ClassId ClassTable::For(const ClassKey& key) {
   return last_id_;
 }
 
-void ClassTable::SetParked(ClassId cls, bool parked) {
-  At(cls).parked = parked;
-  if (parked) {
+void ClassTable::SetParked(ClassId cls, bool parked, bool held) {
+  Class& owner = At(cls);
+  owner.parked = parked;
+  owner.held = parked && held;
+  if (parked && !held) {
     parked_.insert(cls);
   } else {
     parked_.erase(cls);
@@ -37,7 +39,7 @@ void ClassTable::CheckInvariants() const {
   MUSTER_CHECK(classes_.size() == ids_.size());
   for (const auto& [cls, owner] : classes_) {
     MUSTER_CHECK(!owner.lanes.empty());
-    MUSTER_CHECK(owner.parked == parked_.contains(cls));
+    MUSTER_CHECK((owner.parked && !owner.held) == parked_.contains(cls));
   }
 }
 

@@ -24,6 +24,7 @@ class ClassTable {
   struct Class {
     const ClassKey* key = nullptr;
     bool parked = false;
+    bool held = false;  // parked, but not among parked()
     absl::btree_map<std::pair<QueueIndex, int32_t>, LaneIndex> lanes;  // by queue and priority
   };
 
@@ -42,7 +43,7 @@ class ClassTable {
   }
   const Class& At(ClassId cls) const { return const_cast<ClassTable*>(this)->At(cls); }
 
-  void SetParked(ClassId cls, bool parked);
+  void SetParked(ClassId cls, bool parked, bool held = false);
   const absl::btree_set<ClassId>& parked() const { return parked_; }
 
   // The lane is empty. The class goes with its last one.

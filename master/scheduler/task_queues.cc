@@ -46,6 +46,7 @@ struct Queue {
   std::string name;
   StrideTurns::Share share;
   bool weight_was_set = false;
+  bool blocked = false;
   uint64_t size = 0;
   uint64_t served = 0;
   absl::btree_set<Head> ready;        // of lanes whose class is not parked
@@ -118,11 +119,11 @@ class TaskQueues::Impl {
 
   // --- Classes
 
-  void Park(ClassId cls) {
+  void Park(ClassId cls, bool held) {
     const ClassTable::Class* const found = classes_.Find(cls);
     if (found == nullptr || found->parked) return;
     for (const auto& lane : found->lanes) Unlist(lane.second);
-    classes_.SetParked(cls, true);
+    classes_.SetParked(cls, true, held);
     for (const auto& lane : found->lanes) RefreshTurn(lane.first.first);
   }
 
@@ -156,11 +157,23 @@ class TaskQueues::Impl {
     queue.weight_was_set = true;
   }
 
+  void SetBlocked(std::string_view name, bool blocked) {
+    const auto found = queue_names_.find(std::string(name));
+    if (found == queue_names_.end()) return;
+    queues_[found->second]->blocked = blocked;
+    RefreshTurn(found->second);
+  }
+
   uint64_t size() const { return places_.size(); }
 
   uint64_t QueuedIn(std::string_view name) const {
     auto found = queue_names_.find(std::string(name));
     return found == queue_names_.end() ? 0 : queues_[found->second]->size;
+  }
+
+  QueueStatus StatusOf(std::string_view name) const {
+    const auto found = queue_names_.find(std::string(name));
+    return found == queue_names_.end() ? QueueStatus{.name = std::string(name)} : StatusOf(*queues_[found->second]);
   }
 
   std::vector<QueueStatus> Queues() const {
@@ -229,10 +242,12 @@ class TaskQueues::Impl {
     if (Listed(lane)) queues_[lane.queue]->ready.erase(HeadOf(index));
   }
 
-  // After any change of `ready`.
+  static bool Offers(const Queue& queue) { return !queue.ready.empty() && !queue.blocked; }
+
+  // After any change of what it offers.
   void RefreshTurn(QueueIndex index) {
     Queue& queue = *queues_[index];
-    turns_.SetOffers(index, &queue.share, !queue.ready.empty());
+    turns_.SetOffers(index, &queue.share, Offers(queue));
   }
 
   void RemoveFromLane(LaneIndex index, const Waiting& waiting) {
@@ -344,7 +359,7 @@ void TaskQueues::Impl::CheckInvariants() const {
     }
     MUSTER_CHECK(in_queue == queue.size);
     MUSTER_CHECK(heads == queue.ready.size());
-    MUSTER_CHECK(queue.share.in_turn == !queue.ready.empty());
+    MUSTER_CHECK(queue.share.in_turn == Offers(queue));
     MUSTER_CHECK(turns_.Agrees(named.second, queue.share));
     tasks += in_queue;
     lanes += queue.lanes.size();
@@ -369,15 +384,19 @@ bool TaskQueues::Remove(TaskId task) { return impl_->Remove(task); }
 bool TaskQueues::Contains(TaskId task) const { return impl_->Contains(task); }
 std::optional<NextTask> TaskQueues::Peek() const { return impl_->Peek(); }
 void TaskQueues::Pop() { impl_->Pop(); }
-void TaskQueues::Park(ClassId cls) { impl_->Park(cls); }
+void TaskQueues::Park(ClassId cls) { impl_->Park(cls, false); }
+void TaskQueues::Hold(ClassId cls) { impl_->Park(cls, true); }
 void TaskQueues::Wake(ClassId cls) { impl_->Wake(cls); }
 void TaskQueues::WakeAll() { impl_->WakeAll(); }
 const absl::btree_set<ClassId>& TaskQueues::parked() const { return impl_->parked(); }
 const ClassKey& TaskQueues::key(ClassId cls) const { return impl_->KeyOf(cls); }
 std::optional<ClassId> TaskQueues::ClassOf(TaskId task) const { return impl_->ClassOf(task); }
+void TaskQueues::Block(std::string_view queue) { impl_->SetBlocked(queue, true); }
+void TaskQueues::Unblock(std::string_view queue) { impl_->SetBlocked(queue, false); }
 void TaskQueues::SetWeight(std::string_view queue, uint32_t weight) { impl_->SetWeight(queue, weight); }
 uint64_t TaskQueues::size() const { return impl_->size(); }
 uint64_t TaskQueues::QueuedIn(std::string_view queue) const { return impl_->QueuedIn(queue); }
+QueueStatus TaskQueues::StatusOf(std::string_view queue) const { return impl_->StatusOf(queue); }
 std::vector<QueueStatus> TaskQueues::Queues() const { return impl_->Queues(); }
 std::optional<uint64_t> TaskQueues::AheadOf(TaskId task, uint64_t limit) const { return impl_->AheadOf(task, limit); }
 bool TaskQueues::VisitAhead(const QueuePlace& place, size_t limit,

@@ -6,13 +6,13 @@
 //     else queues.Park(next->cls);                             // nobody of the class is looked at until Wake
 //   }
 //
-// Between queues: stride scheduling (stride_turns.h); one whose tasks were all parked keeps its place.
+// Between queues: stride scheduling (stride_turns.h); one whose tasks were all parked, or that is blocked, keeps its place.
 //
 // Inside a queue: higher priority first, one step up per aging_interval of waiting, then age, then id. Two tasks age
 // equally fast, so their order never changes while they wait: `since - priority * aging_interval` is a constant of
 // each, and the smallest is next. No re-sorting, ever.
 //
-// Classes (class_table.h): tasks with equal requirements (and the same worker to avoid) find room together or not at all. A parked
+// Classes (class_table.h): tasks with equal requirements (and the same worker to avoid, and limit by key) find room together or not at all. A parked
 // class costs nothing until it is woken; new tasks of it are parked with it. A class is forgotten with its last task.
 //
 // Cost: every call is O(log n) in the queued tasks, Park and Wake also O(lanes of the class); a lane is one queue,
@@ -42,11 +42,13 @@ using ClassId = StrongId<struct ClassIdTag, uint64_t>;
 struct ClassKey {
   Requirements requirements;
   WorkerId avoid;  // 0: none; else the worker that just failed the task
+  std::string limit_key;  // empty: none (key_limits.h)
+  uint32_t limit = 0;
 
   friend bool operator==(const ClassKey&, const ClassKey&) = default;
   template <typename H>
   friend H AbslHashValue(H state, const ClassKey& key) {
-    return H::combine(std::move(state), key.requirements, key.avoid);
+    return H::combine(std::move(state), key.requirements, key.avoid, key.limit_key, key.limit);
   }
 };
 
@@ -97,18 +99,23 @@ class TaskQueues {
   void Pop();
 
   void Park(ClassId cls);  // it found no room; a class that is gone is ignored here and below
+  void Hold(ClassId cls);  // parked too, but for what no worker can change: not among parked()
   void Wake(ClassId cls);  // something it needs changed
-  void WakeAll();
+  void WakeAll();          // all that are parked
   const absl::btree_set<ClassId>& parked() const;
   const ClassKey& key(ClassId cls) const;           // of a class that has queued tasks
   std::optional<ClassId> ClassOf(TaskId task) const;  // of a queued task
 
+  // A blocked queue is out of turn, whatever it has. One that is forgotten with its last task comes back unblocked.
+  void Block(std::string_view queue);
+  void Unblock(std::string_view queue);
   // Creates the queue when it is not known. A weight of 0 counts as 1.
   void SetWeight(std::string_view queue, uint32_t weight);
 
   // --- Reads.
   uint64_t size() const;
   uint64_t QueuedIn(std::string_view queue) const;
+  QueueStatus StatusOf(std::string_view queue) const;  // of one that is not known: empty
   std::vector<QueueStatus> Queues() const;  // that have tasks, or were given a weight; by name
   // How many tasks of its queue are before it, counted up to `limit`. Costs the count. Empty: it is not queued.
   std::optional<uint64_t> AheadOf(TaskId task, uint64_t limit) const;

@@ -89,6 +89,11 @@ template <typename Archive> void Fields(Archive& archive, const TasksPurged&, au
   archive(event.ended_before);
   archive(event.count);
 }
+template <typename Archive> void Fields(Archive& archive, const QueueChanged&, auto& event) {
+  archive(event.queue);
+  archive(event.what);
+  archive(event.by);
+}
 
 // The kind is the event's place in the variant, so kinds are only ever added at its end.
 template <size_t kIndex = 0>

@@ -30,6 +30,7 @@ class OpenTaskLoader {
     MUSTER_RETURN_IF_ERROR(LoadAttempts());
     MUSTER_RETURN_IF_ERROR(LoadCancels());
     MUSTER_RETURN_IF_ERROR(LoadWorkerSettings());
+    MUSTER_RETURN_IF_ERROR(LoadQueueSettings());
     return LoadExecutors();
   }
 
@@ -124,6 +125,15 @@ class OpenTaskLoader {
   absl::Status LoadWorkerSettings() {
     Query settings(database_, "SELECT * FROM worker_setting ORDER BY name", "worker_setting");
     while (settings.Next()) state_->worker_settings.push_back(ReadWorkerSetting(settings));
+    return settings.status();
+  }
+
+  absl::Status LoadQueueSettings() {
+    Query settings(database_, "SELECT * FROM queue_setting ORDER BY name", "queue_setting");
+    while (settings.Next()) {
+      MUSTER_ASSIGN_OR_RETURN(core::QueueSettingRow row, ReadQueueSetting(settings));
+      state_->queue_settings.push_back(std::move(row));
+    }
     return settings.status();
   }
 

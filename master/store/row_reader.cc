@@ -10,6 +10,7 @@
 #include "master/store/report_packing.h"
 #include "master/store/schema.h"
 #include "master/store/transaction_writer.h"
+#include "muster/v1/queue.pb.h"
 #include "muster/v1/task.pb.h"
 
 namespace muster::store {
@@ -124,6 +125,23 @@ core::WorkerSettingRow ReadWorkerSetting(const Query& row) {
   const int64_t told = row.Int(2);
   return {TextAt(row, 0), static_cast<uint32_t>(row.Int(1)), (told & kToldToDrain) != 0, TextAt(row, 3),
           (told & kToldQuarantine) != 0};
+}
+
+absl::StatusOr<core::QueueSettingRow> ReadQueueSetting(const Query& row) {
+  core::QueueSettingRow result;
+  result.name = TextAt(row, 0);
+  if (row.Type(1) != SQLITE_NULL) {
+    v1::QueueSettings settings;
+    const std::string_view bytes = row.Bytes(1);
+    if (!settings.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+      return row.Damaged("its settings cannot be read");
+    }
+    if (settings.max_running() < 0 || settings.max_queued() < 0) return row.Damaged("a limit in its settings is negative");
+    result.by_hand = convert::FromProto(settings);
+    if (!WhyNoQueueSettings(*result.by_hand).empty()) return row.Damaged("its settings are none that can be set");
+  }
+  result.pause = {TimeAt(row, 2), TextAt(row, 3)};
+  return result;
 }
 
 core::ExecutorRow ReadExecutor(const Query& row) { return {TextAt(row, 0)}; }

@@ -37,6 +37,7 @@ core::UnknownRow ReadUnknown(const Query& row);
 absl::StatusOr<core::RequestRow> ReadRequest(const Query& row);
 core::CancelRow ReadCancel(const Query& row);
 core::WorkerSettingRow ReadWorkerSetting(const Query& row);
+absl::StatusOr<core::QueueSettingRow> ReadQueueSetting(const Query& row);
 core::ExecutorRow ReadExecutor(const Query& row);
 core::NoteRow ReadNote(const Query& row);
 

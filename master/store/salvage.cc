@@ -122,6 +122,11 @@ absl::Status Salvage::OpenBoth() {
 }
 
 absl::Status Salvage::CopyTable(const StoreTable& table) {
+  // What the first version had not: there may be none.
+  if (const auto later = TablesSince(1); std::find(later.begin(), later.end(), table.name) != later.end()) {
+    MUSTER_ASSIGN_OR_RETURN(const bool there, HasTable(damaged_.get(), table.name));
+    if (!there) return absl::OkStatus();
+  }
   const auto take = [&](const Query& row) { return TakeRow(table, row); };
   MUSTER_ASSIGN_OR_RETURN(const std::vector<KeyGap> gaps, ReadPastDamage(damaged_.get(), table, take));
   for (const KeyGap& gap : gaps) NoteGap(table, gap);

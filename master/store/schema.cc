@@ -76,6 +76,13 @@ CREATE TABLE activity (
 CREATE TABLE open_exception (first INTEGER PRIMARY KEY, crc INTEGER NOT NULL);
 )sql";
 
+// Since version 2.
+constexpr const char* kQueueSettingTable = R"sql(
+CREATE TABLE queue_setting (
+  name TEXT PRIMARY KEY, settings BLOB, paused_until INTEGER, pause_reason TEXT NOT NULL,
+  commit_number INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
+)sql";
+
 // {id:X} is X as people type it, {time:X} a date, {state:X} and {reason:X} words.
 constexpr const char* kViews = R"sql(
 CREATE VIEW tasks AS
@@ -160,13 +167,6 @@ absl::StatusOr<int64_t> TableCount(Database* database) {
   return found ? count.Int(0) : 0;
 }
 
-absl::StatusOr<bool> HasMeta(Database* database) {
-  Query meta(database, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'");
-  const bool found = meta.Next();
-  MUSTER_RETURN_IF_ERROR(meta.status());
-  return found;
-}
-
 struct SchemaObject {
   std::string type;
   std::string name;
@@ -194,12 +194,19 @@ absl::StatusOr<std::vector<SchemaObject>> ReadExpectedSchema() {
   return ReadSchema(fresh.get());
 }
 
+// From version 1.
+absl::Status Migrate(Database* database) {
+  MUSTER_RETURN_IF_ERROR(database->Execute(kQueueSettingTable));
+  return WriteMeta(database, kMetaSchemaVersion, std::to_string(kSchemaVersion));
+}
+
 }  // namespace
 
 absl::Status CreateSchema(Database* database) {
   const std::string application = absl::StrCat("PRAGMA application_id=", kApplicationId);
   MUSTER_RETURN_IF_ERROR(database->Execute(application.c_str()));
   MUSTER_RETURN_IF_ERROR(database->Execute(kTables));
+  MUSTER_RETURN_IF_ERROR(database->Execute(kQueueSettingTable));
   MUSTER_RETURN_IF_ERROR(database->Execute(ExpandViews(kViews).c_str()));
   return WriteMeta(database, kMetaSchemaVersion, std::to_string(kSchemaVersion));
 }
@@ -222,7 +229,7 @@ absl::Status CheckSchema(Database* database, std::vector<std::string>* names) {
 absl::Status PrepareSchema(Database* database) {
   MUSTER_ASSIGN_OR_RETURN(const int64_t table_count, TableCount(database));
   if (table_count == 0) return CreateSchema(database);
-  MUSTER_ASSIGN_OR_RETURN(const bool has_meta, HasMeta(database));
+  MUSTER_ASSIGN_OR_RETURN(const bool has_meta, HasTable(database, "meta"));
   if (!has_meta) {
     return absl::FailedPreconditionError(
         absl::StrCat("store ", database->path(), " was made by another program: it has no table meta"));
@@ -237,7 +244,20 @@ absl::Status PrepareSchema(Database* database) {
     return absl::DataLossError(
         absl::StrCat("store ", database->path(), " is damaged: table meta, row schema_version: missing"));
   }
+  if (version < kSchemaVersion) MUSTER_RETURN_IF_ERROR(Migrate(database));
   return CheckSchema(database);
+}
+
+absl::StatusOr<bool> HasTable(Database* database, std::string_view name) {
+  Query table(database, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?");
+  table.Bind(1, name);
+  const bool found = table.Next();
+  MUSTER_RETURN_IF_ERROR(table.status());
+  return found;
+}
+
+std::vector<std::string> TablesSince(int64_t version) {
+  return version < 2 ? std::vector<std::string>{"queue_setting"} : std::vector<std::string>();
 }
 
 absl::StatusOr<std::optional<std::string>> ReadMeta(Database* database, std::string_view key) {

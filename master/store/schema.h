@@ -18,7 +18,7 @@
 
 namespace muster::store {
 
-inline constexpr int64_t kSchemaVersion = 1;
+inline constexpr int64_t kSchemaVersion = 2;  // 2: queue_setting
 
 // The longest task id that fits into an attempt's key and an output's.
 inline constexpr uint64_t kMaxTaskId = (uint64_t{1} << 46) - 1;
@@ -51,6 +51,10 @@ absl::Status CreateSchema(Database* database);
 // Whether every table, index and view is as CreateSchema makes it: a changed letter there changes what rows mean.
 // DATA_LOSS naming the first that differs; in `names`, when given, all of them.
 absl::Status CheckSchema(Database* database, std::vector<std::string>* names = nullptr);
+
+absl::StatusOr<bool> HasTable(Database* database, std::string_view name);
+// What a store of that version does not have yet.
+std::vector<std::string> TablesSince(int64_t version);
 
 absl::StatusOr<std::optional<std::string>> ReadMeta(Database* database, std::string_view key);
 absl::StatusOr<int64_t> ReadMetaNumber(Database* database, std::string_view key);  // 0 when it is not there

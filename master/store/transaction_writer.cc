@@ -7,9 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/convert/convert.h"
 #include "master/store/activity_packing.h"
 #include "master/store/report_packing.h"
 #include "master/store/schema.h"
+#include "muster/v1/queue.pb.h"
 
 namespace muster::store {
 namespace {
@@ -184,6 +186,21 @@ absl::Status TransactionWriter::WriteOther(const core::Transaction& transaction,
     row.Int(settings[i].weight);
     row.Int((settings[i].draining ? kToldToDrain : 0) | (settings[i].quarantined ? kToldQuarantine : 0));
     row.Text(settings[i].reason);
+    row.Int(commit);
+  }));
+  const auto& queues = transaction.queue_settings;
+  MUSTER_RETURN_IF_ERROR(queue_settings_.Insert(database_, queues.size(), digest, [&](size_t i, RowBinder& row) {
+    row.Text(queues[i].name);
+    if (queues[i].by_hand.has_value()) {
+      v1::QueueSettings settings;
+      convert::ToProto(*queues[i].by_hand, &settings);
+      settings.AppendToString(&row.Scratch());
+      row.Blob(row.scratch());
+    } else {
+      row.Null();
+    }
+    row.Time(queues[i].pause.until);
+    row.Text(queues[i].pause.reason);
     row.Int(commit);
   }));
   const auto& executors = transaction.executors;

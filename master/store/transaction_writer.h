@@ -82,6 +82,8 @@ class TransactionWriter {
                        "INSERT OR IGNORE INTO "};
   TableWriter worker_settings_{"worker_setting (name, weight, draining, reason, commit_number, crc)", 6,
                                "INSERT OR REPLACE INTO "};
+  TableWriter queue_settings_{"queue_setting (name, settings, paused_until, pause_reason, commit_number, crc)", 6,
+                              "INSERT OR REPLACE INTO "};
   TableWriter executors_{"executor (name, commit_number, crc)", 3};
   TableWriter notes_{"note (key, note, time, commit_number, crc)", 5};
   TableWriter activities_{"activity (commit_number, time, records, digest, crc)", 5};

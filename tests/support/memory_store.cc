@@ -36,6 +36,7 @@ std::string MemoryStore::Commit(const core::Transaction& transaction) {
     if (const auto found = tasks_.find(row.key.task); found != tasks_.end()) found->second.notes.push_back(row);
   }
   for (const auto& row : transaction.worker_settings) worker_settings_[row.name] = row;
+  for (const auto& row : transaction.queue_settings) queue_settings_[row.name] = row;
   for (const auto& row : transaction.executors) {
     if (!executors_.insert(row.name).second) note("executor " + row.name + " is offered for the first time again");
   }
@@ -111,6 +112,11 @@ const TaskSpec& MemoryStore::SpecOf(TaskId id) const {
   return *specifications_.at(tasks_.at(id).first_of_specification).spec;
 }
 
+const core::QueueSettingRow* MemoryStore::FindQueueSetting(const std::string& name) const {
+  const auto found = queue_settings_.find(name);
+  return found == queue_settings_.end() ? nullptr : &found->second;
+}
+
 const core::RequestRow* MemoryStore::FindRequest(const std::string& owner, const std::string& id) const {
   const auto found = request_index_.find({owner, id});
   return found == request_index_.end() ? nullptr : &requests_[found->second];
@@ -145,6 +151,7 @@ core::RecoveredState MemoryStore::LoadOpen() {
     recovered.AddHistory() = {task.attempts, task.attempt_ends, task.unknown, task.cancel};
   }
   for (const auto& entry : worker_settings_) state.worker_settings.push_back(entry.second);
+  for (const auto& entry : queue_settings_) state.queue_settings.push_back(entry.second);
   for (const std::string& name : executors_) state.executors.push_back({name});
   return state;
 }

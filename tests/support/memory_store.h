@@ -44,6 +44,7 @@ class MemoryStore {
   const std::vector<activity::Record>& activity() const { return activity_; }
   const std::vector<core::RequestRow>& requests() const { return requests_; }
   const core::RequestRow* FindRequest(const std::string& owner, const std::string& id) const;
+  const core::QueueSettingRow* FindQueueSetting(const std::string& name) const;
   bool last_end_clean() const { return clean_end_; }
 
  private:
@@ -55,6 +56,7 @@ class MemoryStore {
   std::map<TaskId, core::SpecificationRow> specifications_;  // by first id
   std::map<TaskId, StoredTask> tasks_;
   std::map<std::string, core::WorkerSettingRow> worker_settings_;
+  std::map<std::string, core::QueueSettingRow> queue_settings_;
   std::set<std::string> executors_;
   std::vector<core::RequestRow> requests_;
   std::map<std::pair<std::string, std::string>, size_t> request_index_;  // by owner and id

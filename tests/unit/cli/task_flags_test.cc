@@ -37,6 +37,8 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   flags.labels = {"team=x"};
   flags.on_worker_loss = "rerun-after-fence";
   flags.environment = {"A=1", "B=x=y"};
+  flags.limit_key = "user=ann";
+  flags.limit = 3;
   const auto spec = flags.Build({"echo", "hi"}, kNow);
   ASSERT_TRUE(spec.ok()) << spec.status();
   EXPECT_THAT(spec->command().argv(), ElementsAre("echo", "hi"));
@@ -48,13 +50,25 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   EXPECT_EQ(spec->run_timeout().seconds(), 90);
   EXPECT_EQ(spec->start_time().seconds(), 1700000060);
   EXPECT_THAT(spec->requirements().needs(), ElementsAre("gpu", "zone=a"));
+  EXPECT_EQ(spec->limit_key(), "user=ann");
+  EXPECT_EQ(spec->limit(), 3u);
   EXPECT_EQ(spec->requirements().resources(0).amount(), 2);
   EXPECT_EQ(spec->on_worker_loss(), v1::ON_WORKER_LOSS_RERUN_AFTER_FENCE);
   EXPECT_EQ(spec->command().environment(1).value(), "x=y");
 }
 
+TEST(TaskFlags, ALimitWithoutItsKeyIsAUsageError) {
+  TaskFlags flags;
+  flags.limit = 3;
+  EXPECT_THAT(std::string(flags.Build({"a"}, kNow).status().message()), HasSubstr("--limit-key and --limit go together"));
+  flags.limit_key = "user=ann";
+  flags.limit = 0;
+  EXPECT_THAT(std::string(flags.Build({"a"}, kNow).status().message()), HasSubstr("--limit: 0 is not within"));
+}
+
 TEST(TaskFlags, WhatIsNotGivenIsNotSet) {
   const auto spec = TaskFlags().Build({"a"}, kNow);
+  EXPECT_FALSE(spec->has_priority());
   EXPECT_FALSE(spec->has_requirements());
   EXPECT_FALSE(spec->has_retry());
   EXPECT_FALSE(spec->has_run_timeout());

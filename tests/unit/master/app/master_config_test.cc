@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
+
+#include "master/app/queue_config.h"
 
 namespace muster::master {
 namespace {
@@ -42,6 +45,37 @@ TEST(MasterConfigTest, TheDefaultsArePromisedOnes) {
   EXPECT_EQ(config.core.max_queued, 1'000'000u);
   EXPECT_EQ(config.core.balancer, core::BalancerKind::kLeastLoaded);
   EXPECT_EQ(config.message_bytes, 4 << 20);
+}
+
+config::Entry Nightly(const std::string& field, const std::string& text) { return {{"name", "nightly"}, {field, text}}; }
+
+TEST(MasterConfigTest, QueuesAreReadByName) {
+  const auto queues = ReadQueues({{{"name", "nightly"}, {"weight", "3"}, {"max_running", "8"}, {"max_queued", "100"},
+                                   {"start_rate", "0.5"}, {"burst", "4"}, {"defaults.priority", "-7"},
+                                   {"defaults.retries", "2"}, {"defaults.retry_delay", "2s,90s"},
+                                   {"defaults.on_worker_loss", "hold"}, {"defaults.timeout", "1h"}},
+                                  {{"name", "daily"}}});
+  ASSERT_TRUE(queues.ok()) << queues.status();
+  QueueSettings nightly{.weight = 3, .max_running = 8, .max_queued = 100, .start_rate = 0.5, .burst = 4};
+  nightly.priority = -7;
+  nightly.retry = RetryPolicy{3, absl::Seconds(2), absl::Seconds(90), {}};
+  nightly.on_worker_loss = OnWorkerLoss::kHold;
+  nightly.run_timeout = absl::Hours(1);
+  EXPECT_EQ(queues->at("nightly"), nightly);
+  EXPECT_EQ(queues->at("daily"), QueueSettings());
+}
+
+TEST(MasterConfigTest, AQueueThatMakesNoSenseIsNamedWithWhatIsWrong) {
+  const auto message = [](const std::vector<config::Entry>& entries) {
+    return std::string(ReadQueues(entries).status().message());
+  };
+  EXPECT_EQ(message({Nightly("weight", "0")}), "queues: nightly: weight is 0; 1 to 1000");
+  EXPECT_EQ(message({Nightly("weight", "many")}), "queues: nightly: weight: \"many\" is no whole number");
+  EXPECT_EQ(message({Nightly("max_running", "-1")}), "queues: nightly: max_running: \"-1\" is no whole number");
+  EXPECT_EQ(message({Nightly("start_rate", "nan")}), "queues: nightly: start_rate is nan; 0 for none, or 0.000001 to 1000000 a second");
+  EXPECT_EQ(message({Nightly("defaults.retry_delay", "9s,2s")}), "queues: nightly: defaults.retry_delay: \"9s,2s\": the cap is below the base");
+  EXPECT_EQ(message({{{"name", "a"}}, {{"name", "a"}}}), "queues: a: is there twice");
+  EXPECT_EQ(message({{{"weight", "2"}}}), "queues: \"\": is no name for a queue; at most 128 of [A-Za-z0-9._-]");
 }
 
 TEST(MasterConfigTest, TimesInWhichAFencedAttemptCouldRunTwiceAreRefused) {

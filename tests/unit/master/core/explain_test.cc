@@ -89,6 +89,19 @@ class ExplainTest : public ::testing::Test {
     return Spec([](TaskSpec& spec) { spec.retry.max_attempts = 4; });
   }
 
+  static TaskSpecPtr InQueue(const std::string& queue) {
+    return Spec([&](TaskSpec& spec) { spec.queue = queue; });
+  }
+  static TaskSpecPtr OfAnn(uint32_t limit) {
+    return Spec([=](TaskSpec& spec) {
+      spec.limit_key = "user=ann";
+      spec.limit = limit;
+    });
+  }
+  void Set(const std::string& queue, QueueChange change) {
+    cluster.Apply(UpdateQueue{CallId(1), queue, false, std::move(change), "ann@host"});
+  }
+
   TestCluster cluster;
   uint64_t incarnations_ = 1000;
 };
@@ -306,6 +319,71 @@ TEST_F(ExplainTest, TwoWorkersDiedOfIt) {
   }
   const TaskId task = cluster.StateOf(first) == TaskState::kQueued ? first : second;
   ExpectDocumented(task, ReasonCode::kKeepsApart);
+}
+
+TEST_F(ExplainTest, AQueueThatIsPaused) {
+  cluster.Join("w1", 1);
+  cluster.Apply(PauseQueue{CallId(1), "nightly", absl::InfiniteFuture(), std::nullopt, "a deploy", "ann@host"});
+  const TaskId task = cluster.Submit(InQueue("nightly"));
+  ExpectDocumented(task, ReasonCode::kQueuePaused);
+  EXPECT_EQ(Of(task).would_start_now, "");
+  const absl::Time until = cluster.now() + absl::Hours(2);
+  cluster.Apply(PauseQueue{CallId(1), "nightly", until, std::nullopt, "", "ann@host"});
+  EXPECT_EQ(Of(task).held_until, until);
+}
+
+TEST_F(ExplainTest, APauseOfWhatCouldNotStartThen) {
+  cluster.Apply(PauseQueue{CallId(1), "default", absl::InfiniteFuture(), std::nullopt, "", "ann@host"});
+  EXPECT_EQ(Of(cluster.Submit(Spec())).sentence,
+            "Queue default is paused until it is resumed. As things are it could not start even then: no worker has joined.");
+}
+
+TEST_F(ExplainTest, AQueueThatRunsAsManyAsItMay) {
+  cluster.Join("w1", 8);
+  Set("nightly", {.max_running = 2});
+  for (int i = 0; i < 2; ++i) cluster.Submit(InQueue("nightly"));
+  ExpectDocumented(cluster.Submit(InQueue("nightly")), ReasonCode::kQueueAtLimit);
+}
+
+TEST_F(ExplainTest, AQueueThatStartsSoManyASecond) {
+  cluster.Join("w1", 8);
+  Set("nightly", {.start_rate = 2});
+  for (int i = 0; i < 2; ++i) cluster.Submit(InQueue("nightly"));
+  const TaskId task = cluster.Submit(InQueue("nightly"));
+  ExpectDocumented(task, ReasonCode::kQueueRate);
+  EXPECT_EQ(Of(task).held_until, cluster.now() + absl::Seconds(1));
+  for (int i = 0; i < 2; ++i) cluster.Advance(absl::Milliseconds(500));
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kDispatched);
+}
+
+TEST_F(ExplainTest, AsManyOfItsKeyAsMay) {
+  cluster.Join("w1", 8);
+  for (int i = 0; i < 2; ++i) cluster.Submit(OfAnn(2));
+  ExpectDocumented(cluster.Submit(OfAnn(2)), ReasonCode::kKeyLimit);
+  EXPECT_EQ(Of(cluster.Submit(OfAnn(1))).sentence, "2 tasks with user=ann run; it starts when none does.");
+}
+
+TEST_F(ExplainTest, WhoHasTheKeyBeforeIt) {
+  cluster.Join("w1", 8);
+  cluster.Submit(OfAnn(1));
+  cluster.Submit(OfAnn(1));
+  const TaskId task = cluster.Submit(OfAnn(1));
+  ExpectDocumented(task, ReasonCode::kKeyOrder);
+  EXPECT_EQ(Of(task).position->ahead, 1u);  // the first one is not in the queue any more
+  EXPECT_EQ(Of(task).position->queued, 2u);
+  const auto next = cluster.core().ExplainSpec(OfAnn(1));
+  ASSERT_TRUE(next.ok());
+  EXPECT_EQ(next->sentence, "Tasks with user=ann run one after the other: task 1 (DISPATCHED) and 2 more have to end first.");
+  EXPECT_EQ(next->position->queued, 3u);
+}
+
+TEST_F(ExplainTest, WhoIsHeldByItsKeyIsNotInTheWay) {
+  cluster.Join("w1", 2);
+  cluster.Submit(OfAnn(1));
+  for (int i = 0; i < 3; ++i) cluster.Submit(OfAnn(1));
+  cluster.Submit(Spec());
+  const TaskId task = cluster.Submit(Spec());
+  EXPECT_EQ(Of(task).code, ReasonCode::kWaitsForSlot) << Of(task).sentence;
 }
 
 TEST_F(ExplainTest, AMasterThatStops) {

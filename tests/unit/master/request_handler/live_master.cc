@@ -23,18 +23,22 @@ LiveMaster::LiveMaster(TaskLimits limits) {
   core_ = std::make_unique<core::ClusterCore>(config, *std::move(recovered));
   loop_ = std::make_unique<TestLoop>(core_.get(), store_.get());
   workers_ = std::make_unique<TestWorkers>(loop_.get());
+  board_ = std::make_unique<QueueBoard>(core_->SettingsOfQueues());
   service_ = std::make_unique<TaskService>(TaskServiceDeps{.events = loop_.get(),
                                                            .inspector = loop_.get(),
                                                            .store = store_.get(),
                                                            .calls = &calls_,
                                                            .clock = &clock_,
+                                                           .queues = board_.get(),
                                                            .limits = limits});
+  queues_ = std::make_unique<QueueService>(QueueDeps{.events = loop_.get(), .inspector = loop_.get(), .calls = &calls_});
   service_->SetOutputSource(workers_.get());
   loop_->AddListener(service_.get());
   loop_->AddListener(workers_.get());
+  loop_->AddListener(board_.get());
   loop_->AddListener(&calls_);
   loop_->Start();
-  auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {service_->service()});
+  auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {service_->service(), queues_.get()});
   EXPECT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   channel_ = rpc::MakeChannel(server_->address(), grpc::InsecureChannelCredentials(), 64 << 20);
@@ -46,6 +50,7 @@ LiveMaster::~LiveMaster() {
   server_->Stop(absl::Milliseconds(500));
   loop_->Stop();
   server_.reset();
+  queues_.reset();
   service_.reset();
   core_.reset();
   store_.reset();

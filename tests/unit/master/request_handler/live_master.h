@@ -30,6 +30,8 @@
 #include "master/core/cluster_core.h"
 #include "master/core/ports.h"
 #include "master/request_handler/calls.h"
+#include "master/request_handler/queue_board.h"
+#include "master/request_handler/queue_service.h"
 #include "master/request_handler/task_service.h"
 #include "master/store/sqlite_store.h"
 #include "master/store/store.h"
@@ -232,6 +234,7 @@ class LiveMaster {
   ~LiveMaster();
 
   std::unique_ptr<v1::TaskService::Stub> Stub() { return v1::TaskService::NewStub(channel_); }
+  std::unique_ptr<v1::QueueService::Stub> Queues() { return v1::QueueService::NewStub(channel_); }
   TaskService& service() { return *service_; }
   TestLoop& loop() { return *loop_; }
   TestWorkers& workers() { return *workers_; }
@@ -258,7 +261,9 @@ class LiveMaster {
   std::unique_ptr<TestLoop> loop_;
   PendingCalls calls_;
   std::unique_ptr<TestWorkers> workers_;
+  std::unique_ptr<QueueBoard> board_;
   std::unique_ptr<TaskService> service_;
+  std::unique_ptr<QueueService> queues_;
   std::unique_ptr<rpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   size_t next_assignment_ = 0;

@@ -43,6 +43,14 @@ std::vector<Rule> Rules() {
   };
   return {
       {"NoArgv", [](auto* s) { s->clear_command(); }, "NO_COMMAND", "task.command.argv"},
+      {"ALimitOfNothing", [](auto* s) { s->set_limit(3); }, "BAD_LIMIT", "task.limit_key"},
+      {"AKeyWithoutALimit", [](auto* s) { s->set_limit_key("user=ann"); }, "BAD_LIMIT", "task.limit"},
+      {"AKeyWithASpace",
+       [](auto* s) {
+         s->set_limit_key("user ann");
+         s->set_limit(1);
+       },
+       "BAD_LIMIT", "task.limit_key"},
       {"EmptyProgram", [](auto* s) { s->mutable_command()->set_argv(0, ""); }, "NO_COMMAND", "task.command.argv[0]"},
       {"EmptyScript", [](auto* s) { s->mutable_command()->mutable_script(); }, "NO_COMMAND",
        "task.command.script.content"},

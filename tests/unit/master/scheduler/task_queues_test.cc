@@ -241,6 +241,41 @@ TEST_F(TaskQueuesTest, ShowsWhoWouldBeBeforeATaskThatIsNotThereYet) {
   EXPECT_TRUE(queues_.VisitAhead({"nowhere", 0, At(5), TaskId(99)}, 1, [](const TaskAhead&) { FAIL(); }));
 }
 
+TEST_F(TaskQueuesTest, ABlockedQueueIsOutOfTurnAndComesBackWithoutCredit) {
+  for (uint64_t id = 1; id <= 3; ++id) Add(id, 0, 0, "held");
+  for (uint64_t id = 11; id <= 16; ++id) Add(id, 0, 0, "free");
+  queues_.Block("held");
+  EXPECT_THAT(TakeAll(3), ElementsAre(11, 12, 13));
+  Add(4, 100, 0, "held");
+  EXPECT_EQ(queues_.Peek()->task, TaskId(14));
+  queues_.Unblock("held");
+  queues_.CheckInvariants();
+  EXPECT_THAT(TakeAll(6), ElementsAre(4, 1, 14, 2, 15, 3));
+}
+
+TEST_F(TaskQueuesTest, AHeldClassIsNotAmongTheParkedAndWakesByItselfAlone) {
+  Add(1);
+  Add(2, 0, 0, "default", Needing("gpu"));
+  queues_.Hold(ClassOf(1));
+  EXPECT_THAT(queues_.parked(), IsEmpty());
+  EXPECT_THAT(TakeAll(), ElementsAre(2));
+  queues_.WakeAll();
+  EXPECT_FALSE(queues_.Peek().has_value());
+  queues_.Wake(ClassOf(1));
+  EXPECT_THAT(TakeAll(), ElementsAre(1));
+}
+
+TEST_F(TaskQueuesTest, TasksWithDifferentLimitsByKeyAreOfDifferentClasses) {
+  ClassKey ann = Needing();
+  ann.limit_key = "user=ann";
+  ann.limit = 2;
+  Add(1);
+  Add(2, 0, 0, "default", ann);
+  EXPECT_NE(ClassOf(1), ClassOf(2));
+  queues_.Hold(ClassOf(2));
+  EXPECT_THAT(TakeAll(), ElementsAre(1));
+}
+
 TEST_F(TaskQueuesTest, CountsWhoIsBeforeATaskUpToALimit) {
   for (uint64_t id = 1; id <= 10; ++id) Add(id, 0, static_cast<double>(id));
   Add(20, 1, 0, "default", Needing("gpu"));

@@ -76,12 +76,28 @@ TEST_F(DamageTest, ANewerSchemaIsRefusedAndLeftAlone) {
   store_.reset();
   RowChecksum checksum;
   checksum.AddBytes("schema_version");
-  checksum.AddBytes("2");
-  Sql("UPDATE meta SET value = '2', crc = " + std::to_string(checksum.value()) + " WHERE key = 'schema_version'");
+  checksum.AddBytes("3");
+  Sql("UPDATE meta SET value = '3', crc = " + std::to_string(checksum.value()) + " WHERE key = 'schema_version'");
   const absl::Status status = TryReopen();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("schema version 2, and this muster-master knows 1"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("schema version 3, and this muster-master knows 2"));
   EXPECT_EQ(Sql("SELECT count(*) FROM specification")[0], "1");
+}
+
+// What a master from before queues had settings leaves.
+TEST_F(DamageTest, AStoreOfTheFirstVersionGetsWhatItLacksAndKeepsWhatItHas) {
+  Reopen();
+  CommitTasks(1, 3);
+  store_.reset();
+  RowChecksum checksum;
+  checksum.AddBytes("schema_version");
+  checksum.AddBytes("1");
+  Sql("DROP TABLE queue_setting");
+  Sql("UPDATE meta SET value = '1', crc = " + std::to_string(checksum.value()) + " WHERE key = 'schema_version'");
+  ASSERT_TRUE(TryReopen().ok());
+  EXPECT_EQ(Sql("SELECT count(*) FROM specification")[0], "3");
+  EXPECT_EQ(Sql("SELECT value FROM meta WHERE key = 'schema_version'")[0], "2");
+  EXPECT_EQ(Sql("SELECT count(*) FROM queue_setting")[0], "0");
 }
 
 TEST_F(DamageTest, AFlippedByteInARowIsFoundWithItsPlace) {

@@ -240,6 +240,27 @@ TEST_F(RoundTripTest, TheNewestSettingOfAWorkerHolds) {
   EXPECT_TRUE(state.worker_settings[3].quarantined);
 }
 
+TEST_F(RoundTripTest, TheNewestSettingOfAQueueHolds) {
+  QueueSettings settings{.weight = 3, .max_running = 8, .max_queued = 100, .start_rate = 0.5, .burst = 4};
+  settings.priority = -7;
+  settings.retry = RetryPolicy{4, absl::Seconds(2), absl::Seconds(90), {1, 75}};
+  settings.on_worker_loss = OnWorkerLoss::kHold;
+  settings.run_timeout = absl::Minutes(90);
+  core::Transaction transaction;
+  transaction.queue_settings = {{"nightly", std::nullopt, {At(9), "before"}},
+                                {"nightly", settings, {absl::InfiniteFuture(), "a deploy"}},
+                                {"daily", std::nullopt, {At(10), ""}}};
+  EXPECT_TRUE(transaction.NeedsSync());
+  Commit(transaction);
+  const core::RecoveredState state = Reopen();
+  ASSERT_EQ(state.queue_settings.size(), 2u);
+  EXPECT_EQ(state.queue_settings[0].name, "daily");
+  EXPECT_FALSE(state.queue_settings[0].by_hand.has_value());
+  EXPECT_EQ(state.queue_settings[0].pause.until, At(10));
+  EXPECT_EQ(state.queue_settings[1].by_hand, settings);
+  EXPECT_EQ(state.queue_settings[1].pause, (QueuePause{absl::InfiniteFuture(), "a deploy"}));
+}
+
 TEST_F(RoundTripTest, ExecutorsThatWereEverOfferedAreRemembered) {
   core::Transaction transaction;
   transaction.executors = {{"sql"}, {"http"}};
@@ -293,6 +314,7 @@ TEST_F(RoundTripTest, EveryKindOfActivityComesBackInOrder) {
       a::RequestsRefused{"queue full", "ann", 17},
       a::StaleReport{Key(7, 1), "w1", "late"},
       a::TasksPurged{"host", At(77), 3040},
+      a::QueueChanged{"nightly", "weight 3", "ann@host"},
   };
   ASSERT_EQ(events.size(), std::variant_size_v<activity::Event>);
   core::Transaction transaction;

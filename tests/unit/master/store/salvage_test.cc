@@ -73,6 +73,7 @@ TEST_F(SalvageTest, OfASoundStoreAllIsServed) {
   EXPECT_EQ(state.tasks.size(), 14u);
   EXPECT_EQ(state.last_commit, last_);
   EXPECT_EQ(state.worker_settings.size(), 2u);
+  EXPECT_EQ(state.queue_settings.size(), 2u);
   EXPECT_TRUE(store_->FindRequest("ann@host", "r-1")->has_value());
 }
 

@@ -138,6 +138,8 @@ class SmallStore {
 
   void Settings() {
     next_.worker_settings = {{"w1", 3, true, "kernel update"}, {"w2", 0, false, ""}};
+    next_.queue_settings = {{"nightly", QueueSettings{.weight = 3, .max_running = 8}, {At(950), "a deploy"}},
+                            {"daily", std::nullopt, {}}};
     next_.executors = {{"http"}, {"sql"}};
     Log(activity::WorkerStateChanged{"w1", WorkerState::kDraining, "kernel update"});
     Log(activity::RequestsRefused{"QUEUE_FULL", "ann@host", 12});

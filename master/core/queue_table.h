@@ -1,0 +1,50 @@
+// What is set of the queues: the configuration as the base, and over it what people set by hand, and pauses.
+//
+// A queue that nobody set anything of has the defaults. Bounded: kMostQueuesSet names that people may have touched.
+// Thread rule: one thread. Cost: O(log n).
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "common/domain/queue_settings.h"
+#include "master/core/transaction.h"
+
+namespace muster::core {
+
+class QueueTable {
+ public:
+  static constexpr size_t kMostQueuesSet = 10'000;
+
+  explicit QueueTable(std::map<std::string, QueueSettings> configured) : configured_(std::move(configured)) {}
+
+  const QueueSettings& SettingsOf(const std::string& queue) const;
+  const QueuePause& PauseOf(const std::string& queue) const;
+  bool IsSetByHand(const std::string& queue) const;
+
+  // True: one more name may be touched, or this one was already.
+  bool TakesAnother(const std::string& queue) const;
+  void SetByHand(const std::string& queue, QueueSettings settings);
+  void Reset(const std::string& queue);  // back to the configuration
+  void SetPause(const std::string& queue, QueuePause pause);
+
+  // The row that stores what people set of it, and back.
+  QueueSettingRow RowOf(const std::string& queue) const;
+  void Restore(const QueueSettingRow& row);
+
+  // Of every queue that is configured or was touched.
+  std::map<std::string, QueueSettings> All() const;
+
+ private:
+  struct Touched {
+    std::optional<QueueSettings> by_hand;
+    QueuePause pause;
+  };
+
+  const std::map<std::string, QueueSettings> configured_;
+  std::map<std::string, Touched> touched_;
+};
+
+}  // namespace muster::core
