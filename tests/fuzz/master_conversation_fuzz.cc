@@ -1,5 +1,5 @@
 // A master among workers that say anything: joins, heartbeats, hellos, reports in any order, with any names and
-// numbers, while clients submit and cancel, time passes and the master restarts.
+// numbers, while clients submit and cancel, people set and pause queues, time passes and the master restarts.
 //
 // Claims: what passes the edge's checks breaks no invariant of the core, and no promise about its rows; what is stored
 // can be shown, and a master starts on it again.
@@ -16,6 +16,7 @@
 #include "common/convert/convert.h"
 #include "master/core/cluster_core.h"
 #include "master/dispatcher/report_reader.h"
+#include "master/request_handler/queue_change.h"
 #include "master/request_handler/registry_service.h"
 #include "master/request_handler/validate.h"
 #include "muster/v1/registry_service.pb.h"
@@ -70,6 +71,11 @@ class Conversation {
       case ToMaster::Step::kRestart: return Restart();
       case ToMaster::Step::kDrain: return Apply(core::DrainWorker{.call = Call(), .name = step.drain(), .reason = "z"});
       case ToMaster::Step::kResume: return Apply(core::ResumeWorker{.call = Call(), .name = step.resume()});
+      case ToMaster::Step::kSetQueue: return SetQueue(step.set_queue());
+      case ToMaster::Step::kPauseQueue: return PauseQueue(step.pause_queue());
+      case ToMaster::Step::kResumeQueue:
+        if (!handler::CheckQueueName(step.resume_queue()).ok()) return;
+        return Apply(core::ResumeQueue{.call = Call(), .name = step.resume_queue(), .by = "x"});
       case ToMaster::Step::WHAT_NOT_SET: return;
     }
   }
@@ -105,6 +111,19 @@ class Conversation {
       if (opened.ok()) Apply(*std::move(opened));
     }
     Apply(dispatcher::ReadReports(report->mutable_message(), link.worker, session).event);
+  }
+
+  void SetQueue(const v1::UpdateQueueRequest& request) {
+    absl::StatusOr<QueueChange> change = handler::ReadChange(request);
+    if (!change.ok()) return;
+    Apply(core::UpdateQueue{.call = Call(), .name = request.name(), .reset = request.reset(), .change = *std::move(change), .by = "x"});
+  }
+
+  void PauseQueue(const v1::PauseQueueRequest& request) {
+    absl::StatusOr<core::PauseQueue> pause = handler::ReadPause(request, now_);
+    if (!pause.ok()) return;
+    pause->call = Call();
+    Apply(*std::move(pause));
   }
 
   void Submit(v1::SubmitBatchRequest request) {
@@ -168,6 +187,11 @@ class Conversation {
     for (const WorkerView& worker : core_->Workers()) {
       v1::Worker shown;
       convert::ToProto(worker, &shown);
+      CheckShown(shown);
+    }
+    for (const QueueView& queue : core_->Queues(now_)) {
+      v1::Queue shown;
+      convert::ToProto(queue, &shown);
       CheckShown(shown);
     }
     const std::vector<activity::Record>& records = store_.activity();

@@ -37,6 +37,7 @@ constexpr const char* kHappens[] = {
     "heartbeat answered during a long commit",
     // what came of it
     "worker LOST", "sent ahead", "recalled", "superseded attempt stopped", "copies at once", "suspect dispatched",
+    "queue limited", "queue rated", "queue reset", "queue paused",
     "re-adopted, and ended as the same attempt", "repeated call answered again", "LOST task tried again by hand",
     "refused: QUEUE_FULL", "refused: SHUTTING_DOWN", "attempt ended: PREEMPTED", "attempt ended: REJECTED",
     "attempt ended: LOST", "attempt ended: TIMEOUT", "SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "LOST", "POISONED"};

@@ -123,10 +123,11 @@ void Accidents::ToTheDisk() {
 }
 
 void Accidents::ByPeople(SimulatedMachine& machine) {
-  switch (scene_.Pick(4)) {
+  switch (scene_.Pick(5)) {
     case 0:
     case 1: return clients_.CancelSomething();
-    case 2:
+    case 2: return clients_.ChangeAQueue();
+    case 3:
       scene_.Count("drain by hand");
       clients_.Drain(machine.name(), scene_.UpTo(absl::Seconds(3)));
       scene_.After(absl::Seconds(6), [this, &machine] { clients_.Resume(machine.name()); });

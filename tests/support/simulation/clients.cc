@@ -37,6 +37,10 @@ TaskSpecPtr Clients::RandomSpec() {
   if (extra > 0.8 && extra < 0.9) spec->start_time = master_.Calendar() + absl::Seconds(5);
   if (kind > 0.8 && kind < 0.9) spec->requirements.needs = {{"big", "", false}};
   if (kind > 0.6 && kind < 0.7) spec->queue = "other";
+  if (kind > 0.3 && kind < 0.5) {
+    spec->limit_key = kind < 0.4 ? "user=ann" : "user=bob";
+    spec->limit = kind < 0.4 ? 1 : 2;
+  }
   return spec;
 }
 
@@ -121,6 +125,28 @@ void Clients::CancelSomething() {
 
 void Clients::Drain(const std::string& worker, absl::Duration deadline) {
   master_.Post(core::DrainWorker{CallId(++calls_), worker, deadline, "maintenance"});
+}
+
+void Clients::ChangeAQueue() {
+  const CallId call(++calls_);
+  const std::string queue = scene_.Happens(0.7) ? "default" : "other";
+  switch (scene_.Pick(4)) {
+    case 0:
+      scene_.Count("queue limited");
+      master_.Post(core::UpdateQueue{call, queue, false, QueueChange{.max_running = 1 + scene_.Pick(3)}, kOwner});
+      return;
+    case 1:
+      scene_.Count("queue rated");
+      master_.Post(core::UpdateQueue{call, queue, false, QueueChange{.start_rate = 1.0 + static_cast<double>(scene_.Pick(3))}, kOwner});
+      return;
+    case 2:
+      scene_.Count("queue reset");
+      master_.Post(core::UpdateQueue{call, queue, true, std::nullopt, kOwner});
+      return;
+    default:
+      scene_.Count("queue paused");
+      master_.Post(core::PauseQueue{call, queue, absl::InfiniteFuture(), scene_.UpTo(absl::Seconds(15)), "a deploy", kOwner});
+  }
 }
 
 void Clients::Resume(const std::string& worker) { master_.Post(core::ResumeWorker{CallId(++calls_), worker}); }

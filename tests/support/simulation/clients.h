@@ -1,5 +1,5 @@
 // The people and programs that use the cluster: they submit (each call with an id, repeated until it is answered),
-// cancel, try lost tasks again, drain and resume workers.
+// cancel, try lost tasks again, drain and resume workers, set and pause queues.
 //
 // A call may be refused, or answered into a connection that has broken: then it is made again, as our clients do. The
 // edge's look into the store for a request id is the real handler's: only what is durable is answered from there.
@@ -31,6 +31,8 @@ class Clients {
   void CancelSomething();
   void Drain(const std::string& worker, absl::Duration deadline);
   void Resume(const std::string& worker);
+  // A limit, a rate, a weight, or a pause that ends by itself.
+  void ChangeAQueue();
 
   void OnEffect(const core::Effect& effect);
 

@@ -176,11 +176,41 @@ void Promises::ReleasesAssign(const core::Assign& assign) {
     return scene_.Wrong(absl::StrCat("P5: ", Name(assign.key), " was sent and is not durable"));
   }
   if (stored->cancel) scene_.Wrong(absl::StrCat("cancelled ", Name(assign.key), " was dispatched"));
+  StaysInLimits(assign);
   if (CountedLosses(*stored) >= 2) {
     scene_.Count("suspect dispatched");
     if (HasSuspectBeside(assign.key.task, stored->attempts.back())) {
       scene_.Wrong(absl::StrCat(Name(assign.key), ", which killed two workers, runs beside another such task"));
     }
+  }
+}
+
+// By the rows, which are those of the whole turn.
+void Promises::StaysInLimits(const core::Assign& assign) {
+  const TaskSpec& spec = *assign.spec;
+  uint64_t in_queue = 0;
+  uint64_t with_key = 0;
+  for (const auto& [id, other] : store_.tasks()) {
+    if (other.outcome) continue;
+    const TaskSpec& known = store_.SpecOf(id);
+    const bool placed = !other.attempts.empty() && !HasEnded(other, other.attempts.back().key);
+    in_queue += placed && known.queue == spec.queue ? 1 : 0;
+    if (spec.limit == 0 || known.limit_key != spec.limit_key) continue;
+    with_key += placed ? 1 : 0;
+    if (spec.limit > 1 || id == assign.key.task) continue;
+    if (!other.attempts.empty()) {
+      scene_.Wrong(absl::StrCat("P7: ", Name(assign.key), " starts before the end of ", Name(id), ", which has its key"));
+    } else if (id < assign.key.task && assign.key.number == AttemptNumber(1) && known.start_time == absl::InfinitePast()) {
+      scene_.Wrong(absl::StrCat("P7: ", Name(assign.key), " starts before ", Name(id), ", which came before it"));
+    }
+  }
+  const core::QueueSettingRow* const row = store_.FindQueueSetting(spec.queue);
+  const uint64_t most = row != nullptr && row->by_hand ? row->by_hand->max_running : 0;
+  if (most > 0 && in_queue > most) {
+    scene_.Wrong(absl::StrCat("P7: with ", Name(assign.key), " queue ", spec.queue, " runs ", in_queue, " of ", most));
+  }
+  if (spec.limit > 0 && with_key > spec.limit) {
+    scene_.Wrong(absl::StrCat("P7: with ", Name(assign.key), " ", with_key, " with key ", spec.limit_key, " run"));
   }
 }
 

@@ -13,7 +13,9 @@
 //       an older (epoch, session) than it has obeyed                                       Releases, Begins, Obeys
 //   P6  LOST after silence alone: not earlier, and not much later; no work for a worker
 //       that is not ACTIVE or has missed 3 heartbeats; a drain ends inside its deadline    Lost, Places, Sends, Left
-//   P7  refusals have a reason and a delay; never more runs than there are slots           Answered, Uses
+//   P7  refusals have a reason and a delay; never more runs than there are slots, nor than
+//       the limits of queues and keys allow; with a limit of 1 in order of arrival, each
+//       to its end                                                                         Answered, Uses, Releases
 //   and an acknowledged result is durable, a cancelled task is not dispatched, a task that
 //   killed two workers runs beside no other such task                                      Releases
 // Thread rule: one thread.
@@ -66,6 +68,7 @@ class Promises {
 
  private:
   void ReleasesAssign(const core::Assign& assign);
+  void StaysInLimits(const core::Assign& assign);
   void NewestOnly(WorkerId worker, SessionNumber session, const char* what);
   void Ended(const core::OutcomeRow& row);
   void Told(const core::TaskChanged& changed);
