@@ -1,0 +1,49 @@
+"""A store that an older muster-master left when it was killed opens, keeps everything, and goes on.
+
+tests/golden/store-1.tar.gz: made by the last master of schema version 1, kill -9 while it had open tasks.
+"""
+
+import pathlib
+import subprocess
+import tarfile
+import unittest
+
+from cluster import BIN, Cluster
+
+GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
+
+
+class OldStore(unittest.TestCase):
+    def test_a_store_of_schema_version_1_keeps_everything_and_takes_settings_of_queues(self):
+        cluster = Cluster(workers=0)
+        with tarfile.open(GOLDEN / "store-1.tar.gz") as archive:
+            archive.extractall(cluster.directory)
+        checked = subprocess.run([BIN / "muster-master", "check", cluster.store], capture_output=True, text=True)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+        self.assertIn("of schema version 1; the next start adds to it what 2 has", checked.stdout)
+        with cluster:
+            self.assertEqual(cluster.ok("logs", "greeting"), "hello\n")
+            failed = cluster.task("failing")
+            self.assertEqual((failed["state"], failed["exit_code"]), ("TASK_STATE_FAILED", 3))
+            self.assertEqual(cluster.state("unwanted"), "CANCELLED")
+            again = cluster.ok("submit", "--name", "once", "--request-id", "r-1", "--", "true").strip()
+            self.assertEqual(again, cluster.task("once")["id"])
+            waiting = cluster.task("waiting")
+            self.assertEqual((waiting["state"], waiting["spec"]["queue"], waiting["spec"]["priority"]),
+                             ("TASK_STATE_QUEUED", "nightly", 7))
+            cluster.start_worker("w1", "--labels=gpu")
+            self.assertEqual(cluster.worker("w1")["weight"], 3)
+            for selector in ("waiting", "8", "9", "A"):
+                cluster.await_state(selector, "SUCCEEDED")
+            self.assertEqual(cluster.ok("logs", "waiting"), "at last\n")
+            cluster.await_state("running", "RUNNING")  # again: its worker had gone with the master
+            cluster.ok("queue", "set", "nightly", "--max-running", "2")
+            cluster.kill_master()
+            cluster.start_master()
+            self.assertEqual(cluster.json("queue", "get", "nightly")["settings"]["max_running"], "2")
+            self.assertEqual(cluster.ok("logs", "greeting"), "hello\n")
+            cluster.ok("cancel", "-y", "running")
+
+
+if __name__ == "__main__":
+    unittest.main()
