@@ -23,6 +23,7 @@ void AddVerbs(Flags& root, std::function<VerbOutline()> outline) {
   root.Verb("queues", "List queues.", SetUpQueues);
   root.Verb("queue", "Look at one queue, or steer it.", SetUpQueue);
   root.Verb("log", "Show the activity log.", SetUpLog);
+  root.Verb("simulate", "What if the work of a log had met other workers, or another balancer.", SetUpSimulate);
   root.Verb("shutdown", "Stop the cluster in order.", SetUpShutdown);
   root.Verb("dev", "A whole cluster on this machine.", SetUpDev);
   root.Verb("version", "Show the versions of client and master.", SetUpVersion);

@@ -34,6 +34,7 @@ Action SetUpWorker(Flags& flags);
 Action SetUpQueues(Flags& flags);
 Action SetUpQueue(Flags& flags);
 Action SetUpLog(Flags& flags);
+Action SetUpSimulate(Flags& flags);
 Action SetUpShutdown(Flags& flags);
 Action SetUpDev(Flags& flags);
 Action SetUpVersion(Flags& flags);

@@ -29,6 +29,7 @@ ALLOWED = {
     "master/scheduler": DOMAIN,
     "master/balancer": DOMAIN,
     "master/core": MASTER_CORE,
+    "master/simulate": MASTER_CORE,
     "master/store": MASTER_CORE | SERVING,
     "master/dispatcher": MASTER_CORE | SERVING,
     # Reads go to the store's read side: its interface, and nothing of its making.
@@ -40,9 +41,9 @@ ALLOWED = {
     "worker/execution": WORKER_EDGE,
     "worker/session": WORKER_EDGE | {"worker/core", "worker/execution/execution_host.h"},
     "worker/app": WORKER_EDGE | {"worker/core", "worker/execution", "worker/session"},
-    "cli": DOMAIN | SERVING,
+    "cli": DOMAIN | SERVING | {"master/simulate"},  # what-if on the real core, without a master
 }
-PURE = ("common/domain", "master/registry", "master/scheduler", "master/balancer", "master/core", "worker/core")
+PURE = ("common/domain", "master/registry", "master/scheduler", "master/balancer", "master/core", "master/simulate", "worker/core")
 IMPURE = re.compile(r'#include\s+["<](grpcpp/|grpc/|muster/v1/|thread>|mutex>|shared_mutex>|condition_variable>|atomic>|'
                     r"future>|fstream>|filesystem>|chrono>|unistd\.h>|fcntl\.h>|sys/|absl/synchronization/|"
                     r"absl/time/clock\.h|random>|iostream>)")

@@ -189,7 +189,7 @@ TEST(CommandLine, EveryVerbOfTheContractIsThere) {
   std::vector<std::string> names;
   for (const VerbOutline& verb : line.Outline().verbs) names.push_back(verb.name);
   EXPECT_THAT(names, testing::IsSupersetOf({"run", "submit", "map", "attach", "wait", "logs", "ps", "get", "cancel", "retry", "purge", "workers", "worker",
-                                            "log", "shutdown", "dev", "version", "completion"}));
+                                            "log", "simulate", "shutdown", "dev", "version", "completion"}));
 }
 
 }  // namespace

@@ -1,0 +1,200 @@
+// What a decision costs the real core, as the queue and the fleet grow; and a day of a large cluster.
+//
+//   placement_bench            placements in a full cluster: 1,000 tasks on 10 workers, 1,000,000 on 10,000
+//   placement_bench day        1,000,000 arrivals in a day on 1,000 workers, as `muster simulate` runs them
+//
+// A placement is all that the core does for a task that ends and one that takes its place: report, outcome, round,
+// assignment. Each figure is the median of five rounds; the sizes take turns.
+#include <malloc.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "master/core/cluster_core.h"
+#include "master/simulate/cluster_run.h"
+#include "master/simulate/figures.h"
+
+namespace {
+
+using namespace muster;
+
+constexpr int kRounds = 5;
+constexpr int kPlacements = 20'000;  // a round
+constexpr uint32_t kSlots = 4;
+const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
+
+double HeapBytes() {
+  const struct mallinfo2 heap = mallinfo2();
+  return static_cast<double>(heap.uordblks + heap.hblkhd);
+}
+
+class FullCluster {
+ public:
+  FullCluster(uint32_t workers, uint64_t queued, uint32_t classes) : core_(Config(), Empty()) {
+    core_.Start(now_, &effects_);
+    for (uint32_t i = 0; i < workers; ++i) Join(i);
+    Settle();
+    SubmitRound(workers * kSlots, classes);  // they fill every slot
+    const double before = HeapBytes();
+    queued_ = queued;
+    SubmitRound(queued, classes);
+    bytes_a_task_ = (HeapBytes() - before) / static_cast<double>(queued);
+  }
+
+  // Microseconds.
+  double OnePlacement() {
+    const absl::Time begin = absl::Now();
+    for (int i = 0; i < kPlacements; ++i) {
+      now_ += absl::Microseconds(100);
+      EndOne();
+      Settle();
+      if (++placed_ % queued_ == 0) SubmitRound(queued_, 1);
+    }
+    return absl::ToDoubleMicroseconds(absl::Now() - begin) / kPlacements;
+  }
+
+  double bytes_a_task() const { return bytes_a_task_; }
+
+ private:
+  static core::CoreConfig Config() {
+    core::CoreConfig config;
+    config.heartbeat = config.lost_after = config.self_fence = absl::Hours(1'000'000);
+    config.max_queued = 1'000'000'000;
+    config.prefetch_limit = 0;
+    return config;
+  }
+  static core::RecoveredState Empty() {
+    core::RecoveredState state;
+    state.cluster_id = "bench";
+    state.epoch = Epoch(1);
+    return state;
+  }
+
+  void Join(uint32_t index) {
+    core::WorkerJoin join{.call = CallId(), .name = "w" + std::to_string(index), .incarnation = Incarnation(1), .address = "nowhere:1"};
+    join.offer.capacity.slots = kSlots;
+    join.offer.capacity.memory_bytes = int64_t{1} << 40;
+    join.offer.executors.push_back({.name = "command"});
+    core_.Apply(std::move(join), now_, &effects_);
+  }
+
+  // Single tasks, as many calls make them; a class wants an amount of memory of its own.
+  void SubmitRound(uint64_t count, uint32_t classes) {
+    for (uint64_t i = 0; i < count; ++i) {
+      const size_t kind = i % classes;
+      if (specs_.size() <= kind) specs_.push_back(MakeSpec(static_cast<int64_t>(kind)));
+      core::SubmitTasks submit;
+      submit.tasks.push_back({.spec = specs_[kind]});
+      core_.Apply(std::move(submit), now_, &effects_);
+      if (i % 1000 == 999) Settle();
+    }
+    Settle();
+  }
+
+  static TaskSpecPtr MakeSpec(int64_t kind) {
+    auto spec = std::make_shared<TaskSpec>();
+    spec->owner = "bench";
+    spec->requirements.executor = "command";
+    spec->requirements.resources.slots = 1;
+    spec->requirements.resources.memory_bytes = 1000 + kind;
+    spec->fingerprint = static_cast<uint64_t>(kind) + 1;
+    return spec;
+  }
+
+  void EndOne() {
+    std::swap(running_[random_() % running_.size()], running_.front());
+    const core::Assign ended = std::move(running_.front());
+    running_.pop_front();
+    auto report = std::make_shared<AttemptReport>();
+    report->key = ended.key;
+    report->end.reason = EndReason::kExited;
+    report->started = true;
+    report->start_time = report->end_time = now_;
+    core::WorkerReports reports{.worker = ended.worker, .session = ended.session};
+    reports.results.push_back(std::move(report));
+    core_.Apply(std::move(reports), now_, &effects_);
+  }
+
+  void Settle() {
+    do {
+      core_.Turn(now_, &effects_);
+      effects_.transaction = {};
+      for (core::Effect& effect : std::exchange(effects_.effects, {})) {
+        if (const auto* open = std::get_if<core::OpenSession>(&effect)) {
+          core_.Apply(core::SessionOpened{open->worker, open->session, Incarnation(1), {}}, now_, &effects_);
+        } else if (auto* assign = std::get_if<core::Assign>(&effect)) {
+          running_.push_back(std::move(*assign));
+        }
+      }
+    } while (!effects_.effects.empty());
+  }
+
+  core::ClusterCore core_;
+  core::Effects effects_;
+  absl::Time now_ = kNow;
+  std::vector<TaskSpecPtr> specs_;
+  std::deque<core::Assign> running_;
+  std::mt19937_64 random_{1};
+  double bytes_a_task_ = 0;
+  uint64_t queued_ = 1;
+  uint64_t placed_ = 0;
+};
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+int Placements() {
+  FullCluster small(10, 1'000, 10), large(10'000, 1'000'000, 1'000);
+  std::vector<double> small_us, large_us;
+  for (int round = 0; round < kRounds; ++round) {
+    small_us.push_back(small.OnePlacement());
+    large_us.push_back(large.OnePlacement());
+  }
+  const double few = Median(small_us), many = Median(large_us);
+  std::printf("placement,   1000 tasks in 10 classes on 10 workers:         %6.2f us\n", few);
+  std::printf("placement,   1000000 tasks in 1000 classes on 10000 workers: %6.2f us, %.2f times as much\n", many, many / few);
+  std::printf("memory of a queued task beside its text:                     %6.0f bytes\n", large.bytes_a_task());
+  const bool holds = many <= 10 && many <= 4 * few && large.bytes_a_task() <= 600;
+  std::printf("at most 10 us, 4 times, 600 bytes: %s\n", holds ? "holds" : "BROKEN");
+  return holds ? 0 : 1;
+}
+
+// Run times as of real clusters: most are short, a few take most of the time. Mean load 0.9.
+int Day() {
+  constexpr int kArrivals = 1'000'000;
+  constexpr uint32_t kWorkers = 1'000;
+  std::mt19937_64 random(3);
+  std::exponential_distribution<double> between(kArrivals / 86'400.0);
+  std::lognormal_distribution<double> run_time(4.615, 1.5);
+  simulate::Trace trace;
+  for (int kind = 0; kind < 100; ++kind) trace.kinds.push_back({"q" + std::to_string(kind % 10), "u" + std::to_string(kind)});
+  absl::Duration at;
+  for (int i = 0; i < kArrivals; ++i) {
+    at += absl::Seconds(between(random));
+    trace.jobs.push_back({at, absl::Seconds(run_time(random)), 1, static_cast<uint32_t>(random() % trace.kinds.size())});
+  }
+  trace.fleet.assign(kWorkers, kSlots);
+  const absl::Time begin = absl::Now();
+  const absl::StatusOr<simulate::Outcome> outcome = simulate::RunTrace(trace, {.fleet = trace.fleet});
+  const double seconds = absl::ToDoubleSeconds(absl::Now() - begin);
+  if (!outcome.ok()) return 1;
+  const simulate::Figures figures = simulate::FiguresOf(trace, trace.fleet, *outcome);
+  std::printf("a day of %d arrivals on %u workers: %.1f s, %.2f us a task; slots in use %.1f %%, mean wait %.3f s\n", kArrivals,
+              kWorkers, seconds, 1e6 * seconds / kArrivals, 100 * figures.utilisation, figures.wait.mean);
+  std::printf("at most 60 s: %s\n", seconds <= 60 ? "holds" : "BROKEN");
+  return seconds <= 60 && figures.jobs == kArrivals ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return argc > 1 && std::strcmp(argv[1], "day") == 0 ? Day() : Placements(); }
