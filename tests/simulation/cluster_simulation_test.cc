@@ -94,7 +94,7 @@ TEST_P(Histories, EveryPromiseHoldsAndEverythingEnds) {
 INSTANTIATE_TEST_SUITE_P(Simulation, Histories, ::testing::Range(uint64_t{0}, kShards));
 
 TEST(Simulation, TheSameSeedGivesTheSameHistory) {
-  for (uint64_t seed = 1; seed <= 5; ++seed) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
     WorldOptions options;
     options.seed = seed;
     SimulatedWorld first(options);

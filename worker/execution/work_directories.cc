@@ -20,6 +20,7 @@ namespace muster::execution {
 namespace {
 
 constexpr int kInlineEntries = 64;  // more than that is removed in the background
+constexpr absl::Duration kLockPause = absl::Milliseconds(10);
 
 absl::Status Failure(const std::string& path, int error) {
   const std::string text = absl::StrCat(path, ": ", strerror(error));
@@ -65,9 +66,20 @@ bool IsEmpty(int directory) {
   return entries == 2;
 }
 
+// False: another process still holds it when patience ends.
+bool LockWithin(absl::Duration patience, int directory) {
+  const absl::Time until = absl::Now() + patience;
+  while (flock(directory, LOCK_EX | LOCK_NB) < 0) {
+    if (absl::Now() >= until) return false;
+    absl::SleepFor(kLockPause);
+  }
+  return true;
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<WorkDirectories>> WorkDirectories::Open(const std::string& work_dir, uint32_t ahead) {
+absl::StatusOr<std::unique_ptr<WorkDirectories>> WorkDirectories::Open(const std::string& work_dir, uint32_t ahead,
+                                                                       absl::Duration patience) {
   if (work_dir.empty() || work_dir[0] != '/') {
     return absl::InvalidArgumentError(absl::StrCat("work_dir \"", work_dir, "\" is not an absolute path"));
   }
@@ -77,7 +89,7 @@ absl::StatusOr<std::unique_ptr<WorkDirectories>> WorkDirectories::Open(const std
   const int directory = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (directory < 0) return Failure(path, errno);
   std::unique_ptr<WorkDirectories> directories(new WorkDirectories(path, directory));
-  if (flock(directory, LOCK_EX | LOCK_NB) < 0) {
+  if (!LockWithin(patience, directory)) {
     return absl::FailedPreconditionError(absl::StrCat("work_dir ", work_dir, " is in use by another worker"));
   }
   fchmod(directory, 0700);

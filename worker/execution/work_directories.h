@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 
 namespace muster::execution {
 
@@ -30,8 +31,10 @@ class WorkDirectories {
     ino_t inode = 0;
   };
 
-  // Locks work_dir, ends and removes what a predecessor left, makes `ahead` directories.
-  static absl::StatusOr<std::unique_ptr<WorkDirectories>> Open(const std::string& work_dir, uint32_t ahead);
+  // Locks work_dir, ends and removes what a predecessor left, makes `ahead` directories. A predecessor that was killed
+  // holds the lock until the kernel is done with it; one that lives is an error when `patience` ends.
+  static absl::StatusOr<std::unique_ptr<WorkDirectories>> Open(const std::string& work_dir, uint32_t ahead,
+                                                               absl::Duration patience = absl::Seconds(5));
   ~WorkDirectories();
 
   absl::StatusOr<Lease> Take();

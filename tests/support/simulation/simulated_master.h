@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/btree_map.h"
 #include "absl/time/time.h"
 #include "master/app/loop_time.h"
 #include "master/core/cluster_core.h"
@@ -156,7 +156,7 @@ class SimulatedMaster final : public MasterEdge {
     absl::Time arrived;
   };
   std::map<CallId, RegistryCall> replies_;
-  absl::flat_hash_map<WorkerId, StreamPtr> streams_;
+  absl::btree_map<WorkerId, StreamPtr> streams_;  // in an order: each ends after a random time
   absl::Time now_;                // of the turn, as the loop has it
   // Arrival of a process's last heartbeat or join that was not turned away.
   std::map<std::pair<std::string, Incarnation>, absl::Time> last_heard_;

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <thread>
 
 #include "tests/support/execution/recording_listener.h"
 
@@ -71,6 +72,16 @@ TEST_F(WorkDirectoriesTest, WhatAnEarlierRunLeftRunningIsKilledAndNobodyElse) {
   EXPECT_EQ(waitpid(neighbour, &status, WNOHANG), 0) << "a worker beside it lost a process";
   kill(neighbour, SIGKILL);
   waitpid(neighbour, &status, 0);
+}
+
+TEST_F(WorkDirectoriesTest, APredecessorThatIsStillDyingIsWaitedFor) {
+  auto predecessor = Open();
+  ASSERT_FALSE(WorkDirectories::Open(work(), 1, absl::ZeroDuration()).ok());
+  absl::Status successor = absl::UnknownError("not tried");
+  std::thread opens([&] { successor = WorkDirectories::Open(work(), 1).status(); });
+  predecessor.reset();
+  opens.join();
+  EXPECT_TRUE(successor.ok()) << successor;
 }
 
 TEST_F(WorkDirectoriesTest, NoPathIsEverGivenTwice) {
@@ -163,7 +174,7 @@ TEST_F(WorkDirectoriesTest, WhatAPredecessorLeftIsCleanedAtTheStart) {
 
 TEST_F(WorkDirectoriesTest, ASecondWorkerInTheSamePlaceIsRefused) {
   auto directories = Open();
-  const auto second = WorkDirectories::Open(work(), 1);
+  const auto second = WorkDirectories::Open(work(), 1, absl::ZeroDuration());
   ASSERT_FALSE(second.ok());
   EXPECT_NE(second.status().message().find("in use by another worker"), std::string::npos);
 }
