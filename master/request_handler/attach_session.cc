@@ -109,6 +109,8 @@ void AttachSession::Attach(const v1::AttachRequest& request) {
     return TakeSnapshot(fresh);
   };
   const absl::Status status = attach();
+  // The first end counts: said before the reader's last word can be taken for the end of all.
+  if (!status.ok()) hooks_.finish(status);
   bool over = false;
   {
     absl::MutexLock lock(&mutex_);
@@ -117,9 +119,8 @@ void AttachSession::Attach(const v1::AttachRequest& request) {
     over = IsOver();
     if (closed_) context_->feed.Unfollow(this);  // closed while it was being attached
   }
-  if (!status.ok()) {
-    hooks_.finish(status);
-  } else if (over) {
+  if (!status.ok()) return;
+  if (over) {
     hooks_.finish(absl::OkStatus());
   } else {
     hooks_.wake();

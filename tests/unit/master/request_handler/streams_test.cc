@@ -263,7 +263,8 @@ TEST_F(StreamsTest, ABatchIsAttachedWholeAndEveryTaskEndsOnce) {
 TEST_F(StreamsTest, AttachingToNothingSaysSo) {
   Reader reader(stub.get());
   reader.Attach("ZZZ");
-  EXPECT_EQ(ReasonOf(rpc::FromGrpc(reader.Finish())), "NO_SUCH_TASK");
+  const absl::Status status = rpc::FromGrpc(reader.Finish());
+  EXPECT_EQ(ReasonOf(status), "NO_SUCH_TASK") << status;
 }
 
 TEST_F(StreamsTest, StatesOnlyBringsNoBytes) {
