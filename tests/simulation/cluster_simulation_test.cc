@@ -11,6 +11,7 @@
 #include <map>
 #include <string>
 
+#include "tests/support/sanitized.h"
 #include "tests/support/simulation/simulated_world.h"
 
 namespace muster::simulation {
@@ -94,7 +95,7 @@ TEST_P(Histories, EveryPromiseHoldsAndEverythingEnds) {
 INSTANTIATE_TEST_SUITE_P(Simulation, Histories, ::testing::Range(uint64_t{0}, kShards));
 
 TEST(Simulation, TheSameSeedGivesTheSameHistory) {
-  for (uint64_t seed = 1; seed <= 60; ++seed) {
+  for (uint64_t seed = 1; seed <= (kSanitized ? 5 : 60); ++seed) {
     WorldOptions options;
     options.seed = seed;
     SimulatedWorld first(options);
