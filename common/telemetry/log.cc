@@ -27,14 +27,14 @@ struct Sinks {
   std::string program;
 };
 std::atomic<Sinks*> g_sinks{nullptr};
+std::atomic<int> g_level{static_cast<int>(Level::kWarning)};
 absl::Mutex g_mutex(absl::kConstInit);  // start and end, and what looks into a pool
 
-// Threads that still hold an old pointer may finish a line, so what was logged to lives as long as the process.
+// Threads that still hold an old pointer may finish a line, so what was logged to lives as long as the process. Under g_mutex.
 void KeepForever(std::unique_ptr<Sinks> sinks) {
   static auto* const kept = new std::vector<std::unique_ptr<Sinks>>;
   kept->push_back(std::move(sinks));
 }
-std::atomic<int> g_level{static_cast<int>(Level::kWarning)};
 
 spdlog::level::level_enum ToSpdlog(Level level) {
   switch (level) {

@@ -119,10 +119,9 @@ void AttachSession::Attach(const v1::AttachRequest& request) {
     over = IsOver();
     if (closed_) context_->feed.Unfollow(this);  // closed while it was being attached
   }
-  if (!status.ok()) return;
   if (over) {
     hooks_.finish(absl::OkStatus());
-  } else {
+  } else if (status.ok()) {
     hooks_.wake();
   }
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

@@ -76,7 +76,9 @@ TEST_F(WorkDirectoriesTest, WhatAnEarlierRunLeftRunningIsKilledAndNobodyElse) {
 
 TEST_F(WorkDirectoriesTest, APredecessorThatIsStillDyingIsWaitedFor) {
   auto predecessor = Open();
-  ASSERT_FALSE(WorkDirectories::Open(work(), 1, absl::ZeroDuration()).ok());
+  const absl::Time began = absl::Now();
+  ASSERT_FALSE(WorkDirectories::Open(work(), 1, absl::Milliseconds(50)).ok());
+  EXPECT_GE(absl::Now() - began, absl::Milliseconds(50)) << "it did not wait";
   absl::Status successor = absl::UnknownError("not tried");
   std::thread opens([&] { successor = WorkDirectories::Open(work(), 1).status(); });
   predecessor.reset();
