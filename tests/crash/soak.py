@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A cluster that serves for long while a worker dies again and again: what the master holds must not grow.
 
-    python3 tests/crash/soak.py --for 1h [--every 60s]
+    python3 tests/crash/soak.py --for 1h [--every 60s] [--samples FILE]
 
 One worker is never killed and is measured as well. The first third is warm-up. The last line, on stdout, is a JSON
 object for long_run.py; before it stands the same in words. Exits with 1 when a bar is broken: resident memory of the
@@ -60,6 +60,12 @@ class Samples:
         self.zombies |= now & self._dying
         self._dying = now
 
+    def write(self, path):
+        begin = self.rows[0][0]
+        with open(path, "w") as file:
+            for when, size, counts in self.rows:
+                file.write(json.dumps({"second": round(when - begin, 1), "bytes": size, "descriptors": counts}) + "\n")
+
     def verdict(self):
         """(figures, what is wrong) of what came after the warm-up."""
         rows = self.rows[len(self.rows) // 3:]
@@ -82,7 +88,7 @@ class Samples:
         return figures, wrong
 
 
-def soak(seconds, every):
+def soak(seconds, every, path):
     with CrashCluster(workers=3) as cluster:
         samples = Samples(cluster, "w1")
         cluster.begin_load(most_open=40)
@@ -99,6 +105,8 @@ def soak(seconds, every):
                                                   cluster.random.choice(victims))
             samples.take()
             cluster.accidents.wait(SAMPLE_SECONDS)
+        if path:
+            samples.write(path)
         figures, wrong = samples.verdict()
         figures["worker_kills"] = sum(cluster.accidents.happened.values())
         try:
@@ -113,8 +121,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--for", dest="seconds", type=duration, default=3600, metavar="D")
     parser.add_argument("--every", type=duration, default=60, metavar="D", help="between the deaths of workers")
+    parser.add_argument("--samples", metavar="FILE", help="write what was measured there, a JSON object each")
     arguments = parser.parse_args()
-    figures, wrong = soak(arguments.seconds, arguments.every)
+    figures, wrong = soak(arguments.seconds, arguments.every, arguments.samples)
     print(f"soak: {figures['minutes']} min, {figures['worker_kills']} workers killed, {figures['tasks']} tasks; the master "
           f"{figures['mib'][0]} to {figures['mib'][1]} MiB ({ledger.growth_text(figures['mib_per_hour'])})"
           + "".join(f"; {line}" for line in wrong))
