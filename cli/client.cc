@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -32,6 +33,7 @@ namespace {
 
 constexpr size_t kMessagesAhead = 4;
 constexpr absl::Duration kSilentFor = absl::Seconds(1);
+constexpr absl::Duration kImpatientTimeout = absl::Seconds(5);
 constexpr absl::Duration kTellAgain = absl::Seconds(10);
 // The server holds its answers to `message.max`; a page of tasks with long specifications may pass it.
 constexpr int kMaxMessageBytes = 64 << 20;
@@ -168,6 +170,18 @@ class ClientImpl final : public Client {
     return other;
   }
 
+  std::unique_ptr<Client> Impatient() override {
+    ClientOptions options = options_;
+    options.first_patience = options.patience = absl::ZeroDuration();
+    options.call_timeout = kImpatientTimeout;
+    options.narrate = nullptr;
+    return std::make_unique<ClientImpl>(std::move(options), channel_, nullptr);
+  }
+  void Abandon() override {
+    abandoned_ = true;
+    wakeup_.Ring();
+  }
+
   absl::StatusOr<v1::SubmitResponse> Submit(const v1::SubmitRequest& request) override {
     return Call<v1::SubmitResponse>(request, tasks_->async(), &v1::TaskService::Stub::async::Submit);
   }
@@ -260,6 +274,7 @@ class ClientImpl final : public Client {
         case Wakeup::Cause::kDeadline:
           return absl::OkStatus();
         case Wakeup::Cause::kRung:
+          if (abandoned_) return Interrupted();
           break;
       }
     }
@@ -307,6 +322,7 @@ class ClientImpl final : public Client {
   absl::Status Once(const Request& request, Response* response, Async* stub,
                     void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
                                           std::function<void(grpc::Status)>)) {
+    if (abandoned_) return Interrupted();
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(absl::Now() + options_.call_timeout));
     std::mutex mutex;
@@ -320,8 +336,9 @@ class ClientImpl final : public Client {
     });
     absl::Status interrupted;
     while (interrupted.ok()) {
-      if (wakeup_.Wait(absl::InfiniteFuture(), interrupts_) == Wakeup::Cause::kInterrupt) {
-        interrupted = Interrupted(interrupts_->Take());
+      const bool signalled = wakeup_.Wait(absl::InfiniteFuture(), interrupts_) == Wakeup::Cause::kInterrupt;
+      if (signalled || abandoned_) {
+        interrupted = Interrupted(signalled ? interrupts_->Take() : 0);
         context.TryCancel();
       }
       std::lock_guard<std::mutex> lock(mutex);
@@ -339,6 +356,7 @@ class ClientImpl final : public Client {
   const std::unique_ptr<v1::ClusterService::Stub> cluster_;
   const std::unique_ptr<v1::QueueService::Stub> queues_;
   Wakeup wakeup_;
+  std::atomic<bool> abandoned_{false};
   bool answered_ = false;
 };
 

@@ -3,7 +3,7 @@
 // Plain calls repeat themselves with the same request while the master is away or asks to come back (its own delay,
 // with jitter), for a bounded time: briefly before the first answer, longer once it has answered. Streams are read
 // with Next; who needs them to survive a restart opens them again (Attachment, EndWatch).
-// Thread rule: one thread per Client; Background makes one for another thread on the same connection.
+// Thread rule: one thread per Client; Background and Impatient make one for another thread on the same connection.
 // Errors: the server's, with their reasons; UNAVAILABLE when nobody answers; errors.h's Interrupted after Ctrl-C.
 #pragma once
 
@@ -58,6 +58,10 @@ class Client {
   static absl::StatusOr<std::unique_ptr<Client>> Make(const ClientOptions& options, Interrupts* interrupts);
   virtual ~Client() = default;
   virtual std::unique_ptr<Client> Background() = 0;
+  // As Background; each call is tried once, and waited for a few seconds at most.
+  virtual std::unique_ptr<Client> Impatient() = 0;
+  // From any thread: the call that is waited for, and every later one, ends with Interrupted.
+  virtual void Abandon() = 0;
 
   virtual absl::StatusOr<v1::SubmitResponse> Submit(const v1::SubmitRequest& request) = 0;
   virtual absl::StatusOr<v1::SubmitBatchResponse> SubmitBatch(const v1::SubmitBatchRequest& request) = 0;

@@ -81,36 +81,58 @@ void Table::Add(std::vector<std::string> cells, Colour colour, size_t coloured_c
   rows_.push_back({std::move(cells), colour, coloured_column});
 }
 
-std::string Table::Render(const Terminal* terminal) {
+std::string PlainText(const StyledLine& line) {
+  std::string text;
+  for (const Span& span : line) text += span.text;
+  return text;
+}
+
+StyledLine CutLine(const StyledLine& line, size_t width) {
+  StyledLine cut;
+  for (const Span& span : line) {
+    const size_t wide = DisplayWidth(span.text);
+    cut.push_back({wide > width ? OneLine(span.text, width) : span.text, span.colour});
+    if (wide >= width) break;
+    width -= wide;
+  }
+  return cut;
+}
+
+std::vector<StyledLine> Table::Lines(size_t screen) {
   widths_.resize(header_.size(), 0);
   if (!header_printed_) rows_.insert(rows_.begin(), {header_, Colour::kBold, header_.size()});
   for (const Row& row : rows_) {
     for (size_t i = 0; i < row.cells.size(); ++i) widths_[i] = std::max(widths_[i], DisplayWidth(row.cells[i]));
   }
-  const size_t screen = terminal != nullptr ? static_cast<size_t>(terminal->Width()) : 0;
-  std::string text;
+  std::vector<StyledLine> lines;
   for (const Row& row : rows_) {
-    std::string line;
+    size_t last = row.cells.size();  // that has something in it
+    while (last > 0 && row.cells[last - 1].empty()) --last;
+    StyledLine& line = lines.emplace_back();
     size_t column = 0;
-    for (size_t i = 0; i < row.cells.size(); ++i) {
-      const bool last = i + 1 == row.cells.size();
+    for (size_t i = 0; i < last; ++i) {
       std::string cell = row.cells[i];
-      if (last && screen > 0) cell = OneLine(cell, screen > column + 10 ? screen - column : 10);
+      if (i + 1 == row.cells.size() && screen > 0) cell = OneLine(cell, screen > column + 10 ? screen - column : 10);
       const size_t width = DisplayWidth(cell);
-      const bool painted = terminal != nullptr && (row.coloured_column == i || row.coloured_column == header_.size());
-      line += painted ? terminal->Paint(row.colour, cell) : cell;
-      if (!last) line.append(widths_[i] - width + 2, ' ');
+      const bool painted = row.coloured_column == i || row.coloured_column == header_.size();
+      line.push_back({std::move(cell), painted ? row.colour : Colour::kPlain});
+      if (i + 1 < last) line.push_back({std::string(widths_[i] - width + 2, ' ')});
       column += widths_[i] + 2;
     }
-    while (!line.empty() && line.back() == ' ') line.pop_back();
-    text += line + "\n";
   }
   header_printed_ = true;
   rows_.clear();
-  return text;
+  return lines;
 }
 
-void Table::Print(const Terminal& terminal) { cli::Print(Render(&terminal)); }
-std::string Table::Text() { return Render(nullptr); }
+void Table::Print(const Terminal& terminal) {
+  for (const StyledLine& line : Lines(static_cast<size_t>(terminal.Width()))) cli::Print(terminal.Paint(line) + "\n");
+}
+
+std::string Table::Text() {
+  std::string text;
+  for (const StyledLine& line : Lines(0)) text += PlainText(line) + "\n";
+  return text;
+}
 
 }  // namespace muster::cli

@@ -47,6 +47,8 @@ class Table {
   // Prints what was added since; the header only the first time, the widths never shrink.
   void Print(const Terminal& terminal);
   bool empty() const { return rows_.empty(); }
+  // What Print would print at this width (0: nothing is cut), for who draws it.
+  std::vector<StyledLine> Lines(size_t width);
   // Without colours or cutting, for tests.
   std::string Text();
 
@@ -56,8 +58,6 @@ class Table {
     Colour colour;
     size_t coloured_column;
   };
-  std::string Render(const Terminal* terminal);
-
   std::vector<std::string> header_;
   std::vector<Row> rows_;
   std::vector<size_t> widths_;
@@ -65,6 +65,9 @@ class Table {
 };
 
 size_t DisplayWidth(std::string_view text);  // UTF-8 characters
+std::string PlainText(const StyledLine& line);
+// At most so many characters of it.
+StyledLine CutLine(const StyledLine& line, size_t width);
 void Print(std::string_view text);           // to stdout
 
 }  // namespace muster::cli

@@ -1,6 +1,7 @@
 #include "cli/task_table.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -118,6 +119,15 @@ void AddAttempt(const v1::Attempt& attempt, absl::Time created, absl::Time now, 
 
 std::string TaskLabel(const v1::Task& task) { return task.id(); }
 
+std::string RunTimeText(const v1::Task& task, absl::Time now) {
+  const v1::Attempt* const newest = Newest(task);
+  std::string text = RunTime(newest, now);
+  if (!task.has_straggler() || newest == nullptr || !newest->has_start_time()) return text;
+  const absl::Duration usual = std::max(convert::FromProto(task.straggler().p90()), absl::Milliseconds(1));
+  const double times = absl::FDivDuration(now - Earliest(*newest), usual);
+  return absl::StrCat(text, " (", std::max<int64_t>(0, std::llround(times)), "x usual)");
+}
+
 Colour StateColour(v1::TaskState state) {
   switch (state) {
     case v1::TASK_STATE_RUNNING:
@@ -147,11 +157,11 @@ std::vector<std::string> TaskRow(const v1::Task& task, bool wide, absl::Time now
   if (wide) {
     return {task.id(), StateName(task.state()), ExitText(task), newest != nullptr ? absl::StrCat(newest->number()) : "-", worker,
             task.spec().queue().empty() ? "default" : task.spec().queue(), absl::StrCat(task.spec().priority()), age,
-            RunTime(newest, now), or_dash(task.owner()),
+            RunTimeText(task, now), or_dash(task.owner()),
             task.batch_id().empty() ? "-" : absl::StrCat(task.batch_id(), "/", task.batch_index()), or_dash(task.spec().name()),
             or_dash(OneLine(task.reason(), 80)), OneLine(command, 500)};
   }
-  return {task.id(), StateName(task.state()), ExitText(task), worker, age, RunTime(newest, now), or_dash(task.spec().name()),
+  return {task.id(), StateName(task.state()), ExitText(task), worker, age, RunTimeText(task, now), or_dash(task.spec().name()),
           OneLine(command, kCommandWidth)};
 }
 

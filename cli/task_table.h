@@ -16,6 +16,9 @@ std::vector<std::string> TaskRow(const v1::Task& task, bool wide, absl::Time now
 Colour StateColour(v1::TaskState state);
 inline constexpr size_t kTaskStateColumn = 1;
 
+// How long its newest attempt has run, or ran: "12s"; of a straggler with how many times its usual: "3m00s (4x usual)".
+std::string RunTimeText(const v1::Task& task, absl::Time now);
+
 // "3F", or "40/17" in a batch.
 std::string TaskLabel(const v1::Task& task);
 

@@ -87,6 +87,11 @@ void Terminal::ClearLocked() {
 }
 
 std::string Terminal::Paint(Colour colour, std::string_view text) const { return Painted(colour_out_, colour, text); }
+std::string Terminal::Paint(const StyledLine& line) const {
+  std::string text;
+  for (const Span& span : line) text += Paint(span.colour, span.text);
+  return text;
+}
 int Terminal::Width() const { return out_is_terminal_ ? WidthOf(STDOUT_FILENO) : 0; }
 int Terminal::ErrWidth() const { return err_is_terminal_ ? WidthOf(STDERR_FILENO) : 0; }
 

@@ -6,10 +6,18 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace muster::cli {
 
 enum class Colour { kPlain, kBold, kDim, kRed, kGreen, kYellow, kBlue };
+
+// A line before it is painted: words with their colours.
+struct Span {
+  std::string text;
+  Colour colour = Colour::kPlain;
+};
+using StyledLine = std::vector<Span>;
 
 class Terminal {
  public:
@@ -27,6 +35,7 @@ class Terminal {
   bool in_is_terminal() const { return in_is_terminal_; }
   // For stdout; the text itself when it has no colours.
   std::string Paint(Colour colour, std::string_view text) const;
+  std::string Paint(const StyledLine& line) const;
   // Columns of stdout's terminal; 0: it is none.
   int Width() const;
   // Columns of stderr's.

@@ -20,6 +20,15 @@ std::string WithoutPrefix(const std::string& name, size_t prefix) {
   return name.size() > prefix ? name.substr(prefix) : name;
 }
 
+// Bytes of the character at `at` when it is one beyond ASCII that a terminal acts on; 0: it does not.
+size_t TerminalOrder(const std::string& text, size_t at) {
+  const auto byte = [&](size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0; };
+  if (byte(0) == 0xC2 && byte(1) >= 0x80 && byte(1) < 0xA0) return 2;  // C1: U+009B is an escape and a bracket
+  const bool embeds = byte(0) == 0xE2 && byte(1) == 0x80 && byte(2) >= 0xAA && byte(2) <= 0xAE;   // U+202A..U+202E
+  const bool isolates = byte(0) == 0xE2 && byte(1) == 0x81 && byte(2) >= 0xA6 && byte(2) <= 0xA9;  // U+2066..U+2069
+  return embeds || isolates ? 3 : 0;
+}
+
 }  // namespace
 
 std::string StateName(v1::TaskState state) {
@@ -186,6 +195,11 @@ std::string OneLine(const std::string& text, size_t width) {
       return line + "…";
     }
     if (!continues) ++characters;
+    if (const size_t order = TerminalOrder(text, i); order > 0) {
+      line.push_back('?');
+      i += order - 1;
+      continue;
+    }
     line.push_back(c == '\n' || c == '\t' ? ' ' : (c < 0x20 || c == 0x7F ? '?' : text[i]));
   }
   return line;

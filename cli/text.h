@@ -49,7 +49,8 @@ std::string SpecCommandText(const v1::TaskSpec& spec);
 // The same for a row of a batch, its arguments put in by the function that the worker uses.
 std::string RowCommandText(const v1::TaskSpec& task_template, const std::vector<std::string>& row, int64_t index);
 
-// At most `width` characters, the last one an ellipsis when something was cut; control characters shown as '?'.
+// At most `width` characters, the last one an ellipsis when something was cut; what a
+// terminal would take for an order (control characters, C1 too, marks that turn the direction of writing) shown as '?'.
 std::string OneLine(const std::string& text, size_t width);
 
 bool IsUtf8(std::string_view text);

@@ -21,6 +21,11 @@ void Wakeup::Ring() {
   [[maybe_unused]] ssize_t written = write(fd_, &one, sizeof(one));
 }
 
+void Wakeup::Clear() {
+  uint64_t count;
+  [[maybe_unused]] ssize_t got = read(fd_, &count, sizeof(count));
+}
+
 Wakeup::Cause Wakeup::Wait(absl::Time deadline, const Interrupts* interrupts) {
   pollfd waiting[2] = {{fd_, POLLIN, 0}, {interrupts != nullptr ? interrupts->fd() : -1, POLLIN, 0}};
   while (true) {
@@ -33,8 +38,7 @@ Wakeup::Cause Wakeup::Wait(absl::Time deadline, const Interrupts* interrupts) {
     if (ready < 0 && errno == EINTR) continue;
     if (waiting[1].revents != 0) return Cause::kInterrupt;
     if (waiting[0].revents != 0) {
-      uint64_t count;
-      [[maybe_unused]] ssize_t got = read(fd_, &count, sizeof(count));
+      Clear();
       return Cause::kRung;
     }
     if (absl::Now() >= deadline) return Cause::kDeadline;

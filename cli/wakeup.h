@@ -18,6 +18,9 @@ class Wakeup {
   Wakeup& operator=(const Wakeup&) = delete;
 
   void Ring();
+  // For who polls more than this: readable when it was rung, until it is cleared.
+  int fd() const { return fd_; }
+  void Clear();
   enum class Cause { kRung, kInterrupt, kDeadline };
   // A signal is not taken, only seen.
   Cause Wait(absl::Time deadline, const Interrupts* interrupts);

@@ -26,8 +26,13 @@ std::string Executors(const v1::Worker& worker) {
   return parts.empty() ? "-" : absl::StrJoin(parts, ",");
 }
 
-// Everything that keeps it from work, in words.
-std::string Reasons(const v1::Worker& worker) {
+std::string Since(const google::protobuf::Timestamp& time, absl::Time now) {
+  return time.seconds() == 0 ? "-" : AgeText(now - convert::FromProto(time));
+}
+
+}  // namespace
+
+std::string WorkerReasons(const v1::Worker& worker) {
   std::vector<std::string> parts;
   if (!worker.reason().empty()) parts.push_back(worker.reason());
   if (!worker.load().refuses_because().empty() && worker.load().refuses_because() != worker.reason()) {
@@ -40,12 +45,6 @@ std::string Reasons(const v1::Worker& worker) {
   }
   return absl::StrJoin(parts, "; ");
 }
-
-std::string Since(const google::protobuf::Timestamp& time, absl::Time now) {
-  return time.seconds() == 0 ? "-" : AgeText(now - convert::FromProto(time));
-}
-
-}  // namespace
 
 Colour StateColour(v1::WorkerState state) {
   switch (state) {
@@ -74,10 +73,10 @@ std::vector<std::string> WorkerRow(const v1::Worker& worker, bool wide, absl::Ti
     return {worker.name(), StateName(worker.state()), slots, absl::StrCat(worker.prefetched()), absl::StrCat(worker.weight()), load,
             SizeText(worker.load().free_memory_bytes()), SizeText(worker.load().free_disk_bytes()), ended, failed,
             Since(worker.heartbeat_time(), now), Since(worker.join_time(), now), worker.address(), worker.incarnation(),
-            worker.version(), Executors(worker), Labels(worker), worker.load().kill_tier(), Reasons(worker)};
+            worker.version(), Executors(worker), Labels(worker), worker.load().kill_tier(), WorkerReasons(worker)};
   }
   return {worker.name(), StateName(worker.state()), slots, absl::StrCat(worker.prefetched()), absl::StrCat(worker.weight()), load,
-          ended, failed, Executors(worker), Labels(worker), Reasons(worker)};
+          ended, failed, Executors(worker), Labels(worker), WorkerReasons(worker)};
 }
 
 std::string WorkerPage(const v1::Worker& worker, absl::Time now) {
@@ -87,7 +86,7 @@ std::string WorkerPage(const v1::Worker& worker, absl::Time now) {
   };
   line("Worker", worker.name());
   line("State", StateName(worker.state()));
-  line("Reason", Reasons(worker));
+  line("Reason", WorkerReasons(worker));
   line("Address", worker.address());
   line("Version", worker.version());
   line("Incarnation", worker.incarnation());

@@ -14,6 +14,8 @@ namespace muster::cli {
 std::vector<std::string> WorkerHeader(bool wide);
 std::vector<std::string> WorkerRow(const v1::Worker& worker, bool wide, absl::Time now);
 Colour StateColour(v1::WorkerState state);
+// Everything that keeps it from work, in words.
+std::string WorkerReasons(const v1::Worker& worker);
 inline constexpr size_t kWorkerStateColumn = 1;
 
 std::string WorkerPage(const v1::Worker& worker, absl::Time now);

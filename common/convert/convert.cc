@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "common/base/digest.h"
 #include "common/base/id_text.h"
 
@@ -154,6 +155,37 @@ TaskSpecPtr MakeTaskSpec(const v1::TaskSpec& message, std::string payload) {
   spec->fingerprint = Fingerprint(message);
   spec->payload = std::move(payload);
   return spec;
+}
+
+std::string CommandText(const TaskSpec& spec) {
+  v1::TaskSpec message;
+  message.ParseFromString(spec.payload);  // of a damaged one, as much as can be read
+  std::vector<std::string> words;
+  if (spec.requirements.executor != "command") words.push_back(absl::StrCat("[", spec.requirements.executor, "]"));
+  if (message.command().has_script()) words.push_back(absl::StrCat("./", message.command().script().name()));
+  words.insert(words.end(), message.command().argv().begin(), message.command().argv().end());
+  words.insert(words.end(), message.arguments().begin(), message.arguments().end());
+  return absl::StrJoin(words, " ");
+}
+
+void ToProto(const LearnedRunTimes& from, v1::RunTimes* to) {
+  to->set_fingerprint(absl::StrCat(absl::Hex(from.fingerprint, absl::kZeroPad16)));
+  to->set_command(from.command);
+  to->set_run_count(static_cast<int64_t>(from.runs));
+  to->set_failed_count(static_cast<int64_t>(from.failures));
+  std::vector<absl::Duration> sorted = from.newest;
+  std::sort(sorted.begin(), sorted.end());
+  if (!sorted.empty()) {
+    ToProto(QuantileOf(sorted, 0.5), to->mutable_p50());
+    ToProto(QuantileOf(sorted, 0.9), to->mutable_p90());
+    ToProto(sorted.back(), to->mutable_max());
+  }
+  if (from.last > absl::UnixEpoch()) ToProto(from.last, to->mutable_last_time());
+  for (const LearnedRunTimes::Place& place : from.places) {
+    v1::WorkerRuns* const worker = to->add_workers();
+    worker->set_worker(place.worker);
+    worker->set_count(static_cast<int64_t>(place.runs));
+  }
 }
 
 v1::TaskState ToProto(TaskState state) { return static_cast<v1::TaskState>(state); }

@@ -9,6 +9,7 @@
 #include "common/domain/activity.h"
 #include "common/domain/attempt.h"
 #include "common/domain/queue_settings.h"
+#include "common/domain/run_times.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/task_state.h"
 #include "common/domain/worker.h"
@@ -28,6 +29,9 @@ absl::Duration FromProto(const google::protobuf::Duration& from);
 // defaults; nothing is checked.
 TaskSpecPtr MakeTaskSpec(const v1::TaskSpec& message, std::string payload);
 
+// What it runs, in one line for people: "sh -c 'exit {}'", "[http] get".
+std::string CommandText(const TaskSpec& spec);
+
 RetryPolicy FromProto(const v1::RetryPolicy& from);
 void ToProto(const RetryPolicy& from, v1::RetryPolicy* to);
 OnWorkerLoss FromProto(v1::OnWorkerLoss mode);
@@ -46,6 +50,8 @@ AttemptReportPtr FromProto(v1::AttemptResult* from);  // takes the output bytes
 void ToProto(const AttemptReport& from, v1::AttemptResult* to);
 void ToProto(AttemptKey from, v1::AttemptKey* to);
 AttemptKey FromProto(const v1::AttemptKey& from);
+
+void ToProto(const LearnedRunTimes& from, v1::RunTimes* to);
 
 void ToProto(const WorkerOffer& from, v1::WorkerOffer* to);
 WorkerOffer FromProto(const v1::WorkerOffer& from);

@@ -132,6 +132,8 @@ void AddFigureMetrics(telemetry::Metrics* metrics, std::function<LoopFigures()> 
   AddWorkerStates(metrics, read);
   AddCounts(metrics, read);
   AddQueues(metrics, read);
+  metrics->AddGaugeCallback("muster_stragglers", "Attempts that run much longer than their command usually does.", {},
+                            [read] { return static_cast<double>(read().core.stragglers); });
   metrics->AddGaugeCallback("muster_queued_bytes", "Bytes of what is open.", {},
                             [read] { return static_cast<double>(read().core.queued_bytes); });
   metrics->AddGaugeCallback("muster_admission_floor", "Lower priorities are let in sparingly, for the queue is slow; -101: none.",

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
+#include "common/convert/convert.h"
 #include "common/telemetry/log.h"
 #include "master/app/store_metrics.h"
 #include "master/store/sqlite_store.h"
@@ -89,6 +90,7 @@ absl::Status Master::OpenStore(const std::string& version) {
               {"open_tasks", recovered.tasks.size()}, {"last_end_clean", recovered.last_end_clean ? 1 : 0}});
   core::CoreConfig core = config_.core;
   core.version = version;
+  core.describe = [](const TaskSpec& spec) { return convert::CommandText(spec); };
   core.seed = static_cast<uint64_t>(absl::ToUnixNanos(clock_.Now()));
   core_ = std::make_unique<core::ClusterCore>(std::move(core), std::move(recovered));
   return absl::OkStatus();

@@ -58,6 +58,10 @@ void DeclareCluster(MasterConfig* config, config::Schema* schema) {
                  "How a worker is chosen.");
   schema->Time("scheduler.aging_interval", &core.aging_interval, absl::Seconds(60),
                "A waiting task gains one step of priority in this time.", {.least = 0.001});
+  schema->Time("scheduler.straggler_floor", &core.straggler_floor, absl::Seconds(10),
+               "An attempt is marked as a straggler when it has run twice as long as nine in ten runs of its command, and "
+               "longer than this.",
+               {.least = 0, .most = 86400});
   schema->Time("workers.heartbeat", &core.heartbeat, absl::Seconds(2), "Between a worker's heartbeats.",
                {.least = 0.05, .most = 3600});
   schema->Time("workers.lost_after", &core.lost_after, absl::Seconds(30), "A worker silent for this long is LOST.",

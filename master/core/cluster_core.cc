@@ -19,6 +19,7 @@
 #include "master/core/queue_waits.h"
 #include "master/core/recovery.h"
 #include "master/core/reports.h"
+#include "master/core/stragglers.h"
 #include "master/core/transitions.h"
 #include "master/core/views.h"
 #include "master/core/worker_events.h"
@@ -86,6 +87,7 @@ class ClusterCore::Impl {
   QueueEvents queue_events_{&cluster_};
   Prefetch prefetch_{&cluster_, &dispatching_};
   Placing placing_{&cluster_, &transitions_, &dispatching_, &prefetch_};
+  StragglerCount stragglers_{&cluster_};
   RecoveredState recovered_;  // until Start
   absl::Time now_ = absl::InfinitePast();
 };
@@ -132,6 +134,7 @@ void ClusterCore::Impl::DoTurn(const Moment& turn) {
   worker_events_.Settle(turn);
   if (!cluster_.stopping) DoDue(turn);
   placing_.Round(turn);
+  stragglers_.OnTurn(turn.now);
 }
 
 void ClusterCore::Impl::DoDue(const Moment& turn) {
@@ -221,6 +224,12 @@ std::optional<WorkerView> ClusterCore::FindWorker(std::string_view name) const {
   return FindWorker(impl_->cluster_.workers.Find(name));
 }
 std::optional<WorkerView> ClusterCore::FindWorker(WorkerId id) const { return ViewOfWorker(impl_->cluster_, id); }
+std::vector<TaskId> ClusterCore::LongestRunning(size_t limit) const {
+  return core::LongestRunning(impl_->cluster_, limit);
+}
+std::vector<LearnedRunTimes> ClusterCore::RunTimes(size_t limit) const {
+  return impl_->cluster_.run_times.Newest(limit);
+}
 uint32_t ClusterCore::AttemptsOn(WorkerId id) const {
   return static_cast<uint32_t>(impl_->cluster_.tasks.On(id).size());
 }

@@ -25,6 +25,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/domain/ids.h"
+#include "common/domain/run_times.h"
 #include "common/domain/task_state.h"
 #include "common/domain/worker.h"
 #include "master/core/effects.h"
@@ -59,7 +60,10 @@ struct CoreConfig {
   uint32_t prefetch_limit = 256;
   absl::Duration prefetch_horizon = absl::Milliseconds(20);
   absl::Duration prefetch_median = absl::Milliseconds(50);
+  absl::Duration straggler_floor = absl::Seconds(10);  // what has run for less is none
   std::map<std::string, QueueSettings> queues;  // by name; what people set by hand wins
+  // What a task runs, in one line. Pure; the core cannot read a payload.
+  std::function<std::string(const TaskSpec&)> describe = [](const TaskSpec& spec) { return spec.requirements.executor; };
   std::vector<std::string> known_executors = {"command", "noop"};  // accepted before any worker offered them
   uint64_t seed = 1;
 };
@@ -80,6 +84,7 @@ struct OpenTaskView {
   std::string worker;                                    // name, of the current attempt
   absl::Time dispatched = absl::InfinitePast();          // of the current attempt
   absl::Time started = absl::InfinitePast();
+  std::optional<UsualRunTime> straggles;  // it runs much longer than this
 };
 
 inline constexpr int32_t kNoFloor = -101;
@@ -102,6 +107,7 @@ struct CoreCounters {
   uint64_t quarantines_withheld = 0;  // a third of the fleet was there already
   uint64_t quarantine_probes = 0;
   uint64_t open_by_state[16] = {};   // now
+  uint64_t stragglers = 0;           // when they were counted last, some seconds ago
   uint64_t queued_bytes = 0;         // now
   int32_t admission_floor = kNoFloor;  // now: the lowest priority that is freely taken
   absl::Duration queue_delay;          // now: the shortest wait of what started lately, with a delay target
@@ -137,6 +143,10 @@ class ClusterCore {
   std::vector<WorkerView> Workers() const;                           // by name
   std::optional<WorkerView> FindWorker(std::string_view name) const;
   std::optional<WorkerView> FindWorker(WorkerId id) const;
+  // Of the attempts that have run for the longest, those first (stragglers.h).
+  std::vector<TaskId> LongestRunning(size_t limit) const;
+  // The most recently noted first, those that ran at least three times.
+  std::vector<LearnedRunTimes> RunTimes(size_t limit) const;
   uint32_t AttemptsOn(WorkerId id) const;  // dispatched or running there
   std::vector<TaskId> TasksOn(WorkerId id, size_t limit) const;  // whose attempts those are, by id
   std::vector<QueueView> Queues(absl::Time now) const;  // with tasks, settings or a pause; by name

@@ -11,6 +11,7 @@
 #include "common/domain/resources.h"
 #include "master/core/holds.h"
 #include "master/core/start_model.h"
+#include "master/core/stragglers.h"
 #include "master/core/views.h"
 
 namespace muster::core {
@@ -279,8 +280,12 @@ Verdict JudgePlaced(const Cluster& cluster, const Task& task, const AttemptPlace
                          " and has not reported its start yet.")};
   }
   const absl::Duration time = now - running->since;
-  return {ReasonCode::kRunning, absl::StrCat("It has run on ", worker, attempt, " for ",
-                                             IsAMoment(time) ? "a moment" : DurationWords(time), ".")};
+  Verdict verdict{ReasonCode::kRunning, absl::StrCat("It has run on ", worker, attempt, " for ",
+                                                     IsAMoment(time) ? "a moment" : DurationWords(time), ".")};
+  if (const auto usual = StragglerOf(cluster, task, now)) {
+    absl::StrAppend(&verdict.sentence, " It straggles: it ", StragglerWords(time, *usual), ".");
+  }
+  return verdict;
 }
 
 Verdict JudgeUnknown(const Cluster& cluster, const Unknown& unknown, absl::Time now) {

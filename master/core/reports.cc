@@ -92,7 +92,7 @@ void Reports::OnStarted(const Moment& turn, WorkerId worker, const AttemptStarte
     Stale(turn, worker, report.key, "started, and stopped");
     return dispatching_.StopStray(turn, worker, report.key);
   }
-  SetRunning(turn, *task, true);
+  SetRunning(turn, *task, true, turn.now);
 }
 
 void Reports::OnResult(const Moment& turn, WorkerId worker, SessionNumber session, const AttemptReportPtr& report) {
@@ -121,13 +121,14 @@ void Reports::OnRefused(const Moment& turn, WorkerId worker, const AttemptRefusa
 void Reports::TakeUp(const Moment& turn, WorkerId worker, Task& task, HeldAttempt::Phase phase) {
   // A result that is on its way decides; an attempt that only waits there is not running.
   const bool runs = phase == HeldAttempt::Phase::kRunning;
-  if (runs || task.state_now() == TaskState::kUnknown) SetRunning(turn, task, runs);
+  // Since when it runs is not stored; since when it may.
+  if (runs || task.state_now() == TaskState::kUnknown) SetRunning(turn, task, runs, std::min(task.dispatched, turn.now));
   task.wants_recall = false;
   transitions_.TakeRoom(task, worker);
   if (task.cancel && phase != HeldAttempt::Phase::kFinished) dispatching_.Stop(turn, task, EndReason::kCancelled);
 }
 
-void Reports::SetRunning(const Moment& turn, Task& task, bool started) {
+void Reports::SetRunning(const Moment& turn, Task& task, bool started, absl::Time since) {
   if (started && !task.started) {
     cluster_.health.NoteStarted(PlaceOf(task.state).worker, task.spec().fingerprint, turn.now);
     task.started = true;
@@ -135,7 +136,7 @@ void Reports::SetRunning(const Moment& turn, Task& task, bool started) {
   if (task.state_now() == TaskState::kRunning) return;
   const AttemptPlace place = PlaceOf(task.state);
   task.refusals = 0;
-  transitions_.Move(turn, task, Running{place.attempt, place.worker, place.incarnation, turn.now});
+  transitions_.Move(turn, task, Running{place.attempt, place.worker, place.incarnation, since});
 }
 
 void Reports::Refused(const Moment& turn, Task& task, WorkerId worker, const std::string& why) {
@@ -163,6 +164,14 @@ void Reports::NoteHealth(const Moment& turn, WorkerId worker, const Task& task, 
   cluster_.health.Observe({worker, fingerprint, result, end.usage.wall_time}, turn.now);
 }
 
+void Reports::Learn(const Moment& turn, WorkerId worker, const Task& task, const AttemptEnd& end) {
+  const uint64_t fingerprint = task.spec().fingerprint;
+  const bool undescribed = cluster_.run_times.Note(
+      {fingerprint, end.usage.wall_time, cluster_.workers.name(worker), !Succeeded(end), turn.now});
+  // Reading a specification takes as long as all the rest here: only for what came three times.
+  if (undescribed) cluster_.run_times.Describe(fingerprint, cluster_.config.describe(task.spec()));
+}
+
 void Reports::Decide(const Moment& turn, Task& task, const AttemptReportPtr& report) {
   const AttemptEnd& end = report->end;
   const WorkerId worker = PlaceOf(task.state).worker;
@@ -172,12 +181,12 @@ void Reports::Decide(const Moment& turn, Task& task, const AttemptReportPtr& rep
   if (end.reason == EndReason::kPreempted && !report->started && !task.started) {
     return losses_.NeverStarted(turn, task, EndReason::kPreempted, Describe(end));
   }
-  SetRunning(turn, task, report->started);
+  SetRunning(turn, task, report->started, turn.now);
   const bool succeeded = Succeeded(end);
   cluster_.workers.CountEnd(worker, !succeeded && !report->stopped && IsRetryable(end.reason));
   NoteHealth(turn, worker, task, *report);
   if (end.reason == EndReason::kExited && report->started) {
-    cluster_.run_times.Note(task.spec().fingerprint, end.usage.wall_time);
+    Learn(turn, worker, task, end);
   }
   if (task.cancel && (report->stopped || !IsRetryable(end.reason) || end.reason == EndReason::kCancelled)) {
     return transitions_.End(turn, task, TaskState::kCancelled,

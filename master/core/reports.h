@@ -42,10 +42,11 @@ class Reports {
   void OnRefused(const Moment& turn, WorkerId worker, const AttemptRefusal& refusal);
   void TakeUp(const Moment& turn, WorkerId worker, Task& task, HeldAttempt::Phase phase);
 
-  void SetRunning(const Moment& turn, Task& task, bool started);
+  void SetRunning(const Moment& turn, Task& task, bool started, absl::Time since);
   void Refused(const Moment& turn, Task& task, WorkerId worker, const std::string& why);
   // What the end says of the worker.
   void NoteHealth(const Moment& turn, WorkerId worker, const Task& task, const AttemptReport& report);
+  void Learn(const Moment& turn, WorkerId worker, const Task& task, const AttemptEnd& end);
   void Decide(const Moment& turn, Task& task, const AttemptReportPtr& report);
   void Failed(const Moment& turn, Task& task, const AttemptReportPtr& report);
   void Preempted(const Moment& turn, Task& task, const AttemptReportPtr& report);

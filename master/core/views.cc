@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "master/core/holds.h"
+#include "master/core/stragglers.h"
 
 namespace muster::core {
 namespace {
@@ -60,6 +61,12 @@ std::string ReasonOf(const Cluster& cluster, QueueWaits* waits, const Task& task
     case TaskState::kUnknown:
       return absl::StrCat("its worker is lost and it must not run twice; gives up in ",
                           DurationWords(std::get<Unknown>(task.state).give_up - now));
+    case TaskState::kRunning:
+      if (task.cancel) return "cancel requested";
+      if (const auto usual = StragglerOf(cluster, task, now)) {
+        return StragglerWords(now - std::get<Running>(task.state).since, *usual);
+      }
+      return "";
     default: return task.cancel ? "cancel requested" : "";
   }
 }
@@ -82,6 +89,7 @@ OpenTaskView ViewOf(const Cluster& cluster, QueueWaits* waits, const Task& task,
   view.worker = cluster.NameOf(place.worker);
   if (place.attempt) view.dispatched = task.dispatched;
   if (const auto* running = std::get_if<Running>(&task.state)) view.started = running->since;
+  view.straggles = StragglerOf(cluster, task, now);
   return view;
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/refusal.h"
+#include "common/base/status_macros.h"
 #include "common/convert/convert.h"
 #include "common/rpc/status.h"
 #include "master/request_handler/activity_stream.h"
@@ -17,12 +18,16 @@
 #include "master/request_handler/limits.h"
 #include "master/request_handler/purge_call.h"
 #include "master/request_handler/shutdown_run.h"
+#include "master/request_handler/task_note.h"
+#include "master/request_handler/task_view.h"
 
 namespace muster::handler {
 namespace {
 
 constexpr uint32_t kMostWeight = 1000;
 constexpr int kStates = 16;
+constexpr int32_t kMostLongestRunning = 100;
+constexpr int32_t kDefaultRunTimes = 100;
 
 absl::Status NoSuchWorker(const std::string& name) {
   return Refuse(absl::StatusCode::kNotFound, "NO_SUCH_WORKER",
@@ -38,11 +43,23 @@ struct Snapshot {
   std::vector<WorkerView> workers;
   std::vector<QueueView> queues;
   bool admission_open = true;
+  std::vector<TaskNote> longest_running;
 };
 
-Snapshot Take(const core::ClusterCore& core, absl::Time now) {
-  return {core.cluster_id(), core.epoch(), core.config().version, core.counters(), core.Workers(),
-          core.Queues(now), core.admission_open()};
+Snapshot Take(const core::ClusterCore& core, absl::Time now, size_t longest_running) {
+  Snapshot taken{core.cluster_id(), core.epoch(), core.config().version, core.counters(), core.Workers(),
+                 core.Queues(now), core.admission_open(), {}};
+  if (longest_running == 0) return taken;
+  for (const TaskId id : core.LongestRunning(longest_running)) taken.longest_running.push_back(NoteOf(*core.FindTask(id)));
+  return taken;
+}
+
+uint64_t Failed(const core::CoreCounters& counters) {
+  uint64_t failed = 0;
+  for (const TaskState state : {TaskState::kFailed, TaskState::kTimedOut, TaskState::kLost, TaskState::kPoisoned}) {
+    failed += counters.ended_by_state[static_cast<size_t>(state)];
+  }
+  return failed;
 }
 
 void CountWorkers(const std::vector<WorkerView>& workers, v1::ClusterSummary* summary) {
@@ -83,6 +100,9 @@ void Fill(const Snapshot& from, absl::Time start_time, v1::ClusterSummary* to) {
     convert::ToProto(queue.oldest_wait, out->mutable_oldest_wait());
   }
   to->set_draining(!from.admission_open);
+  to->set_dispatched_count(static_cast<int64_t>(from.counters.dispatched));
+  to->set_failed_count(static_cast<int64_t>(Failed(from.counters)));
+  to->set_straggler_count(static_cast<int64_t>(from.counters.stragglers));
 }
 
 }  // namespace
@@ -141,13 +161,37 @@ grpc::ServerUnaryReactor* ClusterService::Read(Context* context, std::function<a
   return reactor;
 }
 
-grpc::ServerUnaryReactor* ClusterService::GetSummary(Context* context, const v1::GetSummaryRequest*,
+grpc::ServerUnaryReactor* ClusterService::GetSummary(Context* context, const v1::GetSummaryRequest* request,
                                                      v1::GetSummaryResponse* response) {
-  return Read(context, [this, response]() -> absl::Status {
-    const absl::StatusOr<Snapshot> snapshot = AskLoop<Snapshot>(
-        deps_.inspector, deps_.inspect_wait, [](const core::ClusterCore& core) { return Take(core, absl::Now()); });
-    if (snapshot.ok()) Fill(*snapshot, deps_.start_time, response->mutable_summary());
-    return snapshot.status();
+  return Read(context, [this, request, response]() -> absl::Status {
+    if (request->longest_running() < 0 || request->longest_running() > kMostLongestRunning) {
+      return RefuseField("BAD_LIMIT", "longest_running", absl::StrCat("must be 0 to ", kMostLongestRunning));
+    }
+    const auto longest = static_cast<size_t>(request->longest_running());
+    const absl::StatusOr<Snapshot> snapshot =
+        AskLoop<Snapshot>(deps_.inspector, deps_.inspect_wait,
+                          [longest](const core::ClusterCore& core) { return Take(core, absl::Now(), longest); });
+    MUSTER_RETURN_IF_ERROR(snapshot.status());
+    Fill(*snapshot, deps_.start_time, response->mutable_summary());
+    SpecCache specs;
+    for (const TaskNote& note : snapshot->longest_running) {
+      ViewNote(note, Detail::kList, &specs, response->add_longest_running());
+    }
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* ClusterService::ListRunTimes(Context* context, const v1::ListRunTimesRequest* request,
+                                                       v1::ListRunTimesResponse* response) {
+  return Read(context, [this, request, response]() -> absl::Status {
+    if (request->limit() < 0) return RefuseField("BAD_LIMIT", "limit", "must not be negative");
+    const auto limit = static_cast<size_t>(request->limit() == 0 ? kDefaultRunTimes : request->limit());
+    const auto learned = AskLoop<std::vector<LearnedRunTimes>>(
+        deps_.inspector, deps_.inspect_wait, [limit](const core::ClusterCore& core) { return core.RunTimes(limit + 1); });
+    MUSTER_RETURN_IF_ERROR(learned.status());
+    for (size_t i = 0; i < std::min(limit, learned->size()); ++i) convert::ToProto((*learned)[i], response->add_run_times());
+    response->set_truncated(learned->size() > limit);
+    return absl::OkStatus();
   });
 }
 

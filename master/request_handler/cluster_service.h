@@ -78,6 +78,8 @@ class ClusterService final : public v1::ClusterService::CallbackService, public 
                                                                    const v1::ReadActivityRequest* request) override;
   grpc::ServerUnaryReactor* ListFailures(Context* context, const v1::ListFailuresRequest* request,
                                          v1::ListFailuresResponse* response) override;
+  grpc::ServerUnaryReactor* ListRunTimes(Context* context, const v1::ListRunTimesRequest* request,
+                                         v1::ListRunTimesResponse* response) override;
   grpc::ServerUnaryReactor* PurgeTasks(Context* context, const v1::PurgeTasksRequest* request,
                                        v1::PurgeTasksResponse* response) override;
   grpc::ServerWriteReactor<v1::ShutdownResponse>* Shutdown(Context* context,

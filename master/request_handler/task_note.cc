@@ -52,6 +52,7 @@ TaskNote NoteOf(const core::OpenTaskView& view) {
   note.worker = view.worker;
   note.dispatched = view.dispatched;
   note.started = view.started;
+  note.straggles = view.straggles;
   return note;
 }
 

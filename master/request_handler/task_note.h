@@ -46,6 +46,8 @@ struct TaskNote {
   int64_t stdout_bytes = 0;
   int64_t stderr_bytes = 0;
 
+  std::optional<UsualRunTime> straggles;  // it runs much longer than this
+
   int64_t commit = 0;
 
   bool terminal() const { return IsTerminal(state); }

@@ -120,6 +120,10 @@ void ViewNote(const TaskNote& note, Detail detail, SpecCache* specs, v1::Task* t
   to->set_cancel_reason(note.cancel_reason);
   if (note.terminal()) to->set_exit_code(ExitCodeOf(note));
   to->set_commit(note.commit);
+  if (note.straggles.has_value()) {
+    convert::ToProto(note.straggles->p90, to->mutable_straggler()->mutable_p90());
+    to->mutable_straggler()->set_run_count(static_cast<int32_t>(note.straggles->runs));
+  }
   SetNewestAttempt(note, to);
 }
 
