@@ -1,7 +1,8 @@
 // muster-master: reads its configuration, runs one Master, and stops it on SIGTERM or SIGINT. With one of the store's
 // commands (store_commands.h) as its first word it does that instead.
 //
-// Exit status: 0 after a clean end; 1 when it could not start or had to give up; 2 for wrong usage or configuration.
+// Exit status: 0 after a clean end; 125 when it could not start; 1 when it had to give up; 2 for wrong usage or
+// configuration.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -21,6 +22,7 @@ namespace {
 
 using muster::master::Master;
 
+constexpr int kCouldNotStart = 125;
 constexpr absl::Duration kStopWithin = absl::Milliseconds(4800);
 
 int Fail(const absl::Status& status, int code) {
@@ -62,7 +64,7 @@ int Run(const muster::master::MasterConfig& config) {
   if (const absl::Status logging = muster::telemetry::StartLogging(config.log); !logging.ok()) return Fail(logging, 2);
   auto master = Master::Start(config, MUSTER_VERSION,
                               {.on_stop_request = [] { kill(getpid(), SIGTERM); }, .on_fatal = &Die});
-  if (!master.ok()) return Fail(master.status(), 1);
+  if (!master.ok()) return Fail(master.status(), kCouldNotStart);
   SayServing(**master);
   const std::string signal = WaitForSignal(signals);
   const std::string asked = (*master)->stop_reason();

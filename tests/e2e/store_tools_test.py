@@ -87,7 +87,7 @@ class StoreTools(unittest.TestCase):
 
             address = cluster.address
             cluster.start_master(wait=False)
-            self.assertEqual(cluster.master.wait(), 1)
+            self.assertEqual(cluster.master.wait(), 125)
             self.assertIn("table specification", cluster.master.text())
 
             salvaged = cluster.directory / "salvaged"

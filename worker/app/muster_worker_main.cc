@@ -1,4 +1,7 @@
 // muster-worker: configuration, then the supervisor, and below it the server.
+//
+// Exit status: 0 after a clean end; 125 when it could not start or the master does not take it; 2 for wrong usage or
+// configuration; 128 + signal when its server died.
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -21,9 +24,11 @@
 namespace muster::worker {
 namespace {
 
+constexpr int kCouldNot = 125;
+
 int Fail(const std::string& message) {
   fprintf(stderr, "muster-worker: %s\n", message.c_str());
-  return 1;
+  return kCouldNot;
 }
 
 std::string ServingLine(const WorkerApp& app) {
@@ -66,9 +71,10 @@ int Serve(const WorkerConfig& config, FencePage* fence) {
   const int ended = eventfd(0, EFD_CLOEXEC);
   if (signals < 0 || ended < 0) return Fail("no descriptors for signals");
   if (const absl::Status logging = telemetry::StartLogging(config.log); !logging.ok()) {
-    return Fail(std::string(logging.message()));
+    Fail(std::string(logging.message()));
+    return 2;
   }
-  int exit_code = 1;
+  int exit_code = kCouldNot;
   {
     auto app = WorkerApp::Start({.config = config,
                                  .version = MUSTER_VERSION,

@@ -149,6 +149,8 @@ class Supervisor {
   bool fenced_ = false;
 };
 
+constexpr int kCouldNotStart = 125;
+
 [[noreturn]] void BeServer(pid_t supervisor, const sigset_t& before, FencePage* page,
                            const std::function<int(FencePage*)>& server) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -165,12 +167,12 @@ int Supervise(const std::function<int(FencePage*)>& server) {
   void* memory = mmap(nullptr, sizeof(FencePage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     fprintf(stderr, "muster-worker: no shared memory: %s\n", strerror(errno));
-    return 1;
+    return kCouldNotStart;
   }
   auto* page = new (memory) FencePage();
   if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
     fprintf(stderr, "muster-worker: cannot become a subreaper: %s\n", strerror(errno));
-    return 1;
+    return kCouldNotStart;
   }
   sigset_t signals;
   sigset_t before;
@@ -182,7 +184,7 @@ int Supervise(const std::function<int(FencePage*)>& server) {
   const pid_t child = fork();
   if (child < 0) {
     fprintf(stderr, "muster-worker: cannot start the server: %s\n", strerror(errno));
-    return 1;
+    return kCouldNotStart;
   }
   if (child == 0) BeServer(self, before, page, server);
   return Supervisor(child, page, signals).Run();

@@ -38,6 +38,7 @@ constexpr absl::Duration kLookAtDrain = absl::Milliseconds(100);
 constexpr size_t kServerMemoryBytes = size_t{128} << 20;  // one master's session, and people with grpcurl
 constexpr absl::Duration kServerStopGrace = absl::Milliseconds(500);
 constexpr char kExecutorService[] = "muster.executor.";
+constexpr int kNotTaken = 125;
 
 Incarnation DrawIncarnation() {
   std::random_device device;
@@ -231,8 +232,8 @@ class WorkerAppImpl final : public WorkerApp {
   }
 
   void Refused(const absl::Status& status) {
-    End(1, absl::StrCat("the master at ", options_.config.master, " does not take this worker: ",
-                        std::string(status.message())));
+    End(kNotTaken, absl::StrCat("the master at ", options_.config.master, " does not take this worker: ",
+                                std::string(status.message())));
   }
 
   void Poke() {

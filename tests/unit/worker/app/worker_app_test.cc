@@ -198,7 +198,7 @@ TEST_F(WorkerAppTest, ANameThatALiveWorkerHasEndsItWithOneClearLine) {
   master_.RefuseJoins({grpc::StatusCode::ALREADY_EXISTS, "worker w1 at 127.0.0.1:9999 heartbeats"});
   Start();
   ASSERT_TRUE(app_->WaitUntilEnded(absl::Seconds(20)));
-  EXPECT_EQ(app_->exit_code(), 1);
+  EXPECT_EQ(app_->exit_code(), 125);
   EXPECT_THAT(app_->last_words(), HasSubstr("127.0.0.1:9999"));
 }
 
