@@ -19,51 +19,54 @@ void Placing::Round(const Moment& turn) {
   unfinished_ = false;
   if (cluster_.stopping) return;
   size_t looked_at = 0;
-  while (const auto next = cluster_.queues.Peek()) {
+  while (const auto next = Next()) {
     if (++looked_at > kMaxPlacedPerRound) {
       unfinished_ = true;
       return;
     }
     PlaceNext(turn, *next);
   }
+  if (room_.has_free_slots()) cluster_.queues.WakeBlocked();
+  room_.Clear();
   for (const WorkerId worker : std::exchange(freed_, {})) {
     const WorkerFacts& facts = cluster_.workers.facts(worker);
     if (facts.TakesWork() && facts.FreeSlots() > 0) prefetch_.FillFrom(turn, worker);
   }
 }
 
+std::optional<scheduler::NextTask> Placing::Next() {
+  if (room_.empty()) return cluster_.queues.Peek();
+  return cluster_.queues.Peek([this](const scheduler::NextTask& next, const scheduler::ClassKey& key) {
+    return room_.MayFit(next, key);
+  });
+}
+
 void Placing::Refresh(const Moment& turn) {
   for (const std::string& queue : cluster_.gates.TakeOpened(turn.now)) cluster_.queues.Unblock(queue);
   for (const scheduler::ClassId cls : cluster_.keys.TakeFreed()) cluster_.queues.Wake(cls);
-  const auto changed = std::exchange(cluster_.touched, {});
-  for (const WorkerId worker : changed) {
-    if (!cluster_.workers.Contains(worker)) {
-      freed_.erase(worker);
-      prefetch_.Forget(worker);
-      continue;
-    }
-    prefetch_.Promote(worker);
-    cluster_.balancer.Changed(cluster_.workers.facts(worker));
-    freed_.insert(worker);
-  }
-  if (!changed.empty()) WakeClasses(changed);
+  for (const WorkerId worker : std::exchange(cluster_.touched, {})) Changed(worker);
+  if (std::exchange(offers_revision_, cluster_.offers_revision) != cluster_.offers_revision) WakeThoseWhoAvoid();
 }
 
-void Placing::WakeClasses(const absl::btree_set<WorkerId>& changed) {
-  // Who avoids a worker may have to take it after all when the others are gone.
-  const bool others_changed = std::exchange(offers_revision_, cluster_.offers_revision) != cluster_.offers_revision;
+void Placing::Changed(WorkerId worker) {
+  if (!cluster_.workers.Contains(worker)) {
+    freed_.erase(worker);
+    room_.Gone(worker);
+    prefetch_.Forget(worker);
+    return;
+  }
+  prefetch_.Promote(worker);
+  cluster_.balancer.Changed(cluster_.workers.facts(worker));
+  freed_.insert(worker);
+  room_.Changed(worker);
+}
+
+// They may have to take the worker after all when the others are gone.
+void Placing::WakeThoseWhoAvoid() {
   const std::vector<scheduler::ClassId> parked(cluster_.queues.parked().begin(), cluster_.queues.parked().end());
   for (const scheduler::ClassId cls : parked) {
-    const scheduler::ClassKey& key = cluster_.queues.key(cls);
-    bool wake = wait_to_be_sent_ahead_.contains(cls) || (key.avoid && others_changed);
-    for (auto worker = changed.begin(); !wake && worker != changed.end(); ++worker) {
-      wake = cluster_.balancer.CanServe(*worker, key.requirements, key.avoid);
-    }
-    if (!wake) continue;
-    prefetch_.NoLongerWaits(cls);
-    cluster_.queues.Wake(cls);
+    if (cluster_.queues.key(cls).avoid) cluster_.queues.Wake(cls);
   }
-  wait_to_be_sent_ahead_.clear();
 }
 
 bool Placing::PassesLimits(const Moment& turn, const Task& task, scheduler::ClassId cls) {
@@ -94,21 +97,30 @@ void Placing::PlaceNext(const Moment& turn, const scheduler::NextTask& next) {
     if (StaysApart(turn, task, placed->worker)) return;
     auto reservation = cluster_.workers.Reserve(placed->worker, requirements.resources);
     MUSTER_CHECK(reservation.has_value());
-    return Send(turn, task, std::move(*reservation), false);
+    return Send(turn, task, next, std::move(*reservation), false);
   }
-  if (std::holds_alternative<balancer::NoCapacityNow>(placement)) {
-    const bool eligible = prefetch_.Eligible(task);
-    if (eligible) {
-      if (const auto worker = prefetch_.Choose(turn, task)) {
-        auto reservation = cluster_.workers.ReserveAhead(*worker, cluster_.config.prefetch_limit);
-        if (reservation.has_value()) return Send(turn, task, std::move(*reservation), true);
-      }
-      wait_to_be_sent_ahead_.insert(next.cls);
-    } else {
-      prefetch_.Waits(turn, task, next.cls);
-    }
+  const bool waits = std::holds_alternative<balancer::NoCapacityNow>(placement);
+  if (waits && prefetch_.Eligible(task) && SendAhead(turn, task, next)) return;
+  Park(turn, task, next.cls, waits);
+}
+
+bool Placing::SendAhead(const Moment& turn, Task& task, const scheduler::NextTask& next) {
+  const auto worker = prefetch_.Choose(turn, task);
+  if (!worker.has_value()) return false;
+  auto reservation = cluster_.workers.ReserveAhead(*worker, cluster_.config.prefetch_limit);
+  if (!reservation.has_value()) return false;
+  Send(turn, task, next, std::move(*reservation), true);
+  return true;
+}
+
+void Placing::Park(const Moment& turn, const Task& task, scheduler::ClassId cls, bool waits) {
+  cluster_.queues.Park(cls);
+  room_.PassOver(cls);
+  if (waits && !prefetch_.Eligible(task)) {
+    prefetch_.Waits(turn, task, cls);
+  } else {
+    prefetch_.NoLongerWaits(cls);
   }
-  cluster_.queues.Park(next.cls);
 }
 
 // Tasks that two workers died of keep away from one another: `worker` is one that has another of them only when
@@ -124,13 +136,28 @@ bool Placing::HasSuspect(WorkerId worker) const {
   return link != cluster_.links.end() && link->second.suspects > 0;
 }
 
-void Placing::Send(const Moment& turn, Task& task, registry::Reservation reservation, bool prefetched) {
+void Placing::Send(const Moment& turn, Task& task, const scheduler::NextTask& next, registry::Reservation reservation,
+                   bool ahead) {
   const WorkerId worker = reservation.worker();
-  cluster_.queues.Pop();
-  dispatching_.Send(turn, task, worker, prefetched);
+  cluster_.queues.Take(next.task);
+  dispatching_.Send(turn, task, worker, ahead);
   reservation.Commit();
-  if (prefetched) prefetch_.Note(worker);
+  if (ahead) prefetch_.Note(worker);
   cluster_.balancer.Picked(cluster_.workers.facts(worker));
+  room_.Taken(worker, ahead);
+  if (next.parked && cluster_.config.prefetch_limit > 0) {
+    WaitsInItsPlace(turn, task.spec().queue, next.cls);
+  } else {
+    prefetch_.NoLongerWaits(next.cls);
+  }
+}
+
+void Placing::WaitsInItsPlace(const Moment& turn, const std::string& queue, scheduler::ClassId cls) {
+  const std::optional<TaskId> first = cluster_.queues.FirstOf(cls, queue);
+  if (!first.has_value()) return prefetch_.NoLongerWaits(cls);
+  const Task& task = *cluster_.tasks.Find(*first);
+  if (prefetch_.Eligible(task)) return prefetch_.NoLongerWaits(cls);
+  prefetch_.Waits(turn, task, cls);
 }
 
 }  // namespace muster::core

@@ -1,16 +1,19 @@
 // One scheduling round: the best task that has room goes first, until nothing waits that has room.
 //
-// A class that finds no room is parked and not looked at again until a worker that could serve it changes. So a round
-// costs what it places and what changed, not what waits.
+// A class that finds no room is parked: only a worker that changes can have room for it, so a round asks those that
+// changed alone, in the order of the line, and only until they are full. It costs what it places, and for each of these a
+// glance at the classes that are before it and do not fit.
 // Thread rule: one thread.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "absl/container/btree_set.h"
 #include "master/core/cluster.h"
 #include "master/core/dispatching.h"
+#include "master/core/new_room.h"
 #include "master/core/prefetch.h"
 
 namespace muster::core {
@@ -26,22 +29,28 @@ class Placing {
 
  private:
   void Refresh(const Moment& turn);
+  void Changed(WorkerId worker);
+  void WakeThoseWhoAvoid();
+  std::optional<scheduler::NextTask> Next();
   // False: the task's queue is paused or at a limit, and out of turn now; or its key is, and its class with it.
   bool PassesLimits(const Moment& turn, const Task& task, scheduler::ClassId cls);
-  void WakeClasses(const absl::btree_set<WorkerId>& changed);
   // What became of the first task in line.
   void PlaceNext(const Moment& turn, const scheduler::NextTask& next);
+  bool SendAhead(const Moment& turn, Task& task, const scheduler::NextTask& next);
+  void Park(const Moment& turn, const Task& task, scheduler::ClassId cls, bool waits);
   bool HasSuspect(WorkerId worker) const;
   bool StaysApart(const Moment& turn, Task& task, WorkerId worker);
-  void Send(const Moment& turn, Task& task, registry::Reservation reservation, bool prefetched);
+  void Send(const Moment& turn, Task& task, const scheduler::NextTask& next, registry::Reservation reservation, bool ahead);
+  // The one before it was placed, and its class is parked still.
+  void WaitsInItsPlace(const Moment& turn, const std::string& queue, scheduler::ClassId cls);
 
   Cluster& cluster_;
   Transitions& transitions_;
   Dispatching& dispatching_;
   Prefetch& prefetch_;
-  absl::btree_set<scheduler::ClassId> wait_to_be_sent_ahead_;  // a part of the parked classes
-  absl::btree_set<WorkerId> freed_;                            // since the last round
-  uint64_t offers_revision_ = 0;                               // as of the last look at the parked classes
+  NewRoom room_{&cluster_, &prefetch_};
+  absl::btree_set<WorkerId> freed_;   // since the last round
+  uint64_t offers_revision_ = 0;      // as of the last look at those who avoid a worker
   bool unfinished_ = false;
 };
 

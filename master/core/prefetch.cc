@@ -59,14 +59,20 @@ bool Prefetch::InTheWay(const Moment& turn, const Task& task, WorkerId worker) {
     const Waiting& waiting = at->second;
     const bool first = (waiting.queue != task.spec().queue || waiting.order <= OrderOf(task)) &&
                        cluster_.gates.Look(waiting.queue, turn.now) == scheduler::Gate::kOpen;
-    if (first && CouldServe(worker, waiting.requirements)) return true;
+    if (first && CouldServe(worker, cluster_.queues.key(at->first).requirements)) return true;
     ++at;
   }
   return false;
 }
 
+void Prefetch::ForgetThoseThatAreGone() {
+  absl::erase_if(waiting_, [this](const auto& entry) { return !cluster_.queues.parked().contains(entry.first); });
+}
+
 void Prefetch::Waits(const Moment& turn, const Task& task, scheduler::ClassId cls) {
-  waiting_[cls] = {task.spec().requirements, task.spec().queue, task.spec().priority, OrderOf(task)};
+  if (cluster_.config.prefetch_limit == 0) return;
+  if (waiting_.size() > 2 * cluster_.queues.parked().size() + kMaxWaitingLookedAt) ForgetThoseThatAreGone();
+  waiting_[cls] = {task.spec().queue, OrderOf(task)};
   size_t budget = kMaxRecallsAtOnce;
   size_t looked_at = 0;
   for (const WorkerId worker : ahead_) {

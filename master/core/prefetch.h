@@ -40,14 +40,13 @@ class Prefetch {
 
  private:
   struct Waiting {
-    Requirements requirements;
     std::string queue;
-    int32_t priority = 0;
     absl::Time order;  // as the queue sorts: since - priority * aging interval
   };
 
   uint32_t Allowance(const Task& task, uint32_t slots) const;
   absl::Time OrderOf(const Task& task) const;
+  void ForgetThoseThatAreGone();
   bool InTheWay(const Moment& turn, const Task& task, WorkerId worker);
   bool CouldServe(WorkerId worker, const Requirements& requirements) const;
   void RecallBelow(const Moment& turn, WorkerId worker, int32_t priority, size_t* budget);

@@ -14,11 +14,9 @@ ClassId ClassTable::For(const ClassKey& key) {
   return last_id_;
 }
 
-void ClassTable::SetParked(ClassId cls, bool parked, bool held) {
-  Class& owner = At(cls);
-  owner.parked = parked;
-  owner.held = parked && held;
-  if (parked && !held) {
+void ClassTable::SetStanding(ClassId cls, Standing standing) {
+  At(cls).standing = standing;
+  if (standing == Standing::kParked) {
     parked_.insert(cls);
   } else {
     parked_.erase(cls);
@@ -39,7 +37,7 @@ void ClassTable::CheckInvariants() const {
   MUSTER_CHECK(classes_.size() == ids_.size());
   for (const auto& [cls, owner] : classes_) {
     MUSTER_CHECK(!owner.lanes.empty());
-    MUSTER_CHECK((owner.parked && !owner.held) == parked_.contains(cls));
+    MUSTER_CHECK((owner.standing == Standing::kParked) == parked_.contains(cls));
   }
 }
 

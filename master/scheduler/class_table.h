@@ -1,4 +1,4 @@
-// The classes that have queued tasks: what each asks for, which lanes hold its tasks, whether it is parked.
+// The classes that have queued tasks: what each asks for, which lanes hold its tasks, whether it is parked or held.
 //
 // A class is there from its first lane to its last. Pure. Thread rule: one thread. Cost: O(1), and O(log n) in the
 // parked classes or a class's lanes. Pointers to a class are good until another one comes or goes.
@@ -19,12 +19,14 @@ namespace muster::scheduler {
 
 using LaneIndex = uint32_t;
 
+// To be looked at; found no room; waits for what no worker can change.
+enum class Standing : uint8_t { kReady, kParked, kHeld };
+
 class ClassTable {
  public:
   struct Class {
     const ClassKey* key = nullptr;
-    bool parked = false;
-    bool held = false;  // parked, but not among parked()
+    Standing standing = Standing::kReady;
     absl::btree_map<std::pair<QueueIndex, int32_t>, LaneIndex> lanes;  // by queue and priority
   };
 
@@ -43,7 +45,7 @@ class ClassTable {
   }
   const Class& At(ClassId cls) const { return const_cast<ClassTable*>(this)->At(cls); }
 
-  void SetParked(ClassId cls, bool parked, bool held = false);
+  void SetStanding(ClassId cls, Standing standing);
   const absl::btree_set<ClassId>& parked() const { return parked_; }
 
   // The lane is empty. The class goes with its last one.

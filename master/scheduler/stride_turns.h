@@ -1,9 +1,9 @@
 // Whose turn it is among queues that share by weight: stride scheduling (Waldspurger and Weihl, 1995).
 //
 // Each queue has a virtual time that moves by 1/weight per task served; the one that is furthest behind is next. A queue
-// that had nothing to offer comes back at the current virtual time: what it did not use is gone.
+// that had nothing to offer, or found no room, is served at the current virtual time: what it did not use is gone.
 //
-// Cost: O(log n) in the queues in turn. Pure. Thread rule: one thread. Ownership: a queue's Share is kept by the caller,
+// Cost: O(log n) in the queues in line. Pure. Thread rule: one thread. Ownership: a queue's Share is kept by the caller,
 // and belongs to one queue of one StrideTurns.
 #pragma once
 
@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "absl/container/btree_set.h"
-#include "common/base/check.h"
 
 namespace muster::scheduler {
 
@@ -21,11 +20,17 @@ using QueueIndex = uint32_t;
 
 class StrideTurns {
  public:
+  // What a queue has: nothing, only tasks that found no room when they were looked at last, or others, too.
+  enum class Offer : uint8_t { kNothing, kParked, kReady };
+
   struct Share {
     uint32_t weight = 1;
     uint64_t pass = 0;  // virtual time of its next task
-    bool in_turn = false;
+    Offer offer = Offer::kNothing;
   };
+
+  // By virtual time.
+  using Line = absl::btree_set<std::pair<uint64_t, QueueIndex>>;
 
   static void SetWeight(Share* share, uint32_t weight) { share->weight = std::clamp<uint32_t>(weight, 1, kMaxWeight); }
 
@@ -33,34 +38,27 @@ class StrideTurns {
   // whole shares.
   void Arrives(Share* share) const { share->pass = std::max(share->pass, virtual_time_ + kStep / share->weight / 2); }
 
-  // It is in turn while it has something to offer.
-  void SetOffers(QueueIndex queue, Share* share, bool offers) {
-    if (offers == share->in_turn) return;
-    share->in_turn = offers;
-    if (offers) {
-      share->pass = std::max(share->pass, virtual_time_);
-      turn_.insert({share->pass, queue});
-    } else {
-      turn_.erase({share->pass, queue});
-    }
+  void SetOffer(QueueIndex queue, Share* share, Offer offer) {
+    if (offer == share->offer) return;
+    Unlist(queue, *share);
+    share->offer = offer;
+    List(queue, *share);
   }
 
-  bool empty() const { return turn_.empty(); }
-  size_t size() const { return turn_.size(); }
-  QueueIndex next() const { return turn_.begin()->second; }  // not when empty
+  const Line& line() const { return line_; }    // of all that offer something
+  const Line& ready() const { return ready_; }  // a part of it
 
-  // One task of the next queue was served.
-  void Serve(Share* share) {
-    MUSTER_CHECK(!turn_.empty() && turn_.begin()->first == share->pass);
-    const QueueIndex queue = next();
-    turn_.erase(turn_.begin());
+  // A task of this queue, which is in line, was served.
+  void Serve(QueueIndex queue, Share* share) {
+    Unlist(queue, *share);
     virtual_time_ = std::max(virtual_time_, share->pass);
-    share->pass += kStep / share->weight;
-    turn_.insert({share->pass, queue});
+    share->pass = virtual_time_ + kStep / share->weight;
+    List(queue, *share);
   }
 
   bool Agrees(QueueIndex queue, const Share& share) const {
-    return share.in_turn == turn_.contains({share.pass, queue});
+    return (share.offer != Offer::kNothing) == line_.contains({share.pass, queue}) &&
+           (share.offer == Offer::kReady) == ready_.contains({share.pass, queue});
   }
 
  private:
@@ -68,8 +66,17 @@ class StrideTurns {
   static constexpr uint64_t kStep = uint64_t{1} << 24;
   static constexpr uint32_t kMaxWeight = 1 << 16;
 
-  absl::btree_set<std::pair<uint64_t, QueueIndex>> turn_;  // by virtual time
-  uint64_t virtual_time_ = 0;                              // of the task served last
+  void List(QueueIndex queue, const Share& share) {
+    if (share.offer != Offer::kNothing) line_.insert({share.pass, queue});
+    if (share.offer == Offer::kReady) ready_.insert({share.pass, queue});
+  }
+  void Unlist(QueueIndex queue, const Share& share) {
+    if (share.offer != Offer::kNothing) line_.erase({share.pass, queue});
+    if (share.offer == Offer::kReady) ready_.erase({share.pass, queue});
+  }
+
+  Line line_, ready_;
+  uint64_t virtual_time_ = 0;  // of the task served last
 };
 
 }  // namespace muster::scheduler

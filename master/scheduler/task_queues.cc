@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "common/base/check.h"
 #include "master/scheduler/class_table.h"
+#include "master/scheduler/queue_directory.h"
 #include "master/scheduler/stride_turns.h"
 
 namespace muster::scheduler {
@@ -15,7 +16,6 @@ namespace {
 
 constexpr int32_t kMaxPriority = 100;
 constexpr int64_t kMaxSinceNanos = int64_t{1} << 62;
-constexpr size_t kMaxIdleQueues = 1024;
 
 // Equal for all tasks of a lane but for `since`, so a lane is in the queue's order.
 struct Waiting {
@@ -31,26 +31,6 @@ struct Lane {
   ClassId cls;
   int32_t priority = 0;
   absl::btree_set<Waiting> tasks;
-};
-
-// A lane's first task, in the order of its queue.
-struct Head {
-  int64_t order;  // since - priority * aging interval
-  TaskId task;
-  LaneIndex lane;
-
-  friend auto operator<=>(const Head&, const Head&) = default;
-};
-
-struct Queue {
-  std::string name;
-  StrideTurns::Share share;
-  bool weight_was_set = false;
-  bool blocked = false;
-  uint64_t size = 0;
-  uint64_t served = 0;
-  absl::btree_set<Head> ready;        // of lanes whose class is not parked
-  absl::btree_set<LaneIndex> lanes;   // all of them
 };
 
 struct Place {
@@ -73,13 +53,13 @@ class TaskQueues::Impl {
   // --- Tasks
 
   void Add(TaskId task, std::string_view queue_name, int32_t priority, const ClassKey& key, absl::Time since) {
-    LaneIndex index = LaneFor(QueueNamed(queue_name), classes_.For(key), std::clamp(priority, -kMaxPriority, kMaxPriority));
+    LaneIndex index = LaneFor(queues_.For(queue_name), classes_.For(key), std::clamp(priority, -kMaxPriority, kMaxPriority));
     Waiting waiting{.since_nanos = SinceNanos(since), .task = task};
     const size_t before = places_.size();
     places_.emplace_hint(places_.end(), task, Place{waiting.since_nanos, index});
     MUSTER_CHECK(places_.size() == before + 1);  // it is new
     Lane& lane = lanes_[index];
-    Queue& queue = *queues_[lane.queue];
+    QueueEntry& queue = queues_.at(lane.queue);
     bool first = lane.tasks.empty() || waiting < *lane.tasks.begin();
     if (first) Unlist(index);
     lane.tasks.insert(lane.tasks.end(), waiting);
@@ -89,51 +69,47 @@ class TaskQueues::Impl {
   }
 
   bool Remove(TaskId task) {
-    auto found = places_.find(task);
+    const auto found = places_.find(task);
     if (found == places_.end()) return false;
-    LaneIndex index = found->second.lane;
-    QueueIndex queue = lanes_[index].queue;
-    Waiting waiting{.since_nanos = found->second.since_nanos, .task = task};
-    places_.erase(found);
-    RemoveFromLane(index, waiting);
-    --queues_[queue]->size;
-    RefreshTurn(queue);
+    RemoveAt(found);
     return true;
   }
 
   bool Contains(TaskId task) const { return places_.contains(task); }
 
   std::optional<NextTask> Peek() const {
-    if (turns_.empty()) return std::nullopt;
-    const Head& head = *queues_[turns_.next()]->ready.begin();
-    return NextTask{.task = head.task, .cls = lanes_[head.lane].cls};
+    if (turns_.ready().empty()) return std::nullopt;
+    return Shown(*queues_.at(turns_.ready().begin()->second).ready.begin(), false);
   }
 
-  void Pop() {
-    MUSTER_CHECK(!turns_.empty());
-    Queue& queue = *queues_[turns_.next()];
-    turns_.Serve(&queue.share);
+  std::optional<NextTask> Peek(Fits fits) const {
+    for (const auto& turn : turns_.line()) {
+      const QueueEntry& queue = queues_.at(turn.second);
+      for (const Head& head : queue.parked) {
+        if (!queue.ready.empty() && *queue.ready.begin() < head) break;
+        const NextTask next = Shown(head, true);
+        if (fits(next, KeyOf(next.cls))) return next;
+      }
+      if (!queue.ready.empty()) return Shown(*queue.ready.begin(), false);
+    }
+    return std::nullopt;
+  }
+
+  void Take(TaskId task) {
+    const auto place = places_.find(task);
+    MUSTER_CHECK(place != places_.end());
+    const QueueIndex index = lanes_[place->second.lane].queue;
+    QueueEntry& queue = queues_.at(index);
+    turns_.Serve(index, &queue.share);
     ++queue.served;
-    Remove(queue.ready.begin()->task);
+    RemoveAt(place);
   }
 
   // --- Classes
 
-  void Park(ClassId cls, bool held) {
-    const ClassTable::Class* const found = classes_.Find(cls);
-    if (found == nullptr || found->parked) return;
-    for (const auto& lane : found->lanes) Unlist(lane.second);
-    classes_.SetParked(cls, true, held);
-    for (const auto& lane : found->lanes) RefreshTurn(lane.first.first);
-  }
-
-  void Wake(ClassId cls) {
-    const ClassTable::Class* const found = classes_.Find(cls);
-    if (found == nullptr || !found->parked) return;
-    classes_.SetParked(cls, false);
-    for (const auto& lane : found->lanes) List(lane.second);
-    for (const auto& lane : found->lanes) RefreshTurn(lane.first.first);
-  }
+  void Park(ClassId cls) { SetStanding(cls, Standing::kParked); }
+  void Hold(ClassId cls) { SetStanding(cls, Standing::kHeld); }
+  void Wake(ClassId cls) { SetStanding(cls, Standing::kReady); }
 
   void WakeAll() {
     while (!parked().empty()) Wake(*parked().begin());
@@ -149,37 +125,61 @@ class TaskQueues::Impl {
     return lanes_[found->second.lane].cls;
   }
 
+  std::optional<TaskId> FirstOf(ClassId cls, std::string_view queue_name) const {
+    const ClassTable::Class* const found = classes_.Find(cls);
+    const auto named = queues_.Find(queue_name);
+    if (found == nullptr) return std::nullopt;
+    auto lane = found->lanes.begin();
+    if (named.has_value()) lane = found->lanes.lower_bound({*named, -kMaxPriority});
+    if (lane == found->lanes.end()) lane = found->lanes.begin();
+    Head first = HeadOf(lane->second);
+    for (const QueueIndex queue = lane->first.first; lane != found->lanes.end() && lane->first.first == queue; ++lane) {
+      first = std::min(first, HeadOf(lane->second));
+    }
+    return first.task;
+  }
+
   // --- Queues
 
   void SetWeight(std::string_view name, uint32_t weight) {
-    Queue& queue = *queues_[QueueNamed(name)];
+    QueueEntry& queue = queues_.at(queues_.For(name));
     StrideTurns::SetWeight(&queue.share, weight);
     queue.weight_was_set = true;
   }
 
   void SetBlocked(std::string_view name, bool blocked) {
-    const auto found = queue_names_.find(std::string(name));
-    if (found == queue_names_.end()) return;
-    queues_[found->second]->blocked = blocked;
-    RefreshTurn(found->second);
+    const auto found = queues_.Find(name);
+    if (!found.has_value()) return;
+    queues_.SetBlocked(*found, blocked);
+    RefreshTurn(*found);
+  }
+
+  void WakeBlocked() {
+    for (const QueueIndex index : queues_.blocked()) {
+      std::vector<ClassId> not_asked;
+      for (const Head& head : queues_.at(index).parked) {
+        if (AllBlocked(lanes_[head.lane].cls)) not_asked.push_back(lanes_[head.lane].cls);
+      }
+      for (const ClassId cls : not_asked) Wake(cls);
+    }
   }
 
   uint64_t size() const { return places_.size(); }
 
   uint64_t QueuedIn(std::string_view name) const {
-    auto found = queue_names_.find(std::string(name));
-    return found == queue_names_.end() ? 0 : queues_[found->second]->size;
+    const auto found = queues_.Find(name);
+    return found.has_value() ? queues_.at(*found).size : 0;
   }
 
   QueueStatus StatusOf(std::string_view name) const {
-    const auto found = queue_names_.find(std::string(name));
-    return found == queue_names_.end() ? QueueStatus{.name = std::string(name)} : StatusOf(*queues_[found->second]);
+    const auto found = queues_.Find(name);
+    return found.has_value() ? StatusOf(queues_.at(*found)) : QueueStatus{.name = std::string(name)};
   }
 
   std::vector<QueueStatus> Queues() const {
     std::vector<QueueStatus> all;
-    for (const auto& named : queue_names_) {
-      const Queue& queue = *queues_[named.second];
+    for (const auto& named : queues_.by_name()) {
+      const QueueEntry& queue = queues_.at(named.second);
       if (queue.size > 0 || queue.weight_was_set) all.push_back(StatusOf(queue));
     }
     return all;
@@ -196,11 +196,11 @@ class TaskQueues::Impl {
   }
 
   bool VisitAhead(const QueuePlace& place, size_t limit, const std::function<void(const TaskAhead&)>& visit) const {
-    const auto found = queue_names_.find(std::string(place.queue));
-    if (found == queue_names_.end()) return true;
+    const auto found = queues_.Find(place.queue);
+    if (!found.has_value()) return true;
     const int32_t priority = std::clamp(place.priority, -kMaxPriority, kMaxPriority);
     const int64_t order = SinceNanos(place.since) - priority * aging_nanos_;
-    return VisitBefore(found->second, {.order = order, .task = place.task}, limit, visit);
+    return VisitBefore(*found, {.order = order, .task = place.task}, limit, visit);
   }
 
   void CheckInvariants() const;
@@ -210,7 +210,7 @@ class TaskQueues::Impl {
   bool VisitBefore(QueueIndex queue, const Head& end, size_t limit, const Visit& visit) const {
     size_t lanes = 0;
     size_t shown = 0;
-    for (LaneIndex index : queues_[queue]->lanes) {
+    for (LaneIndex index : queues_.at(queue).lanes) {
       const Lane& lane = lanes_[index];
       if (lanes++ == limit) return false;
       for (const Waiting& other : lane.tasks) {
@@ -230,24 +230,61 @@ class TaskQueues::Impl {
     return Head{.order = OrderOf(lanes_[index], first.since_nanos), .task = first.task, .lane = index};
   }
 
-  bool Listed(const Lane& lane) const { return !lane.tasks.empty() && !classes_.At(lane.cls).parked; }
+  bool AllBlocked(ClassId cls) const {
+    const auto& lanes = classes_.At(cls).lanes;
+    return std::all_of(lanes.begin(), lanes.end(), [this](const auto& lane) { return queues_.at(lane.first.first).blocked; });
+  }
+
+  NextTask Shown(const Head& head, bool parked) const {
+    return NextTask{.task = head.task, .cls = lanes_[head.lane].cls, .parked = parked};
+  }
+
+  // Where the lane's head stands; null: its class is held.
+  absl::btree_set<Head>* LineOf(const Lane& lane) {
+    QueueEntry& queue = queues_.at(lane.queue);
+    switch (classes_.At(lane.cls).standing) {
+      case Standing::kReady: return &queue.ready;
+      case Standing::kParked: return &queue.parked;
+      case Standing::kHeld: return nullptr;
+    }
+    return nullptr;
+  }
 
   void List(LaneIndex index) {
     const Lane& lane = lanes_[index];
-    if (Listed(lane)) queues_[lane.queue]->ready.insert(HeadOf(index));
+    if (lane.tasks.empty()) return;
+    if (auto* const line = LineOf(lane)) line->insert(HeadOf(index));
   }
 
   void Unlist(LaneIndex index) {
     const Lane& lane = lanes_[index];
-    if (Listed(lane)) queues_[lane.queue]->ready.erase(HeadOf(index));
+    if (lane.tasks.empty()) return;
+    if (auto* const line = LineOf(lane)) line->erase(HeadOf(index));
   }
 
-  static bool Offers(const Queue& queue) { return !queue.ready.empty() && !queue.blocked; }
+  void SetStanding(ClassId cls, Standing standing) {
+    const ClassTable::Class* const found = classes_.Find(cls);
+    if (found == nullptr || found->standing == standing) return;
+    for (const auto& lane : found->lanes) Unlist(lane.second);
+    classes_.SetStanding(cls, standing);
+    for (const auto& lane : found->lanes) List(lane.second);
+    for (const auto& lane : found->lanes) RefreshTurn(lane.first.first);
+  }
 
   // After any change of what it offers.
   void RefreshTurn(QueueIndex index) {
-    Queue& queue = *queues_[index];
-    turns_.SetOffers(index, &queue.share, Offers(queue));
+    QueueEntry& queue = queues_.at(index);
+    turns_.SetOffer(index, &queue.share, queue.Offers());
+  }
+
+  void RemoveAt(absl::btree_map<TaskId, Place>::iterator place) {
+    const LaneIndex index = place->second.lane;
+    const QueueIndex queue = lanes_[index].queue;
+    const Waiting waiting{.since_nanos = place->second.since_nanos, .task = place->first};
+    places_.erase(place);
+    RemoveFromLane(index, waiting);
+    --queues_.at(queue).size;
+    RefreshTurn(queue);
   }
 
   void RemoveFromLane(LaneIndex index, const Waiting& waiting) {
@@ -257,39 +294,6 @@ class TaskQueues::Impl {
     MUSTER_CHECK(lane.tasks.erase(waiting) == 1);
     if (first) List(index);
     if (lane.tasks.empty()) DropLane(index);
-  }
-
-  QueueIndex QueueNamed(std::string_view name_view) {
-    std::string name(name_view);
-    auto found = queue_names_.find(name);
-    if (found != queue_names_.end()) return found->second;
-    if (queue_names_.size() >= idle_check_at_) DropIdleQueues();
-    QueueIndex index;
-    if (free_queues_.empty()) {
-      index = static_cast<QueueIndex>(queues_.size());
-      queues_.push_back(nullptr);
-    } else {
-      index = free_queues_.back();
-      free_queues_.pop_back();
-    }
-    queues_[index] = std::make_unique<Queue>();
-    queues_[index]->name = name;
-    queue_names_.emplace(std::move(name), index);
-    return index;
-  }
-
-  void DropIdleQueues() {
-    for (auto named = queue_names_.begin(); named != queue_names_.end();) {
-      const Queue& queue = *queues_[named->second];
-      if (queue.size > 0 || queue.weight_was_set) {
-        ++named;
-        continue;
-      }
-      queues_[named->second] = nullptr;
-      free_queues_.push_back(named->second);
-      named = queue_names_.erase(named);
-    }
-    idle_check_at_ = 2 * queue_names_.size() + kMaxIdleQueues;
   }
 
   LaneIndex LaneFor(QueueIndex queue, ClassId cls, int32_t priority) {
@@ -305,19 +309,19 @@ class TaskQueues::Impl {
     }
     lanes_[index] = Lane{.queue = queue, .cls = cls, .priority = priority};
     placed.first->second = index;
-    queues_[queue]->lanes.insert(index);
+    queues_.at(queue).lanes.insert(index);
     return index;
   }
 
   void DropLane(LaneIndex index) {
     const Lane& lane = lanes_[index];
-    queues_[lane.queue]->lanes.erase(index);
+    queues_.at(lane.queue).lanes.erase(index);
     classes_.RemoveLane(lane.cls, lane.queue, lane.priority);
     lanes_[index] = Lane{};
     free_lanes_.push_back(index);
   }
 
-  QueueStatus StatusOf(const Queue& queue) const {
+  QueueStatus StatusOf(const QueueEntry& queue) const {
     QueueStatus status{.name = queue.name, .weight = queue.share.weight, .queued = queue.size, .served = queue.served};
     int64_t oldest = std::numeric_limits<int64_t>::max();
     for (LaneIndex index : queue.lanes) oldest = std::min(oldest, lanes_[index].tasks.begin()->since_nanos);
@@ -333,19 +337,16 @@ class TaskQueues::Impl {
 
   ClassTable classes_;
 
-  absl::btree_map<std::string, QueueIndex> queue_names_;
-  std::vector<std::unique_ptr<Queue>> queues_;  // null: free
-  std::vector<QueueIndex> free_queues_;
-  size_t idle_check_at_ = kMaxIdleQueues;
+  QueueDirectory queues_;
   StrideTurns turns_;
 };
 
 void TaskQueues::Impl::CheckInvariants() const {
   size_t tasks = 0;
   size_t lanes = 0;
-  size_t queues_in_turn = 0;
-  for (const auto& named : queue_names_) {
-    const Queue& queue = *queues_[named.second];
+  size_t queues_in_line = 0;
+  for (const auto& named : queues_.by_name()) {
+    const QueueEntry& queue = queues_.at(named.second);
     uint64_t in_queue = 0;
     size_t heads = 0;
     for (LaneIndex index : queue.lanes) {
@@ -353,22 +354,24 @@ void TaskQueues::Impl::CheckInvariants() const {
       MUSTER_CHECK(lane.queue == named.second && !lane.tasks.empty());
       MUSTER_CHECK(classes_.At(lane.cls).lanes.at({lane.queue, lane.priority}) == index);
       in_queue += lane.tasks.size();
-      if (!Listed(lane)) continue;
+      const Standing standing = classes_.At(lane.cls).standing;
+      if (standing == Standing::kHeld) continue;
       ++heads;
-      MUSTER_CHECK(queue.ready.contains(HeadOf(index)));
+      MUSTER_CHECK((standing == Standing::kReady ? queue.ready : queue.parked).contains(HeadOf(index)));
     }
     MUSTER_CHECK(in_queue == queue.size);
-    MUSTER_CHECK(heads == queue.ready.size());
-    MUSTER_CHECK(queue.share.in_turn == Offers(queue));
+    MUSTER_CHECK(heads == queue.ready.size() + queue.parked.size());
+    MUSTER_CHECK(queue.share.offer == queue.Offers());
     MUSTER_CHECK(turns_.Agrees(named.second, queue.share));
     tasks += in_queue;
     lanes += queue.lanes.size();
-    queues_in_turn += queue.share.in_turn ? 1 : 0;
+    queues_in_line += queue.Offers() != StrideTurns::Offer::kNothing ? 1 : 0;
   }
   MUSTER_CHECK(tasks == places_.size());
-  MUSTER_CHECK(queues_in_turn == turns_.size());
+  MUSTER_CHECK(queues_in_line == turns_.line().size());
   MUSTER_CHECK(lanes + free_lanes_.size() == lanes_.size());
   classes_.CheckInvariants();
+  queues_.CheckInvariants();
   for (const auto& place : places_) {
     MUSTER_CHECK(lanes_[place.second.lane].tasks.contains({place.second.since_nanos, place.first}));
   }
@@ -383,15 +386,18 @@ void TaskQueues::Add(TaskId task, std::string_view queue, int32_t priority, cons
 bool TaskQueues::Remove(TaskId task) { return impl_->Remove(task); }
 bool TaskQueues::Contains(TaskId task) const { return impl_->Contains(task); }
 std::optional<NextTask> TaskQueues::Peek() const { return impl_->Peek(); }
-void TaskQueues::Pop() { impl_->Pop(); }
-void TaskQueues::Park(ClassId cls) { impl_->Park(cls, false); }
-void TaskQueues::Hold(ClassId cls) { impl_->Park(cls, true); }
+std::optional<NextTask> TaskQueues::Peek(Fits fits) const { return impl_->Peek(fits); }
+void TaskQueues::Take(TaskId task) { impl_->Take(task); }
+void TaskQueues::Park(ClassId cls) { impl_->Park(cls); }
+void TaskQueues::Hold(ClassId cls) { impl_->Hold(cls); }
 void TaskQueues::Wake(ClassId cls) { impl_->Wake(cls); }
 void TaskQueues::WakeAll() { impl_->WakeAll(); }
 const absl::btree_set<ClassId>& TaskQueues::parked() const { return impl_->parked(); }
 const ClassKey& TaskQueues::key(ClassId cls) const { return impl_->KeyOf(cls); }
 std::optional<ClassId> TaskQueues::ClassOf(TaskId task) const { return impl_->ClassOf(task); }
+std::optional<TaskId> TaskQueues::FirstOf(ClassId cls, std::string_view queue) const { return impl_->FirstOf(cls, queue); }
 void TaskQueues::Block(std::string_view queue) { impl_->SetBlocked(queue, true); }
+void TaskQueues::WakeBlocked() { impl_->WakeBlocked(); }
 void TaskQueues::Unblock(std::string_view queue) { impl_->SetBlocked(queue, false); }
 void TaskQueues::SetWeight(std::string_view queue, uint32_t weight) { impl_->SetWeight(queue, weight); }
 uint64_t TaskQueues::size() const { return impl_->size(); }

@@ -1,9 +1,9 @@
 // Which task next: queues that share by weight, priority with aging inside each, and classes that wait for room.
 //
 //   queues.Add(task, "default", spec.priority, {spec.requirements, avoid}, submit_time);
-//   while (auto next = queues.Peek()) {
-//     if (PlacedSomewhere(next->key)) queues.Pop();            // charged to its queue
-//     else queues.Park(next->cls);                             // nobody of the class is looked at until Wake
+//   while (auto next = queues.Peek(fits)) {                    // `fits`: has what changed room for a parked class?
+//     if (PlacedSomewhere(*next)) queues.Take(next->task);     // charged to its queue
+//     else queues.Park(next->cls);                             // shown again only when it fits, or after Wake
 //   }
 //
 // Between queues: stride scheduling (stride_turns.h); one whose tasks were all parked, or that is blocked, keeps its place.
@@ -12,11 +12,13 @@
 // equally fast, so their order never changes while they wait: `since - priority * aging_interval` is a constant of
 // each, and the smallest is next. No re-sorting, ever.
 //
-// Classes (class_table.h): tasks with equal requirements (and the same worker to avoid, and limit by key) find room together or not at all. A parked
-// class costs nothing until it is woken; new tasks of it are parked with it. A class is forgotten with its last task.
+// Classes (class_table.h): tasks with equal requirements (and the same worker to avoid, and limit by key) find room
+// together or not at all. A parked class found none anywhere: it keeps its place in line, and only what changed since
+// can have room for it. New tasks of it are parked with it. A class is forgotten with its last task.
 //
 // Cost: every call is O(log n) in the queued tasks, Park and Wake also O(lanes of the class); a lane is one queue,
-// class and priority. About 50 bytes per queued task.
+// class and priority. Peek with `fits` asks once for each parked lane that is before the one it shows. About 50 bytes
+// per queued task.
 // Pure, deterministic. Thread rule: one thread.
 #pragma once
 
@@ -30,6 +32,7 @@
 #include <vector>
 
 #include "absl/container/btree_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
 #include "common/base/strong_id.h"
 #include "common/domain/ids.h"
@@ -55,6 +58,7 @@ struct ClassKey {
 struct NextTask {
   TaskId task;
   ClassId cls;
+  bool parked = false;  // its class is
 };
 
 struct QueueStatus {
@@ -93,22 +97,31 @@ class TaskQueues {
   bool Remove(TaskId task);  // false: it is not queued
   bool Contains(TaskId task) const;
 
+  using Fits = absl::FunctionRef<bool(const NextTask& next, const ClassKey& key)>;
+
   // The next task of a class that is not parked; empty: there is none.
   std::optional<NextTask> Peek() const;
-  // Takes out what Peek shows and charges its queue.
-  void Pop();
+  // The same; or one before it whose class is parked, and fits.
+  std::optional<NextTask> Peek(Fits fits) const;
+  // Takes out a queued task whose class is not held, from a queue that is not blocked, and charges the queue.
+  void Take(TaskId task);
 
   void Park(ClassId cls);  // it found no room; a class that is gone is ignored here and below
-  void Hold(ClassId cls);  // parked too, but for what no worker can change: not among parked()
-  void Wake(ClassId cls);  // something it needs changed
+  void Hold(ClassId cls);  // it waits for what no worker can change: out of line, and not among parked()
+  void Wake(ClassId cls);  // it is to be looked at again, whatever fits
   void WakeAll();          // all that are parked
   const absl::btree_set<ClassId>& parked() const;
   const ClassKey& key(ClassId cls) const;           // of a class that has queued tasks
   std::optional<ClassId> ClassOf(TaskId task) const;  // of a queued task
+  // The first task of the class in that queue, or else in some other one. Empty: it has none.
+  std::optional<TaskId> FirstOf(ClassId cls, std::string_view queue) const;
 
   // A blocked queue is out of turn, whatever it has. One that is forgotten with its last task comes back unblocked.
   void Block(std::string_view queue);
   void Unblock(std::string_view queue);
+  // Room is left, and everybody in line was asked: wakes the parked classes that were not, since all their tasks are in
+  // blocked queues.
+  void WakeBlocked();
   // Creates the queue when it is not known. A weight of 0 counts as 1.
   void SetWeight(std::string_view queue, uint32_t weight);
 

@@ -52,5 +52,33 @@ TEST_F(PlacingTest, ATaskThatAvoidsAWorkerTakesItAfterAllWhenTheOthersTakeNothin
   EXPECT_EQ(hand_.WorkerOf(avoiding_), a_);
 }
 
+TEST(PlacingOfManyClassesTest, OneFreedSlotGoesToTheFirstInLineThatFitsAndTwoToTheWideOneBeforeIt) {
+  testing::ClusterByHand hand;
+  Dispatching dispatching{&hand.cluster, &hand.transitions};
+  Prefetch prefetch{&hand.cluster, &dispatching};
+  Placing placing{&hand.cluster, &hand.transitions, &dispatching, &prefetch};
+  const WorkerId worker = hand.AddWorker("a", 2);
+  const TaskId first = hand.AddTask(Spec()), second = hand.AddTask(Spec());
+  placing.Round(hand.turn());
+  const auto with = [](uint32_t slots, int64_t memory) {
+    auto spec = std::make_shared<TaskSpec>(*Spec());
+    spec->requirements.resources.slots = slots;
+    spec->requirements.resources.memory_bytes = memory;
+    return spec;
+  };
+  const TaskId wide = hand.AddTask(with(2, 0));
+  std::vector<TaskId> narrow;
+  for (int64_t kind = 1; kind <= 1000; ++kind) narrow.push_back(hand.AddTask(with(1, kind)));
+  placing.Round(hand.turn());
+  hand.Succeed(first);
+  placing.Round(hand.turn());
+  EXPECT_EQ(hand.WorkerOf(narrow[0]), worker);
+  hand.Succeed(second);
+  hand.Succeed(narrow[0]);
+  placing.Round(hand.turn());
+  EXPECT_EQ(hand.WorkerOf(wide), worker);
+  EXPECT_FALSE(hand.WorkerOf(narrow[1]));
+}
+
 }  // namespace
 }  // namespace muster::core

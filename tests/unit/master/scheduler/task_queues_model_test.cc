@@ -48,12 +48,12 @@ class Model {
   const std::map<uint64_t, ModelTask>& tasks() const { return tasks_; }
   const std::set<uint64_t>& parked() const { return parked_; }
 
-  // The task that each queue would serve next.
-  std::map<std::string, uint64_t> FirstOfEachQueue() const {
+  // The task that each queue would serve next, when of the parked keys these fit.
+  std::map<std::string, uint64_t> FirstOfEachQueue(const std::set<uint64_t>& fits = {}) const {
     std::map<std::string, uint64_t> first;
     for (const auto& entry : tasks_) {
       const ModelTask& task = entry.second;
-      if (parked_.contains(task.key)) continue;
+      if (parked_.contains(task.key) && !fits.contains(task.key)) continue;
       auto place = first.try_emplace(task.queue, task.id);
       if (task.Order() < tasks_.at(place.first->second).Order()) place.first->second = task.id;
     }
@@ -75,7 +75,7 @@ TEST_P(TaskQueuesModelTest, ServesInOrderAndLosesNoTask) {
     Model model;
     uint64_t next_id = 1;
     for (int step = 0; step < 150; ++step) {
-      switch (random() % 8) {
+      switch (random() % 9) {
         case 0:
         case 1:
         case 2: {
@@ -103,6 +103,21 @@ TEST_P(TaskQueuesModelTest, ServesInOrderAndLosesNoTask) {
           break;
         }
         case 5: {
+          const std::set<uint64_t> fits = {random() % 4, random() % 4};
+          const auto next = queues.Peek([&fits](const NextTask&, const ClassKey& key) {
+            return fits.contains(key.requirements.resources.slots - 1);
+          });
+          const std::map<std::string, uint64_t> first = model.FirstOfEachQueue(fits);
+          ASSERT_EQ(next.has_value(), !first.empty());
+          if (!next.has_value()) break;
+          const ModelTask& task = model.tasks().at(next->task.value());
+          ASSERT_EQ(first.at(task.queue), task.id);
+          ASSERT_EQ(next->parked, model.parked().contains(task.key));
+          model.Remove(task.id);
+          queues.Take(next->task);
+          break;
+        }
+        case 6: {
           if (queues.parked().empty()) break;
           ClassId cls = *queues.parked().rbegin();
           model.Wake(queues.key(cls).requirements.resources.slots - 1);
@@ -116,7 +131,7 @@ TEST_P(TaskQueuesModelTest, ServesInOrderAndLosesNoTask) {
           if (!next.has_value()) break;
           ASSERT_EQ(first.at(model.tasks().at(next->task.value()).queue), next->task.value());
           model.Remove(next->task.value());
-          queues.Pop();
+          queues.Take(queues.Peek()->task);
         }
       }
       ASSERT_EQ(queues.size(), model.tasks().size());
@@ -124,7 +139,7 @@ TEST_P(TaskQueuesModelTest, ServesInOrderAndLosesNoTask) {
       queues.CheckInvariants();
     }
     queues.WakeAll();
-    while (queues.Peek().has_value()) queues.Pop();
+    while (queues.Peek().has_value()) queues.Take(queues.Peek()->task);
     ASSERT_EQ(queues.size(), 0u);
   }
 }
@@ -147,7 +162,7 @@ TEST_P(TaskQueuesModelTest, BackloggedQueuesNeverDriftMoreThanOneTaskFromTheirSh
       }
     }
     for (uint64_t served = 1; served <= 200; ++served) {
-      queues.Pop();
+      queues.Take(queues.Peek()->task);
       for (const QueueStatus& queue : queues.Queues()) {
         double share = static_cast<double>(served * queue.weight) / static_cast<double>(total_weight);
         ASSERT_NEAR(static_cast<double>(queue.served), share, static_cast<double>(weights.size()) / 2 + 0.01);
@@ -186,7 +201,7 @@ TEST(TaskQueuesScaleTest, AMillionQueuedTasksStayLean) {
     NextTask next = *queues.Peek();
     queues.Park(next.cls);
     queues.Wake(next.cls);
-    queues.Pop();
+    queues.Take(queues.Peek()->task);
   }
   EXPECT_EQ(queues.size(), kTasks - 20'000);
 }

@@ -37,7 +37,7 @@ class TaskQueuesTest : public ::testing::Test {
       auto next = queues_.Peek();
       if (!next.has_value()) break;
       order.push_back(next->task.value());
-      queues_.Pop();
+      queues_.Take(queues_.Peek()->task);
     }
     return order;
   }
@@ -82,7 +82,7 @@ TEST_F(TaskQueuesTest, TheLowestPriorityIsServedInTheEndThoughHigherOnesKeepComi
     Add(next_id++, 100, now);
     ASSERT_TRUE(queues_.Peek().has_value());
     uint64_t served = queues_.Peek()->task.value();
-    queues_.Pop();
+    queues_.Take(queues_.Peek()->task);
     if (served == 1) break;
     ++served_before;
   }
@@ -105,7 +105,7 @@ TEST_F(TaskQueuesTest, ExtremeTimesAndIntervalsKeepTheOrder) {
   queues.Add(TaskId(4), "q", 99, Needing(), At(-1000));
   queues.CheckInvariants();
   std::vector<uint64_t> order;
-  for (; queues.Peek().has_value(); queues.Pop()) order.push_back(queues.Peek()->task.value());
+  for (; queues.Peek().has_value(); queues.Take(queues.Peek()->task)) order.push_back(queues.Peek()->task.value());
   EXPECT_THAT(order, ElementsAre(1, 2, 4, 3));
 }
 
@@ -127,6 +127,89 @@ TEST_F(TaskQueuesTest, AParkedClassLetsTheOthersPass) {
   EXPECT_EQ(queues_.size(), 2u);
   queues_.Wake(ClassOf(1));
   EXPECT_THAT(TakeAll(), ElementsAre(1, 2));
+}
+
+TEST_F(TaskQueuesTest, AParkedClassThatFitsAgainHasKeptItsPlaceInLine) {
+  Add(1, 0, 1);
+  Add(2, 0, 2, "default", Needing("gpu"));
+  Add(3, 0, 3, "default", Needing("fpga"));
+  Add(4, 0, 4, "default", Needing("gpu"));
+  queues_.Park(ClassOf(2));
+  queues_.Park(ClassOf(3));
+  std::vector<uint64_t> order;
+  std::vector<uint64_t> asked;
+  const auto gpu_fits = [&asked](const NextTask& next, const ClassKey& key) {
+    asked.push_back(next.task.value());
+    return key.requirements.needs[0].name == "gpu";
+  };
+  while (const auto next = queues_.Peek(gpu_fits)) {
+    order.push_back(next->task.value());
+    queues_.Take(next->task);
+  }
+  EXPECT_THAT(order, ElementsAre(1, 2, 4));
+  EXPECT_THAT(asked, ElementsAre(2, 3, 4, 3));  // nobody who is behind the one that is shown
+}
+
+TEST_F(TaskQueuesTest, SharesHoldAmongQueuesOfWhichAllTasksAreParked) {
+  queues_.SetWeight("b", 3);
+  for (uint64_t id = 1; id <= 1000; ++id) Add(id, 0, 0, id % 2 == 0 ? "a" : "b");
+  queues_.Park(ClassOf(1));
+  uint64_t from_a = 0;
+  for (int slot = 0; slot < 400; ++slot) {
+    const auto next = queues_.Peek([](const NextTask&, const ClassKey&) { return true; });
+    from_a += next->task.value() % 2 == 0 ? 1 : 0;
+    queues_.Take(next->task);
+  }
+  EXPECT_EQ(from_a, 100u);
+}
+
+TEST_F(TaskQueuesTest, AQueueWhoseTasksWereAllParkedIsNotOwedForThatTime) {
+  for (uint64_t id = 1; id <= 500; ++id) Add(id, 0, 0, "busy");
+  for (uint64_t id = 1001; id <= 1100; ++id) Add(id, 0, 0, "late", Needing("gpu"));
+  queues_.Park(ClassOf(1001));
+  TakeAll(400);
+  uint64_t late = 0;
+  for (int slot = 0; slot < 20; ++slot) {
+    const auto next = queues_.Peek([](const NextTask&, const ClassKey&) { return true; });
+    late += next->parked ? 1 : 0;
+    queues_.Take(next->task);
+  }
+  EXPECT_EQ(late, 10u);
+}
+
+TEST_F(TaskQueuesTest, RoomThatIsLeftIsNotForgottenOfThoseThatAreParkedInABlockedQueue) {
+  const auto fits = [](const NextTask&, const ClassKey&) { return true; };
+  Add(1, 0, 0, "held");
+  queues_.Park(ClassOf(1));
+  queues_.Block("held");
+  EXPECT_FALSE(queues_.Peek(fits).has_value());
+  queues_.Unblock("held");
+  EXPECT_FALSE(queues_.Peek().has_value());
+  queues_.Block("held");
+  queues_.WakeBlocked();
+  EXPECT_FALSE(queues_.Peek(fits).has_value());
+  Add(2, 0, 0, "open");
+  EXPECT_EQ(queues_.Peek()->task, TaskId(2));
+  queues_.Park(ClassOf(2));
+  queues_.WakeBlocked();  // it was asked in the open queue
+  EXPECT_FALSE(queues_.Peek().has_value());
+  queues_.Remove(TaskId(2));
+  queues_.WakeBlocked();
+  queues_.Unblock("held");
+  EXPECT_EQ(queues_.Peek()->task, TaskId(1));
+}
+
+TEST_F(TaskQueuesTest, TheFirstOfAClassIsThatOfItsQueueWhileItHasSomeThere) {
+  Add(1, 0, 5, "a");
+  Add(2, 3, 5, "a");
+  Add(3, 0, 1, "b");
+  const ClassId cls = ClassOf(1);
+  EXPECT_EQ(queues_.FirstOf(cls, "a"), TaskId(2));
+  EXPECT_EQ(queues_.FirstOf(cls, "b"), TaskId(3));
+  queues_.Remove(TaskId(3));
+  EXPECT_EQ(queues_.FirstOf(cls, "b"), TaskId(2));
+  TakeAll();
+  EXPECT_EQ(queues_.FirstOf(cls, "a"), std::nullopt);
 }
 
 TEST_F(TaskQueuesTest, ANewTaskOfAParkedClassIsParkedWithIt) {
@@ -203,7 +286,7 @@ TEST_F(TaskQueuesTest, SharesHoldWhenEveryTaskHasToWaitForItsSlot) {
   for (int slot = 0; slot < 400; ++slot) {
     NextTask next = *queues_.Peek();
     from_a += next.task.value() <= 1000 ? 1 : 0;
-    queues_.Pop();
+    queues_.Take(queues_.Peek()->task);
     queues_.Park(next.cls);
     queues_.Wake(next.cls);
   }
@@ -289,13 +372,13 @@ TEST_F(TaskQueuesTest, CountsWhoIsBeforeATaskUpToALimit) {
 TEST_F(TaskQueuesTest, MadeUpQueueNamesDoNotPileUp) {
   for (uint64_t id = 1; id <= 20'000; ++id) {
     Add(id, 0, 0, "queue-" + std::to_string(id));
-    queues_.Pop();
+    queues_.Take(queues_.Peek()->task);
   }
   EXPECT_THAT(queues_.Queues(), IsEmpty());
   queues_.SetWeight("kept", 5);
   for (uint64_t id = 30'001; id <= 35'000; ++id) {
     Add(id, 0, 0, "more-" + std::to_string(id));
-    queues_.Pop();
+    queues_.Take(queues_.Peek()->task);
   }
   ASSERT_EQ(queues_.Queues().size(), 1u);
   EXPECT_EQ(queues_.Queues()[0].weight, 5u);
