@@ -256,10 +256,10 @@ TEST_F(MasterLoopTest, BytesFillTheMailboxToo) {
 }
 
 TEST_F(MasterLoopTest, AFullDiskHoldsTheTurnRefusesAndHeals) {
-  std::atomic<bool> full{true};
-  store_.OnCommit([&](const core::Transaction&) -> absl::Status {
+  const auto full = std::make_shared<std::atomic<bool>>(true);  // the loop commits until the fixture is gone
+  store_.OnCommit([this, full](const core::Transaction&) -> absl::Status {
     gate_.Open();
-    return full ? absl::ResourceExhaustedError("no space left on /data/muster.db") : absl::OkStatus();
+    return *full ? absl::ResourceExhaustedError("no space left on /data/muster.db") : absl::OkStatus();
   });
   Start();
   ASSERT_TRUE(loop_->Post(Submit(1)));
@@ -268,7 +268,7 @@ TEST_F(MasterLoopTest, AFullDiskHoldsTheTurnRefusesAndHeals) {
   EXPECT_FALSE(loop_->Post(Submit(2)));
   EXPECT_EQ(ReasonOf(loop_->Refusal()), "DISK_FULL");
   EXPECT_TRUE(listener_.All<core::SubmitAnswer>().empty());
-  full = false;
+  *full = false;
   ASSERT_TRUE(listener_.Await<core::SubmitAnswer>(1));
   EXPECT_TRUE(loop_->Unready().empty());
   EXPECT_TRUE(loop_->Post(Submit(3)));

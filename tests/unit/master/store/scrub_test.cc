@@ -31,13 +31,13 @@ class ScrubTest : public StoreTest {
     Commit(transaction);
   }
 
-  // A whole round, and then some of the next.
+  // The rest of a round that the store's own thread may have begun before, a whole one, and some of the next.
   void Round() {
-    const uint64_t rounds = store_->stats().scrub_rounds;
-    for (int step = 0; step < 200 && store_->stats().scrub_rounds == rounds; ++step) {
+    const uint64_t enough = store_->stats().scrub_rounds + 2;
+    for (int step = 0; step < 400 && store_->stats().scrub_rounds < enough; ++step) {
       EXPECT_TRUE(store_->Maintain().ok());
     }
-    EXPECT_GT(store_->stats().scrub_rounds, rounds);
+    EXPECT_GE(store_->stats().scrub_rounds, enough);
   }
 };
 
