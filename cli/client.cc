@@ -243,6 +243,9 @@ class ClientImpl final : public Client {
     return Open<v1::ReadActivityResponse>(
         [&](grpc::ClientContext* context) { return cluster_->ReadActivity(context, request); });
   }
+  absl::StatusOr<v1::ListRunTimesResponse> ListRunTimes(const v1::ListRunTimesRequest& request) override {
+    return Call<v1::ListRunTimesResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::ListRunTimes);
+  }
   absl::StatusOr<v1::PurgeTasksResponse> PurgeTasks(const v1::PurgeTasksRequest& request) override {
     return Call<v1::PurgeTasksResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::PurgeTasks);
   }

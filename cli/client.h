@@ -83,6 +83,7 @@ class Client {
   virtual absl::StatusOr<v1::ResumeWorkerResponse> ResumeWorker(const v1::ResumeWorkerRequest& request) = 0;
   virtual std::unique_ptr<IncomingStream<v1::DrainWorkerResponse>> DrainWorker(const v1::DrainWorkerRequest& request) = 0;
   virtual std::unique_ptr<IncomingStream<v1::ReadActivityResponse>> ReadActivity(const v1::ReadActivityRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListRunTimesResponse> ListRunTimes(const v1::ListRunTimesRequest& request) = 0;
   virtual absl::StatusOr<v1::PurgeTasksResponse> PurgeTasks(const v1::PurgeTasksRequest& request) = 0;
   virtual std::unique_ptr<IncomingStream<v1::ShutdownResponse>> Shutdown(const v1::ShutdownRequest& request) = 0;
 

@@ -17,6 +17,7 @@ void AddVerbs(Flags& root, std::function<VerbOutline()> outline) {
   root.Verb("cancel", "Cancel tasks.", SetUpCancel);
   root.Verb("retry", "Run finished tasks again, as new ones.", SetUpRetry);
   root.Verb("failures", "Show what failed lately, by cause.", SetUpFailures);
+  root.Verb("stats", "Show what was learned of how long commands run.", SetUpStats);
   root.Verb("purge", "Remove finished tasks before their retention is over.", SetUpPurge);
   root.Verb("workers", "List workers.", SetUpWorkers);
   root.Verb("worker", "Look at one worker, or steer it.", SetUpWorker);

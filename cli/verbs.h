@@ -28,6 +28,7 @@ Action SetUpExplain(Flags& flags);
 Action SetUpCancel(Flags& flags);
 Action SetUpRetry(Flags& flags);
 Action SetUpFailures(Flags& flags);
+Action SetUpStats(Flags& flags);
 Action SetUpPurge(Flags& flags);
 Action SetUpWorkers(Flags& flags);
 Action SetUpWorker(Flags& flags);

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "cli/list_flags.h"
+#include "cli/list_printer.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "cli/worker_table.h"
@@ -15,23 +16,12 @@ namespace {
 absl::StatusOr<int> Workers(Session& session, const OutputFlags& flags) {
   MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
   MUSTER_ASSIGN_OR_RETURN(const v1::ListWorkersResponse response, client->ListWorkers({}));
-  const Format format = flags.Get();
-  if (IsData(format)) {
-    ListWriter list(format, "workers");
-    for (const v1::Worker& worker : response.workers()) list.Add(worker);
-    list.Finish();
-    return 0;
-  }
-  const bool wide = format == Format::kWide;
-  Table table(WorkerHeader(wide));
-  for (const v1::Worker& worker : response.workers()) {
-    if (format == Format::kName) {
-      Print(absl::StrCat(worker.name(), "\n"));
-    } else {
-      table.Add(WorkerRow(worker, wide, absl::Now()), StateColour(worker.state()), kWorkerStateColumn);
-    }
-  }
-  if (format != Format::kName) table.Print(session.terminal());
+  const bool wide = flags.Get() == Format::kWide;
+  PrintList(session.terminal(), flags.Get(), "workers", response.workers(), [](const v1::Worker& worker) { return worker.name(); },
+            Table(WorkerHeader(wide)), [wide](const v1::Worker& worker, Table* table) {
+              table->Add(WorkerRow(worker, wide, absl::Now()), StateColour(worker.state()), kWorkerStateColumn);
+            });
+  if (IsData(flags.Get())) return 0;
   if (response.workers().empty()) {
     session.terminal().Say(absl::StrCat("no workers yet; `muster-worker --master=", session.master(), " --name=w1` adds one"));
   }

@@ -62,6 +62,8 @@ void AddCounts(telemetry::Metrics* metrics, const Read& read) {
        &core::CoreCounters::quarantines_withheld},
       {"muster_quarantine_probes_total", "Attempts that workers in quarantine were allowed, to be tried.",
        &core::CoreCounters::quarantine_probes},
+      {"muster_run_times_damaged_total", "Rows of learned run times that the start could not read.",
+       &core::CoreCounters::damaged_run_times},
       {"muster_recalled_total", "Attempts asked back before they started.", &core::CoreCounters::recalled},
   };
   for (const Series& series : kSeries) {

@@ -88,6 +88,10 @@ absl::Status Master::OpenStore(const std::string& version) {
   MUSTER_LOG(kInfo, "store open",
              {{"path", config_.store_path}, {"cluster", recovered.cluster_id}, {"epoch", recovered.epoch.value()},
               {"open_tasks", recovered.tasks.size()}, {"last_end_clean", recovered.last_end_clean ? 1 : 0}});
+  if (recovered.damaged_run_times > 0) {
+    MUSTER_LOG(kWarning, "rows of learned run times are damaged; what they held is learned anew",
+               {{"path", config_.store_path}, {"rows", recovered.damaged_run_times}});
+  }
   core::CoreConfig core = config_.core;
   core.version = version;
   core.describe = [](const TaskSpec& spec) { return convert::CommandText(spec); };

@@ -19,6 +19,7 @@
 #include "master/core/queue_waits.h"
 #include "master/core/recovery.h"
 #include "master/core/reports.h"
+#include "master/core/run_time_writer.h"
 #include "master/core/stragglers.h"
 #include "master/core/transitions.h"
 #include "master/core/views.h"
@@ -31,6 +32,8 @@ class ClusterCore::Impl {
   Impl(CoreConfig config, RecoveredState recovered)
       : cluster_(std::move(config), recovered.cluster_id, recovered.epoch), recovered_(std::move(recovered)) {
     for (const QueueSettingRow& row : recovered_.queue_settings) cluster_.queue_table.Restore(row);
+    run_time_writer_.Restore(recovered_.run_times);
+    cluster_.counters.damaged_run_times = recovered_.damaged_run_times;
   }
 
   void Start(const Moment& turn);
@@ -88,6 +91,7 @@ class ClusterCore::Impl {
   Prefetch prefetch_{&cluster_, &dispatching_};
   Placing placing_{&cluster_, &transitions_, &dispatching_, &prefetch_};
   StragglerCount stragglers_{&cluster_};
+  RunTimeWriter run_time_writer_{&cluster_};
   RecoveredState recovered_;  // until Start
   absl::Time now_ = absl::InfinitePast();
 };
@@ -135,6 +139,7 @@ void ClusterCore::Impl::DoTurn(const Moment& turn) {
   if (!cluster_.stopping) DoDue(turn);
   placing_.Round(turn);
   stragglers_.OnTurn(turn.now);
+  run_time_writer_.OnTurn(turn);
 }
 
 void ClusterCore::Impl::DoDue(const Moment& turn) {

@@ -106,6 +106,7 @@ struct CoreCounters {
   uint64_t workers_quarantined = 0;   // by failure
   uint64_t quarantines_withheld = 0;  // a third of the fleet was there already
   uint64_t quarantine_probes = 0;
+  uint64_t damaged_run_times = 0;     // learned, stored, and not to be read any more
   uint64_t open_by_state[16] = {};   // now
   uint64_t stragglers = 0;           // when they were counted last, some seconds ago
   uint64_t queued_bytes = 0;         // now

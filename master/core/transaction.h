@@ -30,6 +30,7 @@
 #include "common/domain/attempt.h"
 #include "common/domain/ids.h"
 #include "common/domain/queue_settings.h"
+#include "common/domain/run_times.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/task_state.h"
 
@@ -133,6 +134,13 @@ struct NoteRow {
   absl::Time time;
 };
 
+// What is known of run times is advice: it rides with commits that happen anyway, now and then, and a kill may lose the
+// newest of it. The newest row of a fingerprint holds; `dropped` are fingerprints that are not known any more.
+struct RunTimeRows {
+  std::vector<LearnedRunTimes> learned;
+  std::vector<uint64_t> dropped;
+};
+
 struct Transaction {
   std::vector<SpecificationRow> specifications;
   std::vector<AttemptRow> attempts;
@@ -145,6 +153,7 @@ struct Transaction {
   std::vector<QueueSettingRow> queue_settings;
   std::vector<ExecutorRow> executors;
   std::vector<NoteRow> notes;
+  RunTimeRows run_times;
   std::vector<activity::Record> activity;
   bool clean_end = false;      // the master's last words
   bool sync_activity = false;  // somebody waits for it: it does not ride

@@ -31,7 +31,8 @@ class OpenTaskLoader {
     MUSTER_RETURN_IF_ERROR(LoadCancels());
     MUSTER_RETURN_IF_ERROR(LoadWorkerSettings());
     MUSTER_RETURN_IF_ERROR(LoadQueueSettings());
-    return LoadExecutors();
+    MUSTER_RETURN_IF_ERROR(LoadExecutors());
+    return LoadRunTimes();
   }
 
  private:
@@ -141,6 +142,23 @@ class OpenTaskLoader {
     Query executors(database_, "SELECT * FROM executor ORDER BY name", "executor");
     while (executors.Next()) state_->executors.push_back(ReadExecutor(executors));
     return executors.status();
+  }
+
+  // Only advice: what cannot be read is counted and left out, here as nowhere else.
+  absl::Status LoadRunTimes() {
+    Query rows(database_, "SELECT * FROM run_time ORDER BY last");
+    while (rows.Next()) {
+      absl::StatusOr<LearnedRunTimes> learned =
+          rows.ChecksumMatches() ? ReadRunTimes(rows) : absl::StatusOr<LearnedRunTimes>(absl::DataLossError("checksum"));
+      if (learned.ok()) {
+        state_->run_times.push_back(*std::move(learned));
+      } else {
+        ++state_->damaged_run_times;
+      }
+    }
+    if (!absl::IsDataLoss(rows.status())) return rows.status();
+    ++state_->damaged_run_times;
+    return absl::OkStatus();
   }
 
   Database* const database_;

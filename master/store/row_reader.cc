@@ -4,10 +4,13 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 #include "common/convert/convert.h"
 #include "master/store/packing.h"
 #include "master/store/report_packing.h"
+#include "master/store/run_time_packing.h"
 #include "master/store/schema.h"
 #include "master/store/transaction_writer.h"
 #include "muster/v1/queue.pb.h"
@@ -145,6 +148,18 @@ absl::StatusOr<core::QueueSettingRow> ReadQueueSetting(const Query& row) {
 }
 
 core::ExecutorRow ReadExecutor(const Query& row) { return {TextAt(row, 0)}; }
+
+absl::StatusOr<LearnedRunTimes> ReadRunTimes(const Query& row) {
+  LearnedRunTimes learned;
+  if (!absl::SimpleHexAtoi(TextAt(row, 0), &learned.fingerprint)) return row.Damaged("its fingerprint is none");
+  learned.command = ToUtf8(TextAt(row, 1));
+  learned.runs = NumberAt(row, 2);
+  learned.failures = NumberAt(row, 3);
+  learned.last = TimeAt(row, 4);
+  if (!UnpackRunTimes(row.Bytes(5), &learned)) return row.Damaged("its run times cannot be read");
+  for (LearnedRunTimes::Place& place : learned.places) place.worker = ToUtf8(std::move(place.worker));
+  return learned;
+}
 
 core::NoteRow ReadNote(const Query& row) { return {UnpackKey(row.Int(0)), TextAt(row, 1), TimeAt(row, 2)}; }
 

@@ -39,6 +39,7 @@ core::CancelRow ReadCancel(const Query& row);
 core::WorkerSettingRow ReadWorkerSetting(const Query& row);
 absl::StatusOr<core::QueueSettingRow> ReadQueueSetting(const Query& row);
 core::ExecutorRow ReadExecutor(const Query& row);
+absl::StatusOr<LearnedRunTimes> ReadRunTimes(const Query& row);
 core::NoteRow ReadNote(const Query& row);
 
 // Every table's rows carry the commit they came with in the column before the checksum.

@@ -83,6 +83,13 @@ CREATE TABLE queue_setting (
   commit_number INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
 )sql";
 
+// Since version 3. The key is the fingerprint as people see it.
+constexpr const char* kRunTimeTable = R"sql(
+CREATE TABLE run_time (
+  fingerprint TEXT PRIMARY KEY, command TEXT NOT NULL, runs INTEGER NOT NULL, failures INTEGER NOT NULL, last INTEGER,
+  learned BLOB NOT NULL, commit_number INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
+)sql";
+
 // {id:X} is X as people type it, {time:X} a date, {state:X} and {reason:X} words.
 constexpr const char* kViews = R"sql(
 CREATE VIEW tasks AS
@@ -194,9 +201,9 @@ absl::StatusOr<std::vector<SchemaObject>> ReadExpectedSchema() {
   return ReadSchema(fresh.get());
 }
 
-// From version 1.
-absl::Status Migrate(Database* database) {
-  MUSTER_RETURN_IF_ERROR(database->Execute(kQueueSettingTable));
+absl::Status Migrate(Database* database, int64_t version) {
+  if (version < 2) MUSTER_RETURN_IF_ERROR(database->Execute(kQueueSettingTable));
+  if (version < 3) MUSTER_RETURN_IF_ERROR(database->Execute(kRunTimeTable));
   return WriteMeta(database, kMetaSchemaVersion, std::to_string(kSchemaVersion));
 }
 
@@ -207,6 +214,7 @@ absl::Status CreateSchema(Database* database) {
   MUSTER_RETURN_IF_ERROR(database->Execute(application.c_str()));
   MUSTER_RETURN_IF_ERROR(database->Execute(kTables));
   MUSTER_RETURN_IF_ERROR(database->Execute(kQueueSettingTable));
+  MUSTER_RETURN_IF_ERROR(database->Execute(kRunTimeTable));
   MUSTER_RETURN_IF_ERROR(database->Execute(ExpandViews(kViews).c_str()));
   return WriteMeta(database, kMetaSchemaVersion, std::to_string(kSchemaVersion));
 }
@@ -244,7 +252,7 @@ absl::Status PrepareSchema(Database* database) {
     return absl::DataLossError(
         absl::StrCat("store ", database->path(), " is damaged: table meta, row schema_version: missing"));
   }
-  if (version < kSchemaVersion) MUSTER_RETURN_IF_ERROR(Migrate(database));
+  if (version < kSchemaVersion) MUSTER_RETURN_IF_ERROR(Migrate(database, version));
   return CheckSchema(database);
 }
 
@@ -257,7 +265,10 @@ absl::StatusOr<bool> HasTable(Database* database, std::string_view name) {
 }
 
 std::vector<std::string> TablesSince(int64_t version) {
-  return version < 2 ? std::vector<std::string>{"queue_setting"} : std::vector<std::string>();
+  std::vector<std::string> tables;
+  if (version < 2) tables.emplace_back("queue_setting");
+  if (version < 3) tables.emplace_back("run_time");
+  return tables;
 }
 
 absl::StatusOr<std::optional<std::string>> ReadMeta(Database* database, std::string_view key) {

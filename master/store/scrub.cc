@@ -40,6 +40,7 @@ constexpr Walk kWalks[] = {
     {"cancel", "SELECT * FROM cancel LIMIT 512 OFFSET ?", false},
     {"worker_setting", "SELECT * FROM worker_setting LIMIT 512 OFFSET ?", false},
     {"queue_setting", "SELECT * FROM queue_setting LIMIT 512 OFFSET ?", false},
+    {"run_time", "SELECT * FROM run_time LIMIT 512 OFFSET ?", false},
     {"executor", "SELECT * FROM executor LIMIT 512 OFFSET ?", false},
     {"note", "SELECT * FROM note LIMIT 512 OFFSET ?", false},
     {"activity", "SELECT * FROM activity WHERE commit_number > ? ORDER BY commit_number LIMIT 512", true},

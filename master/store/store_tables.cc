@@ -77,6 +77,7 @@ bool CanBeRead(const StoreTable& table, const Query& row) {
   if (table.name == "outcome") return ReadOutcome(row).ok() && IsTerminal(static_cast<TaskState>(row.Int(1)));
   if (table.name == "request") return ReadRequest(row).ok();
   if (table.name == "queue_setting") return ReadQueueSetting(row).ok();
+  if (table.name == "run_time") return ReadRunTimes(row).ok();
   if (table.name == "activity") return UnpackActivity(row.Bytes(2)).has_value();
   return true;
 }

@@ -10,6 +10,7 @@
 #include "common/convert/convert.h"
 #include "master/store/activity_packing.h"
 #include "master/store/report_packing.h"
+#include "master/store/run_time_packing.h"
 #include "master/store/schema.h"
 #include "muster/v1/queue.pb.h"
 
@@ -208,11 +209,36 @@ absl::Status TransactionWriter::WriteOther(const core::Transaction& transaction,
     row.Text(executors[i].name);
     row.Int(commit);
   }));
+  MUSTER_RETURN_IF_ERROR(WriteRunTimes(transaction.run_times, commit, digest));
   const auto& notes = transaction.notes;
   return notes_.Insert(database_, notes.size(), digest, [&](size_t i, RowBinder& row) {
     row.Int(PackKey(notes[i].key));
     row.Text(notes[i].note);
     row.Time(notes[i].time);
+    row.Int(commit);
+  });
+}
+
+absl::Status TransactionWriter::WriteRunTimes(const core::RunTimeRows& rows, int64_t commit, RunningDigest* digest) {
+  for (const uint64_t fingerprint : rows.dropped) {
+    Query remove(database_, "DELETE FROM run_time WHERE fingerprint = ?");
+    const std::string key = FingerprintText(fingerprint);
+    remove.Bind(1, key);
+    MUSTER_RETURN_IF_ERROR(remove.Run());
+  }
+  std::vector<std::pair<std::string, std::string>> texts(rows.learned.size());  // fingerprint, learned
+  for (size_t i = 0; i < texts.size(); ++i) {
+    texts[i].first = FingerprintText(rows.learned[i].fingerprint);
+    PackRunTimes(rows.learned[i], &texts[i].second);
+  }
+  return run_times_.Insert(database_, texts.size(), digest, [&](size_t i, RowBinder& row) {
+    const LearnedRunTimes& it = rows.learned[i];
+    row.Text(texts[i].first);
+    row.Text(it.command);
+    row.Unsigned(it.runs);
+    row.Unsigned(it.failures);
+    row.Time(it.last);
+    row.Blob(texts[i].second);
     row.Int(commit);
   });
 }

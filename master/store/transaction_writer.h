@@ -55,6 +55,7 @@ class TransactionWriter {
   absl::Status WriteRows(const core::Transaction& transaction, int64_t commit, RunningDigest* digest);
   absl::Status WriteOutputs(const core::Transaction& transaction, int64_t commit, RunningDigest* digest);
   absl::Status WriteOther(const core::Transaction& transaction, int64_t commit, RunningDigest* digest);
+  absl::Status WriteRunTimes(const core::RunTimeRows& rows, int64_t commit, RunningDigest* digest);
   absl::Status WriteActivity(const core::Transaction& transaction, CommitPosition* next, RunningDigest digest);
   absl::Status WriteSide(const SideWrites& side);
   absl::Status WriteFloor(const FloorAdvance& floor);
@@ -84,6 +85,8 @@ class TransactionWriter {
                                "INSERT OR REPLACE INTO "};
   TableWriter queue_settings_{"queue_setting (name, settings, paused_until, pause_reason, commit_number, crc)", 6,
                               "INSERT OR REPLACE INTO "};
+  TableWriter run_times_{"run_time (fingerprint, command, runs, failures, last, learned, commit_number, crc)", 8,
+                         "INSERT OR REPLACE INTO "};
   TableWriter executors_{"executor (name, commit_number, crc)", 3};
   TableWriter notes_{"note (key, note, time, commit_number, crc)", 5};
   TableWriter activities_{"activity (commit_number, time, records, digest, crc)", 5};

@@ -1,6 +1,6 @@
 """A store that an older muster-master left when it was killed opens, keeps everything, and goes on.
 
-tests/golden/store-1.tar.gz: made by the last master of schema version 1, kill -9 while it had open tasks.
+tests/golden/store-1.tar.gz: made by the last master of schema version 1, kill -9 while it had open tasks; store-2: of version 2.
 """
 
 import pathlib
@@ -20,7 +20,7 @@ class OldStore(unittest.TestCase):
             archive.extractall(cluster.directory)
         checked = subprocess.run([BIN / "muster-master", "check", cluster.store], capture_output=True, text=True)
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
-        self.assertIn("of schema version 1; the next start adds to it what 2 has", checked.stdout)
+        self.assertIn("of schema version 1; the next start adds to it what 3 has", checked.stdout)
         with cluster:
             self.assertEqual(cluster.ok("logs", "greeting"), "hello\n")
             failed = cluster.task("failing")
@@ -43,6 +43,28 @@ class OldStore(unittest.TestCase):
             self.assertEqual(cluster.json("queue", "get", "nightly")["settings"]["max_running"], "2")
             self.assertEqual(cluster.ok("logs", "greeting"), "hello\n")
             cluster.ok("cancel", "-y", "running")
+
+    def test_a_store_of_schema_version_2_keeps_everything_and_takes_run_times(self):
+        cluster = Cluster(workers=0)
+        with tarfile.open(GOLDEN / "store-2.tar.gz") as archive:
+            archive.extractall(cluster.directory)
+        checked = subprocess.run([BIN / "muster-master", "check", cluster.store], capture_output=True, text=True)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+        self.assertIn("of schema version 2; the next start adds to it what 3 has", checked.stdout)
+        with cluster:
+            self.assertEqual(cluster.ok("logs", "greeting"), "hello\n")
+            self.assertEqual(cluster.task("failing")["exit_code"], 3)
+            queue = cluster.json("queue", "get", "nightly")
+            self.assertEqual((queue["settings"]["max_running"], queue["pause_reason"]), ("2", "a deploy"))
+            cluster.start_worker("w1")
+            cluster.ok("queue", "resume", "nightly")
+            cluster.await_state("waiting", "SUCCEEDED")
+            for _ in range(3):
+                cluster.ok("run", "--", "true")
+            cluster.ok("run", "--", "true")  # its submit is a commit, which they ride with
+            cluster.kill_master()
+            cluster.start_master()
+            self.assertEqual([kind["command"] for kind in cluster.json("stats")["run_times"]], ["true"])
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ class MemoryStore {
   std::map<TaskId, StoredTask> tasks_;
   std::map<std::string, core::WorkerSettingRow> worker_settings_;
   std::map<std::string, core::QueueSettingRow> queue_settings_;
+  std::map<uint64_t, LearnedRunTimes> run_times_;
   std::set<std::string> executors_;
   std::vector<core::RequestRow> requests_;
   std::map<std::pair<std::string, std::string>, size_t> request_index_;  // by owner and id

@@ -76,11 +76,11 @@ TEST_F(DamageTest, ANewerSchemaIsRefusedAndLeftAlone) {
   store_.reset();
   RowChecksum checksum;
   checksum.AddBytes("schema_version");
-  checksum.AddBytes("3");
-  Sql("UPDATE meta SET value = '3', crc = " + std::to_string(checksum.value()) + " WHERE key = 'schema_version'");
+  checksum.AddBytes("4");
+  Sql("UPDATE meta SET value = '4', crc = " + std::to_string(checksum.value()) + " WHERE key = 'schema_version'");
   const absl::Status status = TryReopen();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("schema version 3, and this muster-master knows 2"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("schema version 4, and this muster-master knows 3"));
   EXPECT_EQ(Sql("SELECT count(*) FROM specification")[0], "1");
 }
 
@@ -93,11 +93,32 @@ TEST_F(DamageTest, AStoreOfTheFirstVersionGetsWhatItLacksAndKeepsWhatItHas) {
   checksum.AddBytes("schema_version");
   checksum.AddBytes("1");
   Sql("DROP TABLE queue_setting");
+  Sql("DROP TABLE run_time");
   Sql("UPDATE meta SET value = '1', crc = " + std::to_string(checksum.value()) + " WHERE key = 'schema_version'");
   ASSERT_TRUE(TryReopen().ok());
   EXPECT_EQ(Sql("SELECT count(*) FROM specification")[0], "3");
-  EXPECT_EQ(Sql("SELECT value FROM meta WHERE key = 'schema_version'")[0], "2");
+  EXPECT_EQ(Sql("SELECT value FROM meta WHERE key = 'schema_version'")[0], "3");
   EXPECT_EQ(Sql("SELECT count(*) FROM queue_setting")[0], "0");
+  EXPECT_EQ(Sql("SELECT count(*) FROM run_time")[0], "0");
+}
+
+// All else that is damaged stops the start; this is only advice.
+TEST_F(DamageTest, DamagedRunTimesAreCountedAndTheRestIsThere) {
+  Reopen();
+  core::Transaction transaction;
+  transaction.specifications = {SingleTask(1)};
+  for (uint64_t i = 1; i <= 4; ++i) {
+    transaction.run_times.learned.push_back({.fingerprint = i, .command = "sleep", .newest = {absl::Seconds(i)}, .last = At(i)});
+  }
+  Commit(transaction);
+  Sql("UPDATE run_time SET runs = 7 WHERE fingerprint = '0000000000000002'");
+  Sql("DELETE FROM run_time WHERE fingerprint = '0000000000000003'");
+  const core::RecoveredState state = Reopen();
+  EXPECT_EQ(state.damaged_run_times, 1u);
+  ASSERT_EQ(state.run_times.size(), 2u);
+  EXPECT_EQ(state.run_times[0].fingerprint, 1u);
+  EXPECT_EQ(state.run_times[1].fingerprint, 4u);
+  EXPECT_EQ(state.tasks.size(), 1u);
 }
 
 TEST_F(DamageTest, AFlippedByteInARowIsFoundWithItsPlace) {

@@ -261,6 +261,25 @@ TEST_F(RoundTripTest, TheNewestSettingOfAQueueHolds) {
   EXPECT_EQ(state.queue_settings[1].pause, (QueuePause{absl::InfiniteFuture(), "a deploy"}));
 }
 
+TEST_F(RoundTripTest, RunTimesAreReplacedAndDroppedAndCauseNoSync) {
+  LearnedRunTimes first{.fingerprint = 0xF000'0000'0000'0001, .command = "sleep {}", .newest = {}, .runs = 70, .failures = 3,
+                        .last = At(9), .places = {{"w1", 60}, {"w2", 10}}};
+  for (int i = 0; i < 63; ++i) first.newest.push_back(absl::Microseconds(i * 1'000'003LL));
+  const LearnedRunTimes gone{.fingerprint = 2, .command = "true", .newest = {absl::ZeroDuration()}, .runs = 1, .last = At(3)};
+  core::Transaction transaction;
+  transaction.run_times.learned = {first, gone};
+  EXPECT_FALSE(transaction.NeedsSync()) << "they ride";
+  transaction.specifications = {SingleTask(1)};
+  Commit(transaction);
+  first.runs = 71;
+  first.places[0].runs = 61;
+  core::Transaction second;
+  second.specifications = {SingleTask(2)};
+  second.run_times = {{first}, {gone.fingerprint}};
+  Commit(second);
+  EXPECT_EQ(Reopen().run_times, std::vector<LearnedRunTimes>{first});
+}
+
 TEST_F(RoundTripTest, ExecutorsThatWereEverOfferedAreRemembered) {
   core::Transaction transaction;
   transaction.executors = {{"sql"}, {"http"}};

@@ -138,6 +138,8 @@ class SmallStore {
 
   void Settings() {
     next_.worker_settings = {{"w1", 3, true, "kernel update"}, {"w2", 0, false, ""}};
+    next_.run_times.learned = {{.fingerprint = 7, .command = "sleep {}", .newest = {absl::Seconds(3)}, .runs = 5, .failures = 1,
+                                .last = At(900), .places = {{"w1", 5}}}};
     next_.queue_settings = {{"nightly", QueueSettings{.weight = 3, .max_running = 8}, {At(950), "a deploy"}},
                             {"daily", std::nullopt, {}}};
     next_.executors = {{"http"}, {"sql"}};
