@@ -186,6 +186,7 @@ absl::Status TaskReader::ScanEnded(Scan* scan) {
       scan->result.tasks.push_back(**std::move(task));
     }
   }
+  if (scan->before.value() <= 1) scan->before = TaskId();  // the first task of all was among them
   return absl::OkStatus();
 }
 

@@ -111,6 +111,14 @@ TEST_F(TaskReadsTest, ADamagedRowHidesItsOwnTaskAndNoOtherAndIsNamed) {
   EXPECT_TRUE(absl::IsDataLoss(store_->ListTasks({.include_finished = true}).status())) << "who takes all must not miss one";
 }
 
+TEST_F(TaskReadsTest, AListOfFailuresEndsAlsoWhenTheFirstTaskOfAllIsOneOfThem) {
+  core::Transaction transaction;
+  transaction.specifications = {SingleTask(1), SingleTask(2)};
+  transaction.outcomes = {Outcome(1, TaskState::kFailed), Outcome(2, TaskState::kFailed)};
+  Commit(transaction);
+  EXPECT_THAT(List({.finished_states = {TaskState::kFailed}, .include_open = false}), ElementsAre(2, 1));
+}
+
 TEST_F(TaskReadsTest, AScanThatFindsNothingStopsAfterABoundedNumberOfRowsAndGoesOnWhereItWas) {
   core::Transaction transaction;
   transaction.specifications = {SingleTask(1, MakeSpec("", "rare"))};
