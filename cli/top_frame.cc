@@ -133,7 +133,7 @@ Section WorkerSection(const TopView& view, const TopControls& controls, size_t w
   Table table({"WORKER", "STATE", "SLOTS", "LOAD", "MEM FREE", "DISK FREE", "WHY"});
   const std::function<double(const v1::Worker&)> interest = [&](const v1::Worker& worker) {
     if (controls.order() == TopOrder::kByLoad) return LoadOf(worker);
-    if (controls.order() == TopOrder::kByTrouble) return worker.state() == v1::WORKER_STATE_ACTIVE ? 0.0 : double{worker.state()};
+    if (controls.order() == TopOrder::kByTrouble) return worker.state() == v1::WORKER_STATE_ACTIVE ? 0.0 : static_cast<double>(worker.state());
     return 0.0;
   };
   for (const v1::Worker* worker : Ordered(view.snapshot.workers.workers(), interest)) {
