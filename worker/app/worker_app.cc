@@ -10,6 +10,7 @@
 #include <grpcpp/channel.h>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
@@ -34,6 +35,7 @@ namespace muster::worker {
 namespace {
 
 constexpr absl::Duration kTellMasterOfDrain = absl::Seconds(1);
+constexpr absl::Duration kLastWords = absl::Milliseconds(500);
 constexpr absl::Duration kLookAtDrain = absl::Milliseconds(100);
 constexpr size_t kServerMemoryBytes = size_t{128} << 20;  // one master's session, and people with grpcurl
 constexpr absl::Duration kServerStopGrace = absl::Milliseconds(500);
@@ -122,6 +124,7 @@ class WorkerAppImpl final : public WorkerApp {
     }
     if (server_ != nullptr) server_->Stop(kServerStopGrace);
     health_.reset();
+    LetDrainCallsEnd();
     http_.reset();
     loop_.Stop();
     host_.reset();
@@ -308,6 +311,8 @@ class WorkerAppImpl final : public WorkerApp {
 
   // As SIGTERM does it, told to the caller. True: drained, and every result is acknowledged.
   bool DrainAloud(const telemetry::SayLine& say) {
+    CountDrainCalls(1);
+    const absl::Cleanup no_more = [this] { CountDrainCalls(-1); };
     Drain(options_.config.drain_timeout);
     DrainNarration narration(options_.config.name);
     while (true) {
@@ -317,9 +322,27 @@ class WorkerAppImpl final : public WorkerApp {
       }
       if (over) break;
     }
+    bool drained = false;
+    const std::string last = LastOfDrain(&drained);
+    return say(last) && drained;
+  }
+
+  std::string LastOfDrain(bool* drained) const {
     absl::MutexLock lock(&end_mutex_);
-    const bool drained = ended_ && exit_code_ == 0;
-    return say(drained ? "drained" : absl::StrCat("not drained: ", ended_ ? last_words_ : "the worker stops")) && drained;
+    *drained = ended_ && exit_code_ == 0;
+    return *drained ? "drained" : absl::StrCat("not drained: ", ended_ ? last_words_ : "the worker stops");
+  }
+
+  void CountDrainCalls(int more) {
+    absl::MutexLock lock(&end_mutex_);
+    drain_calls_ += more;
+  }
+
+  // Whoever is told of a drain hears how it ended; one who does not listen is not waited for.
+  void LetDrainCallsEnd() {
+    const auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(end_mutex_) { return drain_calls_ == 0; };
+    absl::MutexLock lock(&end_mutex_);
+    end_mutex_.AwaitWithTimeout(absl::Condition(&none), kLastWords);
   }
 
   // Ended, or about to be stopped all the same.
@@ -372,6 +395,7 @@ class WorkerAppImpl final : public WorkerApp {
   bool ended_ ABSL_GUARDED_BY(end_mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(end_mutex_) = false;
   int exit_code_ ABSL_GUARDED_BY(end_mutex_) = 0;
+  int drain_calls_ ABSL_GUARDED_BY(end_mutex_) = 0;  // that are told of it now
   std::string last_words_ ABSL_GUARDED_BY(end_mutex_);
   bool stopped_ = false;
 };
