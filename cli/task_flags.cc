@@ -124,6 +124,7 @@ void TaskFlags::Declare(Flags& flags) {
   flags.Switch("--shell", &shell, "The words, joined, are a line for /bin/sh -c.");
   flags.Text("--executor", &executor, "NAME", "The plugin that does the work (default: command).");
   flags.Texts("--need", &needs, "KEY[=VAL]", "A label or capability that the worker must have.");
+  flags.Texts("--avoid", &avoids, "KEY[=VAL]", "A label or capability that it must not have.");
   flags.Number("--slots", &slots, "N", "Slots that it takes (default 1).");
   flags.Real("--cpu", &cpu, "N", "Cores that it takes.");
   flags.Size("--memory", &memory_bytes, "SIZE", "Memory that it takes (64MiB, 2G).");
@@ -218,9 +219,10 @@ absl::StatusOr<v1::TaskSpec> TaskFlags::Build(const std::vector<std::string>& ar
     MUSTER_ASSIGN_OR_RETURN(*sent->mutable_content(), ReadInput(script, kMostStdinBytes, "--script"));
     if (script != "-") sent->set_name(std::filesystem::path(script).filename().string());
   }
-  if (!needs.empty() || slots || cpu || memory_bytes || !resources.empty()) {
+  if (!needs.empty() || !avoids.empty() || slots || cpu || memory_bytes || !resources.empty()) {
     v1::Requirements* requirements = spec.mutable_requirements();
     for (const std::string& need : needs) requirements->add_needs(need);
+    for (const std::string& avoided : avoids) requirements->add_avoids(avoided);
     if (slots && (*slots < 1 || *slots > 100000)) return UsageError(absl::StrCat("--slots: ", *slots, " is not within 1..100000"));
     if (slots) requirements->set_slots(static_cast<uint32_t>(*slots));
     if (cpu && *cpu < 0) return UsageError("--cpu is negative");

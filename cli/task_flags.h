@@ -25,7 +25,7 @@ struct TaskFlags {
   std::optional<double> cpu;
   std::optional<int64_t> memory_bytes;
   std::optional<absl::Duration> run_timeout, queue_timeout, kill_grace, delay;
-  std::vector<std::string> environment, environment_files, needs, resources, labels;
+  std::vector<std::string> environment, environment_files, needs, avoids, resources, labels;
   bool shell = false;
 
   void Declare(Flags& flags);

@@ -77,6 +77,7 @@ void AddSpec(const v1::TaskSpec& spec, Page* page) {
   if (needs.memory_bytes() > 0) requirements.push_back(absl::StrCat("memory ", SizeText(needs.memory_bytes())));
   for (const auto& resource : needs.resources()) requirements.push_back(absl::StrCat(resource.name(), "=", resource.amount()));
   page->Line("Needs", absl::StrJoin(requirements, ", "));
+  page->Line("Avoids", absl::StrJoin(needs.avoids(), ", "));
   if (spec.has_run_timeout()) page->Line("Timeout", DurationText(convert::FromProto(spec.run_timeout())));
   if (spec.has_queue_timeout()) page->Line("Queue timeout", DurationText(convert::FromProto(spec.queue_timeout())));
   if (spec.retry().max_attempts() > 1) page->Line("Attempts", absl::StrCat("at most ", spec.retry().max_attempts()));

@@ -84,6 +84,7 @@ Requirements MakeRequirements(const v1::TaskSpec& message) {
   Requirements requirements;
   requirements.executor = message.executor().empty() ? "command" : message.executor();
   requirements.needs = Needs(from.needs());
+  requirements.excludes = Needs(from.avoids());
   requirements.resources.slots = from.slots() == 0 ? 1 : from.slots();
   requirements.resources.cpu_millis = Millis(from.cpu());
   requirements.resources.memory_bytes = from.memory_bytes();

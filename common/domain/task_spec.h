@@ -47,13 +47,14 @@ struct ResourceAmounts {
 // Tasks with equal requirements form a class: where one finds no room, none of them does.
 struct Requirements {
   std::string executor;
-  std::vector<Need> needs;  // sorted, no duplicates
+  std::vector<Need> needs;     // sorted, no duplicates
+  std::vector<Need> excludes;  // the same: what a worker must not have; `avoids` in the API
   ResourceAmounts resources;
 
   friend bool operator==(const Requirements&, const Requirements&) = default;
   template <typename H>
   friend H AbslHashValue(H state, const Requirements& r) {
-    return H::combine(std::move(state), r.executor, r.needs, r.resources);
+    return H::combine(std::move(state), r.executor, r.needs, r.excludes, r.resources);
   }
   // One slot and nothing else that is counted: may be sent ahead of a free slot.
   bool OneSlotOnly() const {

@@ -22,12 +22,24 @@ bool Lacks(const std::vector<Miss>& misses, Obstacle obstacle) {
   return std::any_of(misses.begin(), misses.end(), [obstacle](const Miss& miss) { return miss.obstacle == obstacle; });
 }
 
+// Notes which of some requirements the worker meets. Whether it meets all of them.
+bool NoteMet(const std::vector<Miss>& misses, Obstacle obstacle, std::vector<bool>* met) {
+  bool all = true;
+  for (size_t which = 0; which < met->size(); ++which) {
+    const Miss miss{obstacle, static_cast<uint16_t>(which)};
+    const bool missing = std::find(misses.begin(), misses.end(), miss) != misses.end();
+    if (!missing) (*met)[which] = true;
+    all = all && !missing;
+  }
+  return all;
+}
+
 bool AreStatic(const std::vector<Miss>& misses) { return !misses.empty() && IsStatic(misses.front()); }
 
 }  // namespace
 
 Analyst::Analyst(const Requirements& requirements, WorkerId avoid)
-    : requirements_(requirements), avoid_(avoid), has_need_(requirements.needs.size(), false) {}
+    : requirements_(requirements), avoid_(avoid), has_need_(requirements.needs.size(), false), is_free_of_(requirements.excludes.size(), false) {}
 
 void Analyst::LookAt(const WorkerFacts& worker, uint64_t rank) {
   ++analysis_.workers;
@@ -48,16 +60,9 @@ void Analyst::NoteOffer() {
   const bool has_executor = !sick && !Lacks(misses_, Obstacle::kNoExecutor);
   has_sick_executor_ = has_sick_executor_ || sick;
   has_executor_ = has_executor_ || has_executor;
-  bool has_all = has_executor;
-  for (size_t need = 0; need < has_need_.size(); ++need) {
-    const Miss lacks{Obstacle::kLacksNeed, static_cast<uint16_t>(need)};
-    if (std::find(misses_.begin(), misses_.end(), lacks) == misses_.end()) {
-      has_need_[need] = true;
-    } else {
-      has_all = false;
-    }
-  }
-  has_all_ = has_all_ || has_all;
+  const bool has_needs = NoteMet(misses_, Obstacle::kLacksNeed, &has_need_);
+  const bool is_free = NoteMet(misses_, Obstacle::kHasExcluded, &is_free_of_);
+  has_all_ = has_all_ || (has_executor && has_needs && is_free);
   some_could_ = some_could_ || !AreStatic(misses_);
 }
 
@@ -109,6 +114,7 @@ Hopeless Analyst::WhyHopeless() const {
   if (analysis_.workers == 0) return Hopeless::kNoWorkers;
   if (!has_executor_) return has_sick_executor_ ? Hopeless::kUnhealthyExecutor : Hopeless::kNoExecutor;
   if (std::find(has_need_.begin(), has_need_.end(), false) != has_need_.end()) return Hopeless::kLacksNeed;
+  if (std::find(is_free_of_.begin(), is_free_of_.end(), false) != is_free_of_.end()) return Hopeless::kHasExcluded;
   return has_all_ ? Hopeless::kTooSmall : Hopeless::kNoneHasAll;
 }
 

@@ -21,7 +21,16 @@
 namespace muster::balancer {
 
 // Why no worker that is there could ever take it.
-enum class Hopeless : uint8_t { kNo, kNoWorkers, kNoExecutor, kUnhealthyExecutor, kLacksNeed, kNoneHasAll, kTooSmall };
+enum class Hopeless : uint8_t {
+  kNo,
+  kNoWorkers,
+  kNoExecutor,
+  kUnhealthyExecutor,
+  kLacksNeed,
+  kHasExcluded,  // each of them has something that it excludes
+  kNoneHasAll,
+  kTooSmall,
+};
 
 // Workers that fail the same filter for the same cause.
 struct MissGroup {
@@ -79,7 +88,8 @@ class Analyst {
   bool has_executor_ = false;        // some worker has it, and it is well
   bool has_sick_executor_ = false;   // some worker has it, and it is not
   std::vector<bool> has_need_;       // some worker has it
-  bool has_all_ = false;             // some worker has executor and needs
+  std::vector<bool> is_free_of_;     // what is excluded: some worker does not have it
+  bool has_all_ = false;             // some worker has executor and needs, and nothing that is excluded
   bool some_could_ = false;          // ...and is large enough
   bool another_could_ = false;       // ...and takes work, and is not the avoided one
   bool avoided_has_room_ = false;

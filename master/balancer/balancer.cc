@@ -94,7 +94,7 @@ class Balancer::Impl {
     if (id.value() >= entries_.size() || !entries_[id.value()].present) return false;
     const WorkerFacts& facts = FactsOf(id);
     if (!facts.TakesWork() || facts.FreeSlots() == 0 || !FitsNow(facts, requirements.resources)) return false;
-    if (!MatchesStatically(facts.offer, requirements.executor, requirements.needs)) return false;
+    if (!MatchesStatically(facts.offer, requirements)) return false;
     return id != avoid || !AnotherCould(PoolFor(requirements), requirements.resources, avoid);
   }
 
@@ -163,7 +163,7 @@ class Balancer::Impl {
   }
 
   static void AddIfMatching(Pool& pool, Entry& entry) {
-    if (!MatchesStatically(entry.facts->offer, pool.executor, pool.needs)) return;
+    if (!MatchesStatically(entry.facts->offer, pool.executor, pool.needs, pool.excludes)) return;
     pool.members.insert(entry.facts->id);
     entry.pools.push_back(&pool);
     ListIn(pool, entry);
@@ -186,7 +186,7 @@ class Balancer::Impl {
   }
 
   Pool& PoolFor(const Requirements& requirements) {
-    auto found = pools_by_key_.find(PoolKeyView{requirements.executor, requirements.needs});
+    auto found = pools_by_key_.find(PoolKeyView{requirements.executor, requirements.needs, requirements.excludes});
     Pool& pool = found != pools_by_key_.end() ? *found->second : NewPool(requirements);
     pool.last_used = ++uses_;
     return pool;
@@ -198,7 +198,8 @@ class Balancer::Impl {
     Pool& pool = *pools_.back();
     pool.executor = requirements.executor;
     pool.needs = requirements.needs;
-    pools_by_key_.emplace(PoolKey{pool.executor, pool.needs}, &pool);
+    pool.excludes = requirements.excludes;
+    pools_by_key_.emplace(PoolKey{pool.executor, pool.needs, pool.excludes}, &pool);
     for (Entry& entry : entries_) {
       if (entry.present) AddIfMatching(pool, entry);
     }
@@ -213,7 +214,7 @@ class Balancer::Impl {
       std::vector<Pool*>& pools = entries_[id.value()].pools;
       pools.erase(std::find(pools.begin(), pools.end(), pool));
     }
-    pools_by_key_.erase(pools_by_key_.find(PoolKeyView{pool->executor, pool->needs}));
+    pools_by_key_.erase(pools_by_key_.find(PoolKeyView{pool->executor, pool->needs, pool->excludes}));
     pools_.erase(oldest);
   }
 
@@ -277,7 +278,7 @@ std::string Balancer::Impl::NoRoom(const Requirements& requirements) const {
   std::vector<std::string> largest;
   for (const Entry& entry : entries_) {
     if (!entry.present || largest.size() >= kNamedWorkers) continue;
-    if (!MatchesStatically(entry.facts->offer, requirements.executor, requirements.needs)) continue;
+    if (!MatchesStatically(entry.facts->offer, requirements)) continue;
     largest.push_back(absl::StrCat(entry.facts->name, " ", NeverFits(entry.facts->offer, requirements.resources)
                                                                .value_or("has no slots")));
   }
@@ -297,16 +298,22 @@ std::vector<std::string> Balancer::Impl::WhyInfeasible(const Requirements& requi
       reasons.push_back(absl::StrCat("no worker has label ", NeedText(need)));
     }
   }
+  for (const Need& excluded : requirements.excludes) {
+    if (AllPresent([&](const WorkerOffer& offer) { return HasExcluded(offer, excluded); })) {
+      reasons.push_back(absl::StrCat("every worker has label ", NeedText(excluded), ", which the task avoids"));
+    }
+  }
   if (!reasons.empty()) return reasons;
   bool some_match = false;
   for (const Entry& entry : entries_) {
-    if (!entry.present || !MatchesStatically(entry.facts->offer, requirements.executor, requirements.needs)) continue;
+    if (!entry.present || !MatchesStatically(entry.facts->offer, requirements)) continue;
     if (CouldFit(*entry.facts, requirements.resources)) return {};
     some_match = true;
   }
   if (some_match) return {NoRoom(requirements)};
   std::vector<std::string> asked = {absl::StrCat("executor ", requirements.executor)};
   for (const Need& need : requirements.needs) asked.push_back(absl::StrCat("label ", NeedText(need)));
+  for (const Need& excluded : requirements.excludes) asked.push_back(absl::StrCat("no label ", NeedText(excluded)));
   return {absl::StrCat("no single worker has all of: ", absl::StrJoin(asked, ", "))};
 }
 
@@ -340,7 +347,7 @@ void Balancer::Impl::CheckInvariants() const {
     size_t ready = 0;
     size_t ahead = 0;
     for (const Entry& entry : entries_) {
-      if (!entry.present || !MatchesStatically(entry.facts->offer, pool->executor, pool->needs)) continue;
+      if (!entry.present || !MatchesStatically(entry.facts->offer, pool->executor, pool->needs, pool->excludes)) continue;
       ++members;
       MUSTER_CHECK(pool->members.contains(entry.facts->id));
       MUSTER_CHECK(std::count(entry.pools.begin(), entry.pools.end(), pool.get()) == 1);

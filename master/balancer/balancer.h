@@ -1,4 +1,5 @@
-// Which worker: keeps the workers sorted for choosing, by policy, in one pool per (executor, needs) that is asked for.
+// Which worker: keeps the workers sorted for choosing, by policy, in one pool per (executor, needs, excludes) that is
+// asked for.
 //
 //   balancer.Changed(table.facts(id));                       // after every change of a worker
 //   Placement p = balancer.Choose(requirements, avoid);      // decides, changes nothing that decides

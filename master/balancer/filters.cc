@@ -99,6 +99,9 @@ void FindStaticMisses(const WorkerOffer& offer, const Requirements& requirements
   for (size_t i = 0; i < requirements.needs.size(); ++i) {
     if (!HasNeed(offer, requirements.needs[i])) misses->push_back({Obstacle::kLacksNeed, static_cast<uint16_t>(i)});
   }
+  for (size_t i = 0; i < requirements.excludes.size(); ++i) {
+    if (HasNeed(offer, requirements.excludes[i])) misses->push_back({Obstacle::kHasExcluded, static_cast<uint16_t>(i)});
+  }
   const ResourceAmounts& want = requirements.resources;
   for (uint16_t which = 0; which < ResourceKinds(want); ++which) {
     const int64_t have = Held(offer.capacity, want, which);
@@ -125,6 +128,11 @@ Why LacksNeeds(const WorkerOffer& offer, const Requirements& requirements) {
     if (Why why = LacksNeed(offer, need)) return why;
   }
   return std::nullopt;
+}
+
+Why HasExcluded(const WorkerOffer& offer, const Need& excluded) {
+  if (!HasNeed(offer, excluded)) return std::nullopt;
+  return absl::StrCat("has label ", NeedText(excluded), ", which the task avoids");
 }
 
 Why NeverFits(const WorkerOffer& offer, const ResourceAmounts& want) {
@@ -160,9 +168,15 @@ Why IsAvoided(const WorkerFacts& worker, WorkerId avoid) {
   return "just failed this task";
 }
 
-bool MatchesStatically(const WorkerOffer& offer, const std::string& executor, const std::vector<Need>& needs) {
-  return HasExecutor(offer, executor) &&
-         std::all_of(needs.begin(), needs.end(), [&offer](const Need& need) { return HasNeed(offer, need); });
+bool MatchesStatically(const WorkerOffer& offer, const std::string& executor, const std::vector<Need>& needs,
+                       const std::vector<Need>& excludes) {
+  const auto has = [&offer](const Need& need) { return HasNeed(offer, need); };
+  return HasExecutor(offer, executor) && std::all_of(needs.begin(), needs.end(), has) &&
+         std::none_of(excludes.begin(), excludes.end(), has);
+}
+
+bool MatchesStatically(const WorkerOffer& offer, const Requirements& requirements) {
+  return MatchesStatically(offer, requirements.executor, requirements.needs, requirements.excludes);
 }
 
 std::string NeedText(const Need& need) { return need.has_value ? absl::StrCat(need.name, "=", need.value) : need.name; }
@@ -211,6 +225,7 @@ std::string_view FilterOf(const Miss& miss) {
     case Obstacle::kNoExecutor:
     case Obstacle::kUnhealthyExecutor: return "executor";
     case Obstacle::kLacksNeed: return "needs";
+    case Obstacle::kHasExcluded: return "excludes";
     case Obstacle::kTooSmall: return "resources";
     case Obstacle::kState:
     case Obstacle::kRefuses: return "state";
@@ -227,6 +242,8 @@ std::string CauseText(const Miss& miss, const Requirements& requirements) {
     case Obstacle::kNoExecutor: return absl::StrCat("does not offer executor ", requirements.executor);
     case Obstacle::kUnhealthyExecutor: return absl::StrCat("executor ", requirements.executor, " is unhealthy");
     case Obstacle::kLacksNeed: return absl::StrCat("has no label ", NeedText(requirements.needs[miss.which]));
+    case Obstacle::kHasExcluded:
+      return absl::StrCat("has label ", NeedText(requirements.excludes[miss.which]), ", which the task avoids");
     case Obstacle::kTooSmall: return LessThanText(want, miss.which, "");
     case Obstacle::kState: return absl::StrCat("is ", std::string(WorkerStateName(static_cast<WorkerState>(miss.which))));
     case Obstacle::kRefuses: return "takes nothing new";
@@ -251,6 +268,7 @@ std::string MissText(const Miss& miss, const WorkerFacts& worker, const Requirem
       if (miss.which == kSlots && worker.FreeSlots() == 0 && !worker.Limited()) return DoesNotFitNow(worker, want).value_or("");
       return ShortageText(Free(worker, want, miss.which), want, miss.which, " free");
     case Obstacle::kLacksNeed:
+    case Obstacle::kHasExcluded:
     case Obstacle::kAvoided: return CauseText(miss, requirements);
   }
   return "";
@@ -269,6 +287,10 @@ std::optional<Requirements> Without(const std::vector<Miss>& misses, const Worke
   for (const Miss& miss : misses) {
     if (miss.obstacle == Obstacle::kLacksNeed) {
       std::erase(left.needs, requirements.needs[miss.which]);
+      continue;
+    }
+    if (miss.obstacle == Obstacle::kHasExcluded) {
+      std::erase(left.excludes, requirements.excludes[miss.which]);
       continue;
     }
     if (miss.obstacle != Obstacle::kTooSmall && miss.obstacle != Obstacle::kNoRoom) return std::nullopt;
@@ -312,6 +334,11 @@ std::string ChangeText(const Requirements& from, const Requirements& to) {
   for (const Need& need : from.needs) {
     if (std::find(to.needs.begin(), to.needs.end(), need) == to.needs.end()) {
       without.push_back(absl::StrCat("label ", NeedText(need)));
+    }
+  }
+  for (const Need& excluded : from.excludes) {
+    if (std::find(to.excludes.begin(), to.excludes.end(), excluded) == to.excludes.end()) {
+      with.push_back(absl::StrCat("label ", NeedText(excluded), " allowed"));
     }
   }
   std::vector<std::string> parts;

@@ -22,6 +22,8 @@ Why LacksExecutor(const WorkerOffer& offer, const std::string& executor);
 // NAME: a label of that name, a capability, or a capability of a healthy executor. NAME=VALUE: a label.
 Why LacksNeed(const WorkerOffer& offer, const Need& need);
 Why LacksNeeds(const WorkerOffer& offer, const Requirements& requirements);  // the first one
+// What makes a worker have a need makes it unfit here: "has label spot, which the task avoids".
+Why HasExcluded(const WorkerOffer& offer, const Need& excluded);
 // Even when it is empty: "has 4 slots, 8 are asked for"
 Why NeverFits(const WorkerOffer& offer, const ResourceAmounts& want);
 // "is SUSPECT: no session", "takes nothing new: low disk"
@@ -36,11 +38,13 @@ std::string NeedText(const Need& need);    // "gpu", "zone=a"
 std::string BytesText(int64_t bytes);      // "6 GiB", "1536 MiB", "100 bytes"
 std::string CpuText(int64_t cpu_millis);   // "2 cpus", "0.5 cpus"
 
-// Executor and needs without the words: the quick form for indexes.
-bool MatchesStatically(const WorkerOffer& offer, const std::string& executor, const std::vector<Need>& needs);
+// Executor, needs and what is excluded, without the words: the quick form for indexes.
+bool MatchesStatically(const WorkerOffer& offer, const std::string& executor, const std::vector<Need>& needs,
+                       const std::vector<Need>& excludes);
+bool MatchesStatically(const WorkerOffer& offer, const Requirements& requirements);
 
 struct Rejection {
-  std::string_view filter;  // "executor", "needs", "resources", "state", "room", "avoid"
+  std::string_view filter;  // "executor", "needs", "excludes", "resources", "state", "room", "avoid"
   std::string why;
 };
 // The first of FindMisses, in words; empty: it would be placed there now.
@@ -52,13 +56,14 @@ std::optional<Rejection> FirstRejection(const WorkerFacts& worker, const Require
 enum class Obstacle : uint8_t {
   kNoExecutor,
   kUnhealthyExecutor,
-  kLacksNeed,  // `which`: of the needs
-  kTooSmall,   // `which`: a kSlots.. below; even when it is empty
-  kState,      // `which`: the WorkerState
-  kRefuses,    // ACTIVE, but takes nothing new by itself
-  kLimited,    // after failures it takes one attempt at a time, and has it
-  kNoRoom,     // `which`: as for kTooSmall; what is too small is not named again here
-  kAvoided,
+  kLacksNeed,    // `which`: of the needs
+  kHasExcluded,  // `which`: of what is excluded
+  kTooSmall,     // `which`: a kSlots.. below; even when it is empty
+  kState,        // `which`: the WorkerState
+  kRefuses,      // ACTIVE, but takes nothing new by itself
+  kLimited,      // after failures it takes one attempt at a time, and has it
+  kNoRoom,       // `which`: as for kTooSmall; what is too small is not named again here
+  kAvoided,      // it just failed the task
 };
 inline constexpr uint16_t kSlots = 0;
 inline constexpr uint16_t kCpu = 1;
@@ -88,7 +93,8 @@ std::string MissText(const Miss& miss, const WorkerFacts& worker, const Requirem
 // no change of the task alone does it (a slot must come free, the worker must take work again, ...).
 std::optional<Requirements> Without(const std::vector<Miss>& misses, const WorkerFacts& worker,
                                     const Requirements& requirements);
-// What Without changed, as a person would ask for it: "with memory <= 6 GiB and 2 slots, without label gpu".
+// What Without changed, as a person would ask for it: "with memory <= 6 GiB and label spot allowed, without label
+// gpu".
 std::string ChangeText(const Requirements& from, const Requirements& to);
 
 }  // namespace muster::balancer

@@ -1,10 +1,12 @@
-// The workers whose offer has one executor and one list of needs, sorted for choosing. The balancer's alone.
+// The workers whose offer has one executor, one list of needs, and nothing of one list of what is excluded, sorted for
+// choosing. The balancer's alone.
 //
 // Thread rule: the balancer's.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,7 @@ using Ranked = std::pair<uint64_t, WorkerId>;
 struct Pool {
   std::string executor;
   std::vector<Need> needs;
+  std::vector<Need> excludes;
   uint64_t last_used = 0;
 
   absl::btree_set<WorkerId> members;  // that match, whatever their state
@@ -36,23 +39,26 @@ struct Pool {
 struct PoolKey {
   std::string executor;
   std::vector<Need> needs;
+  std::vector<Need> excludes;
 };
 struct PoolKeyView {
   const std::string& executor;
   const std::vector<Need>& needs;
+  const std::vector<Need>& excludes;
 };
 struct PoolKeyHash {
   using is_transparent = void;
   template <typename Key>
   size_t operator()(const Key& key) const {
-    return absl::Hash<std::pair<const std::string&, const std::vector<Need>&>>()({key.executor, key.needs});
+    return absl::Hash<std::tuple<const std::string&, const std::vector<Need>&, const std::vector<Need>&>>()(
+        {key.executor, key.needs, key.excludes});
   }
 };
 struct PoolKeyEq {
   using is_transparent = void;
   template <typename A, typename B>
   bool operator()(const A& a, const B& b) const {
-    return a.executor == b.executor && a.needs == b.needs;
+    return a.executor == b.executor && a.needs == b.needs && a.excludes == b.excludes;
   }
 };
 template <typename Value>

@@ -61,6 +61,7 @@ ReasonCode CodeOfHopeless(Hopeless hopeless) {
     case Hopeless::kNoExecutor: return ReasonCode::kNoExecutor;
     case Hopeless::kUnhealthyExecutor: return ReasonCode::kExecutorUnhealthy;
     case Hopeless::kLacksNeed: return ReasonCode::kNoWorkerHasNeed;
+    case Hopeless::kHasExcluded: return ReasonCode::kNoWorkerWithoutAvoided;
     case Hopeless::kNoneHasAll: return ReasonCode::kNoWorkerHasAll;
     case Hopeless::kTooSmall: return ReasonCode::kNoWorkerEverFits;
   }
@@ -182,7 +183,7 @@ class Competition {
     const auto end = workers_.candidates.begin() + static_cast<std::ptrdiff_t>(std::min(kMaxAsked, workers_.candidates.size()));
     return std::any_of(workers_.candidates.begin(), end, [&](WorkerId worker) {
       const WorkerOffer& offer = cluster_.workers.facts(worker).offer;
-      return balancer::MatchesStatically(offer, other.executor, other.needs) && Fits(offer.capacity, {}, other.resources);
+      return balancer::MatchesStatically(offer, other) && Fits(offer.capacity, {}, other.resources);
     });
   }
 

@@ -52,6 +52,8 @@ constexpr ReasonRow kReasons[] = {
     {ReasonCode::kQueueRate, "QUEUE_RATE", "Wait, or raise the rate: muster queue set NAME --rate N/s."},
     {ReasonCode::kKeyLimit, "KEY_LIMIT", "Wait, or submit with a higher --limit or another --limit-key."},
     {ReasonCode::kKeyOrder, "KEY_ORDER", "Wait, or cancel what is before it: with --limit 1 each runs to its end, retries too."},
+    {ReasonCode::kNoWorkerWithoutAvoided, "NO_WORKER_WITHOUT_AVOIDED",
+     "Start a worker without that label, or submit without that --avoid."},
 };
 
 }  // namespace

@@ -58,6 +58,7 @@ enum class ReasonCode : uint8_t {
   kQueueRate = 33,
   kKeyLimit = 34,
   kKeyOrder = 35,
+  kNoWorkerWithoutAvoided = 36,
 };
 
 struct ReasonRow {

@@ -44,7 +44,7 @@ absl::Time Prefetch::OrderOf(const Task& task) const {
 
 bool Prefetch::CouldServe(WorkerId worker, const Requirements& requirements) const {
   const WorkerFacts& facts = cluster_.workers.facts(worker);
-  return balancer::MatchesStatically(facts.offer, requirements.executor, requirements.needs) &&
+  return balancer::MatchesStatically(facts.offer, requirements) &&
          !balancer::NeverFits(facts.offer, requirements.resources).has_value();
 }
 

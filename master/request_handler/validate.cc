@@ -195,17 +195,32 @@ class SpecCheck {
     }
   }
 
+  void LabelList(std::string_view field, const google::protobuf::RepeatedPtrField<std::string>& list) {
+    if (static_cast<size_t>(list.size()) > limits_.needs) Add("BAD_NEED", field, "has more than ", limits_.needs, " entries");
+    for (int i = 0; i < list.size(); ++i) {
+      if (IsNeed(list[i])) continue;
+      Add("BAD_NEED", absl::StrCat(absl::string_view(field.data(), field.size()), "[", i, "]"),
+          "must be NAME or NAME=VALUE, the name of [A-Za-z0-9._/-]");
+    }
+  }
+
+  // A worker that has "zone=b" has "zone", too.
+  void NothingBothNeededAndAvoided() {
+    const auto& avoids = spec_.requirements().avoids();
+    const std::set<std::string_view> avoided(avoids.begin(), avoids.end());
+    for (int i = 0; i < spec_.requirements().needs_size(); ++i) {
+      const std::string_view need = spec_.requirements().needs(i);
+      if (!avoided.contains(need) && !avoided.contains(need.substr(0, need.find('=')))) continue;
+      Add("BAD_NEED", absl::StrCat("requirements.needs[", i, "]"),
+          "is also avoided, so that no worker could take it; leave it out of one of the two");
+    }
+  }
+
   void Requirements() {
     const v1::Requirements& requirements = spec_.requirements();
-    if (static_cast<size_t>(requirements.needs_size()) > limits_.needs) {
-      Add("BAD_NEED", "requirements.needs", "has more than ", limits_.needs, " entries");
-    }
-    for (int i = 0; i < requirements.needs_size(); ++i) {
-      if (!IsNeed(requirements.needs(i))) {
-        Add("BAD_NEED", absl::StrCat("requirements.needs[", i, "]"),
-            "must be NAME or NAME=VALUE, the name of [A-Za-z0-9._/-]");
-      }
-    }
+    LabelList("requirements.needs", requirements.needs());
+    LabelList("requirements.avoids", requirements.avoids());
+    NothingBothNeededAndAvoided();
     if (requirements.slots() > limits_.max_slots) {
       Add("BAD_RESOURCES", "requirements.slots", "is ", requirements.slots(), "; at most ", limits_.max_slots);
     }

@@ -49,6 +49,22 @@ class Explain(unittest.TestCase):
         self.assertRegex(page, r"Would start: +now, without label gpu=a100\n")
         self.assertRegex(page, "2 workers, each has no label gpu=a100: (w1, w2|w2, w1)")  # as they joined
 
+    def test_a_label_that_every_worker_has_can_be_avoided(self):
+        task, said = self.submit("--avoid", "zone=east", "--avoid", "spot", "--", "true")
+        self.assertIn("every worker has label zone=east, which the task avoids", said)
+        self.assertEqual(self.code(task), "NO_WORKER_WITHOUT_AVOIDED")
+        self.assertRegex(self.cluster.ok("get", task), r"Avoids: +zone=east, spot\n")
+        self.assertRegex(self.cluster.ok("get", task), r"Reason: +every worker has label zone=east")
+        page = self.cluster.ok("submit", "--dry-run", "--avoid", "zone=east", "--", "true")
+        self.assertRegex(page, r"Would start: +now, with label zone=east allowed\n")
+        batch = self.cluster.muster("map", "--detach", "--avoid", "zone=west", "--", "echo", ":::", "a", "b")
+        self.assertEqual((batch.returncode, batch.stderr.count(b"avoids")), (0, 0), batch.stderr)
+        self.cluster.ok("wait", batch.stdout.decode().strip())
+        refused = self.cluster.muster("submit", "--need", "zone=east", "--avoid", "zone", "--", "true")
+        self.assertEqual(refused.returncode, 125)
+        self.assertIn(b"requirements.needs[0]", refused.stderr)
+        self.assertIn(b"is also avoided", refused.stderr)
+
     def test_a_full_cluster_says_who_is_first(self):
         running = [self.submit("--", "sleep", "60")[0] for _ in range(2)]
         for task in running:

@@ -47,7 +47,13 @@ void CheckRules(const TaskSpec& spec) {
   const auto by_name = [](const auto& a, const auto& b) { return a.first >= b.first; };
   MUSTER_CLAIM(std::adjacent_find(wants.named.begin(), wants.named.end(), by_name) == wants.named.end(),
                "resources are sorted and each is named once");
-  MUSTER_CLAIM(std::is_sorted(spec.requirements.needs.begin(), spec.requirements.needs.end()), "");
+  for (const auto& list : {spec.requirements.needs, spec.requirements.excludes}) {
+    MUSTER_CLAIM(std::is_sorted(list.begin(), list.end()), "");
+  }
+  for (const Need& excluded : spec.requirements.excludes) {
+    const auto& needs = spec.requirements.needs;
+    MUSTER_CLAIM(std::find(needs.begin(), needs.end(), excluded) == needs.end(), "both needed and avoided");
+  }
   MUSTER_CLAIM(spec.retry.max_attempts >= 1 && IsSpan(spec.retry.base_delay) && IsSpan(spec.retry.max_delay), "");
   MUSTER_CLAIM(IsSpanOrNone(spec.run_timeout) && spec.run_timeout > absl::ZeroDuration(), "");
   MUSTER_CLAIM(IsSpanOrNone(spec.queue_timeout) && spec.queue_timeout > absl::ZeroDuration(), "");

@@ -32,6 +32,7 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   flags.run_timeout = absl::Seconds(90);
   flags.delay = absl::Minutes(1);
   flags.needs = {"gpu", "zone=a"};
+  flags.avoids = {"spot", "zone=b"};
   flags.resources = {"license=2"};
   flags.memory_bytes = 1 << 20;
   flags.labels = {"team=x"};
@@ -50,6 +51,7 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   EXPECT_EQ(spec->run_timeout().seconds(), 90);
   EXPECT_EQ(spec->start_time().seconds(), 1700000060);
   EXPECT_THAT(spec->requirements().needs(), ElementsAre("gpu", "zone=a"));
+  EXPECT_THAT(spec->requirements().avoids(), ElementsAre("spot", "zone=b"));
   EXPECT_EQ(spec->limit_key(), "user=ann");
   EXPECT_EQ(spec->limit(), 3u);
   EXPECT_EQ(spec->requirements().resources(0).amount(), 2);

@@ -101,6 +101,19 @@ TEST(Convert, NeedsAreSortedAndOnce) {
   EXPECT_TRUE(needs[1].has_value);
 }
 
+TEST(Convert, WhatIsAvoidedIsKeptApartFromWhatIsNeeded) {
+  v1::TaskSpec message;
+  message.mutable_requirements()->add_needs("gpu");
+  for (const char* avoided : {"zone=b", "spot", "spot"}) message.mutable_requirements()->add_avoids(avoided);
+  const TaskSpecPtr spec = MakeTaskSpec(message, "");
+  ASSERT_EQ(spec->requirements.excludes.size(), 2u);
+  EXPECT_EQ(spec->requirements.excludes[0].name, "spot");
+  EXPECT_EQ(spec->requirements.excludes[1].value, "b");
+  EXPECT_EQ(spec->requirements.needs.size(), 1u);
+  message.mutable_requirements()->clear_avoids();
+  EXPECT_NE(MakeTaskSpec(message, "")->requirements, spec->requirements) << "another class";
+}
+
 TEST(Convert, AReportComesBackWithItsOutput) {
   AttemptReport report;
   report.key = {TaskId(7), AttemptNumber(2)};

@@ -39,8 +39,13 @@ class RandomCluster {
     for (const char* name : {"gpu", "zone"}) {
       if (Below(4) == 0) requirements.needs.push_back({name, "a", Below(2) == 0});
     }
-    for (Need& need : requirements.needs) {
-      if (!need.has_value) need.value.clear();
+    for (const char* name : {"spot", "zone"}) {
+      if (Below(5) == 0) requirements.excludes.push_back({name, "b", Below(2) == 0});
+    }
+    for (auto* list : {&requirements.needs, &requirements.excludes}) {
+      for (Need& need : *list) {
+        if (!need.has_value) need.value.clear();
+      }
     }
     requirements.resources.slots = static_cast<uint32_t>(Below(6) == 0 ? 0 : 1 + Below(3));
     if (Below(3) == 0) requirements.resources.cpu_millis = 500 * (1 + Below(8));
@@ -62,7 +67,7 @@ class RandomCluster {
     cluster_.Edit(id, [this](WorkerFacts& worker) {
       WorkerOffer& offer = worker.offer;
       offer.labels.clear();
-      for (const char* name : {"gpu", "zone"}) {
+      for (const char* name : {"gpu", "spot", "zone"}) {
         if (Below(2) == 0) offer.labels.emplace_back(name, Below(2) == 0 ? "a" : "b");
       }
       offer.executors = {ExecutorOffer{.name = "command", .healthy = Below(8) != 0}};
@@ -189,13 +194,33 @@ TEST(AnalysisTest, TheNearestWorkerNeedsLeastToHappen) {
   EXPECT_EQ(ChangeText(OneSlot({NeedNamed("gpu")}), *told.would_start_now), "without label gpu");
 }
 
+TEST(AnalysisTest, AWorkerWithAnAvoidedLabelIsNearestWhenNothingElseIsWrongWithIt) {
+  ClusterOfFacts cluster(PolicyKind::kLeastLoaded);
+  cluster.Add(2);
+  const WorkerId spot = cluster.Add(2, 0, {{"gpu", ""}, {"spot", ""}});
+  Requirements requirements = OneSlot({NeedNamed("gpu")});
+  requirements.excludes = {NeedNamed("fragile"), NeedNamed("spot")};
+  const Analysis told = cluster.balancer().Analyze(requirements, WorkerId());
+  EXPECT_EQ(told.hopeless, Hopeless::kNoneHasAll);
+  EXPECT_THAT(cluster.balancer().WhyInfeasible(requirements),
+              ElementsAre("no single worker has all of: executor command, label gpu, no label fragile, no label spot"));
+  ASSERT_TRUE(told.would_start_now.has_value());
+  EXPECT_EQ(ChangeText(requirements, *told.would_start_now), "without label gpu");
+  cluster.SetState(WorkerId(1), WorkerState::kDraining);
+  const Analysis without = cluster.balancer().Analyze(requirements, WorkerId());
+  EXPECT_EQ(without.nearest, spot);
+  EXPECT_THAT(without.nearest_misses, ElementsAre(Miss{Obstacle::kHasExcluded, 1}));
+  EXPECT_EQ(ChangeText(requirements, *without.would_start_now), "with label spot allowed");
+}
+
 TEST(ChangeTextTest, SaysWithAndWithout) {
   Requirements from = OneSlot({NeedNamed("gpu")});
+  from.excludes = {NeedNamed("spot")};
   from.resources = {.slots = 4, .cpu_millis = 4000, .memory_bytes = 8 * 1024 * kMebi, .named = {{"fpga", 2}, {"licence", 3}}};
   Requirements to = OneSlot();
   to.resources = {.slots = 2, .cpu_millis = 500, .memory_bytes = 6 * 1024 * kMebi, .named = {{"licence", 1}}};
   EXPECT_EQ(ChangeText(from, to),
-            "with 2 slots and cpu <= 0.5 and memory <= 6 GiB and resource licence <= 1, without resource fpga and label gpu");
+            "with 2 slots and cpu <= 0.5 and memory <= 6 GiB and resource licence <= 1 and label spot allowed, without resource fpga and label gpu");
 }
 
 }  // namespace

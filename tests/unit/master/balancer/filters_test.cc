@@ -59,6 +59,22 @@ TEST(NeedsFilterTest, TheFirstMissingNeedIsNamed) {
               Optional(HasSubstr("tpu")));
 }
 
+TEST(ExcludesFilterTest, WhatWouldMeetANeedMakesAWorkerUnfit) {
+  for (const char* name : {"gpu", "docker", "process"}) EXPECT_TRUE(HasExcluded(Worker().offer, Named(name)).has_value()) << name;
+  EXPECT_EQ(HasExcluded(Worker().offer, Valued("zone", "east")), "has label zone=east, which the task avoids");
+  for (const Need& absent : {Named("spot"), Named("web"), Valued("zone", "west"), Valued("docker", "")}) {
+    EXPECT_FALSE(HasExcluded(Worker().offer, absent).has_value()) << NeedText(absent);
+  }
+}
+
+TEST(ExcludesFilterTest, AMatchHasAllOfTheNeedsAndNoneOfTheExcluded) {
+  Requirements requirements = Asking({Named("gpu")});
+  requirements.excludes = {Named("spot"), Valued("zone", "west")};
+  EXPECT_TRUE(MatchesStatically(Worker().offer, requirements));
+  requirements.excludes.push_back(Named("docker"));
+  EXPECT_FALSE(MatchesStatically(Worker().offer, requirements));
+}
+
 TEST(ResourcesFilterTest, TellsWhatCouldNeverFit) {
   WorkerFacts worker = Worker();
   worker.used = worker.offer.capacity;  // being full is not its matter
@@ -116,6 +132,9 @@ TEST(FirstRejectionTest, NamesTheFirstFilterThatFails) {
   requirements.executor = "command";
   EXPECT_EQ(FirstRejection(worker, requirements, WorkerId(1))->filter, "needs");
   requirements.needs.clear();
+  requirements.excludes = {Named("gpu")};
+  EXPECT_EQ(FirstRejection(worker, requirements, WorkerId(1))->filter, "excludes");
+  requirements.excludes.clear();
   EXPECT_EQ(FirstRejection(worker, requirements, WorkerId(1))->filter, "resources");
   requirements.resources.slots = 2;
   worker.used.slots = 3;

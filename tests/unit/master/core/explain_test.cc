@@ -285,6 +285,19 @@ TEST_F(ExplainTest, ALabelThatNobodyHas) {
   EXPECT_EQ(cluster.core().counters().accepted_impossible, 1u);
 }
 
+TEST_F(ExplainTest, ALabelThatEveryWorkerHasAndTheTaskAvoids) {
+  JoinWith("w1", Offer(1, {{"spot", ""}}));
+  JoinWith("w2", Offer(1, {{"spot", "cheap"}}));
+  const TaskId task = cluster.Submit(Spec([](TaskSpec& spec) { spec.requirements.excludes = {{"spot", "", false}}; }));
+  ExpectDocumented(task, ReasonCode::kNoWorkerWithoutAvoided);
+  EXPECT_EQ(Of(task).would_start_now, "with label spot allowed");
+  EXPECT_EQ(Of(task).groups[0].cause, "has label spot, which the task avoids");
+  EXPECT_EQ(cluster.core().counters().accepted_impossible, 1u);
+  JoinWith("w3", Offer(1));
+  EXPECT_EQ(Of(task).code, ReasonCode::kStarting);
+  EXPECT_EQ(Of(task).worker, "w3");
+}
+
 TEST_F(ExplainTest, LabelsThatNoOneWorkerHasTogether) {
   JoinWith("w1", Offer(1, {{"gpu", "a100"}}));
   JoinWith("w2", Offer(1, {{"zone", "west"}}));

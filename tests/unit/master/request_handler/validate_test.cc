@@ -163,6 +163,22 @@ std::vector<Rule> Rules() {
        "BAD_RESOURCES", "task.requirements.resources[0].amount"},
       {"NeedWithoutAName", [](auto* s) { s->mutable_requirements()->add_needs("=x"); }, "BAD_NEED",
        "task.requirements.needs[0]"},
+      {"AnAvoidedLabelWithoutAName", [](auto* s) { s->mutable_requirements()->add_avoids("=x"); }, "BAD_NEED",
+       "task.requirements.avoids[0]"},
+      {"TooManyAvoidedLabels", [](auto* s) { for (int i = 0; i < 65; ++i) s->mutable_requirements()->add_avoids("k"); },
+       "BAD_NEED", "task.requirements.avoids"},
+      {"NeededAndAvoided",
+       [](auto* s) {
+         s->mutable_requirements()->add_needs("zone=a");
+         s->mutable_requirements()->add_avoids("zone=a");
+       },
+       "BAD_NEED", "task.requirements.needs[0]"},
+      {"NeededWithAValueAndAvoidedWithAny",
+       [](auto* s) {
+         s->mutable_requirements()->add_needs("zone=a");
+         s->mutable_requirements()->add_avoids("zone");
+       },
+       "BAD_NEED", "task.requirements.needs[0]"},
       {"LabelWithoutAKey", [](auto* s) { s->add_labels()->set_value("x"); }, "BAD_LABEL", "task.labels[0].key"},
       {"TooManyLabels", [](auto* s) { for (int i = 0; i < 65; ++i) s->add_labels()->set_key("k"); }, "BAD_LABEL",
        "task.labels"},
@@ -190,6 +206,13 @@ TEST(Validate, EveryRuleNamesItsFieldAndItsReason) {
     EXPECT_FALSE(violations[0].description.empty());
     EXPECT_EQ(status.message().find('\n'), absl::string_view::npos) << "one line for a person";
   }
+}
+
+TEST(Validate, OneValueOfANeededLabelMayBeAvoided) {
+  v1::TaskSpec spec = Good();
+  spec.mutable_requirements()->add_needs("zone");
+  spec.mutable_requirements()->add_avoids("zone=b");
+  EXPECT_TRUE(Check(spec).ok()) << Check(spec);
 }
 
 TEST(Validate, AllViolationsAreToldNotOnlyTheFirst) {
