@@ -54,6 +54,8 @@ void QueueFlags::Declare(Flags& flags) {
   flags.Number("--priority", &priority, "N", "For tasks without one of their own, as all below: -100..100.");
   flags.Number("--retries", &retries, "N", "Try again up to N times.");
   flags.Text("--retry-delay", &retry_delay, "BASE[,CAP]", "With --retries: random up to BASE, doubled, up to CAP.");
+  flags.Text("--retry-on", &retry_on, "CODES", "With --retries: only for these exit codes.");
+  flags.Text("--never-retry", &never_retry, "CODES", "With --retries: never for these exit codes.");
   flags.Choice("--on-worker-loss", &on_worker_loss, {"rerun", "rerun-after-fence", "hold"}, "When its worker is lost.");
   flags.Time("--timeout", &timeout, "D", "Stop what runs longer.");
   flags.Texts("--unset", &unset, "DEFAULT", "Take a default away: priority, retries, on-worker-loss, timeout.");
@@ -67,7 +69,8 @@ absl::StatusOr<v1::UpdateQueueRequest> QueueFlags::Build(const std::string& queu
   MUSTER_RETURN_IF_ERROR(CheckCount("--max-queued", max_queued, 0, kMost));
   MUSTER_RETURN_IF_ERROR(CheckCount("--priority", priority, -100, 100));
   MUSTER_RETURN_IF_ERROR(CheckCount("--retries", retries, 0, 999));
-  if (!retry_delay.empty() && !retries) return UsageError("--retry-delay needs --retries");
+  const bool more_of_retries = !retry_delay.empty() || !retry_on.empty() || !never_retry.empty();
+  if (more_of_retries && !retries) return UsageError("--retry-delay, --retry-on and --never-retry need --retries");
   v1::UpdateQueueRequest request;
   request.set_name(queue);
   request.set_reset(reset);
@@ -98,6 +101,7 @@ absl::StatusOr<v1::UpdateQueueRequest> QueueFlags::Build(const std::string& queu
   if (retries) {
     defaults.mutable_retry()->set_max_attempts(static_cast<uint32_t>(*retries + 1));
     if (!retry_delay.empty()) MUSTER_RETURN_IF_ERROR(SetRetryDelay(retry_delay, defaults.mutable_retry()));
+    MUSTER_RETURN_IF_ERROR(SetRetryCodes(retry_on, never_retry, defaults.mutable_retry()));
     mask.add_paths("defaults.retry");
   }
   if (!on_worker_loss.empty()) {

@@ -16,7 +16,7 @@ namespace muster::cli {
 
 struct QueueFlags {
   std::optional<int64_t> weight, max_running, max_queued, priority, retries;
-  std::string rate, retry_delay, on_worker_loss;
+  std::string rate, retry_delay, retry_on, never_retry, on_worker_loss;
   std::optional<absl::Duration> timeout;
   std::vector<std::string> unset;
   bool reset = false;

@@ -6,6 +6,7 @@
 #include "absl/strings/strip.h"
 #include "cli/text.h"
 #include "common/convert/convert.h"
+#include "common/domain/exit_codes.h"
 #include "common/domain/queue_settings.h"
 
 namespace muster::cli {
@@ -43,7 +44,12 @@ std::string LossText(v1::OnWorkerLoss mode) {
 std::string DefaultsText(const v1::QueueDefaults& defaults) {
   std::vector<std::string> parts;
   if (defaults.has_priority()) parts.push_back(absl::StrCat("priority ", defaults.priority()));
-  if (defaults.has_retry()) parts.push_back(absl::StrCat("retries ", defaults.retry().max_attempts() - 1));
+  if (defaults.has_retry()) {
+    const RetryPolicy retry = convert::FromProto(defaults.retry());
+    parts.push_back(absl::StrCat("retries ", retry.max_attempts - 1));
+    if (!retry.on_exit_codes.empty()) parts.push_back(absl::StrCat("retry on ", ExitCodesText(retry.on_exit_codes)));
+    if (!retry.never_on_exit_codes.empty()) parts.push_back(absl::StrCat("never retry ", ExitCodesText(retry.never_on_exit_codes)));
+  }
   if (defaults.on_worker_loss() != v1::ON_WORKER_LOSS_UNSPECIFIED) {
     parts.push_back(absl::StrCat("on worker loss ", LossText(defaults.on_worker_loss())));
   }

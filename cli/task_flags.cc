@@ -21,6 +21,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/config.h"
 #include "common/convert/convert.h"
+#include "common/domain/exit_codes.h"
 
 namespace muster::cli {
 namespace {
@@ -60,17 +61,11 @@ absl::Status AddEnvironmentFile(const std::string& file, v1::Command* command) {
   return absl::OkStatus();
 }
 
-// "1,2,10-20".
-absl::Status AddExitCodes(const std::string& text, v1::RetryPolicy* retry) {
-  for (const std::string& part : std::vector<std::string>(absl::StrSplit(text, ','))) {
-    const std::vector<std::string> ends = absl::StrSplit(part, '-');
-    int32_t from = 0, to = 0;
-    const bool read = absl::SimpleAtoi(ends.front(), &from) && absl::SimpleAtoi(ends.back(), &to);
-    if (!read || ends.size() > 2 || from < 1 || to > 255 || from > to) {
-      return UsageError(absl::StrCat("--retry-on: '", part, "' is no exit code; give codes of 1 to 255 such as 1,75,100-110"));
-    }
-    for (int32_t code = from; code <= to; ++code) retry->add_on_exit_codes(code);
-  }
+absl::Status SetCodes(const char* flag, const std::string& text, google::protobuf::RepeatedField<int32_t>* codes) {
+  if (text.empty()) return absl::OkStatus();
+  const absl::StatusOr<std::vector<int32_t>> parsed = ParseExitCodes(text);
+  if (!parsed.ok()) return UsageError(absl::StrCat(flag, ": ", parsed.status().message()));
+  codes->Assign(parsed->begin(), parsed->end());
   return absl::OkStatus();
 }
 
@@ -107,6 +102,15 @@ absl::Status SetRetryDelay(const std::string& text, v1::RetryPolicy* retry) {
   return absl::OkStatus();
 }
 
+absl::Status SetRetryCodes(const std::string& retry_on, const std::string& never_retry, v1::RetryPolicy* retry) {
+  MUSTER_RETURN_IF_ERROR(SetCodes("--retry-on", retry_on, retry->mutable_on_exit_codes()));
+  MUSTER_RETURN_IF_ERROR(SetCodes("--never-retry", never_retry, retry->mutable_never_on_exit_codes()));
+  const RetryPolicy policy = convert::FromProto(*retry);
+  const std::optional<int32_t> code = CodeInBoth(policy.on_exit_codes, policy.never_on_exit_codes);
+  if (!code) return absl::OkStatus();
+  return UsageError(absl::StrCat("exit code ", *code, " is in --retry-on and in --never-retry; take it out of one of them"));
+}
+
 absl::StatusOr<v1::OnWorkerLoss> ParseLossMode(const std::string& text) {
   if (text == "rerun") return v1::ON_WORKER_LOSS_RERUN;
   if (text == "rerun-after-fence") return v1::ON_WORKER_LOSS_RERUN_AFTER_FENCE;
@@ -134,6 +138,7 @@ void TaskFlags::Declare(Flags& flags) {
   flags.Time("--kill-grace", &kill_grace, "D", "From SIGTERM to SIGKILL.");
   flags.Number("--retries", &retries, "N", "Try again up to N times when it fails.");
   flags.Text("--retry-on", &retry_on, "CODES", "Only for these exit codes (1,75,100-110).");
+  flags.Text("--never-retry", &never_retry, "CODES", "Never for these exit codes.");
   flags.Text("--retry-delay", &retry_delay, "BASE[,CAP]", "Random up to BASE, doubled each time, up to CAP (1s,60s).");
   flags.Choice("--on-worker-loss", &on_worker_loss, {"rerun", "rerun-after-fence", "hold"},
                "When its worker is lost: again; never twice at once; never by itself.");
@@ -234,7 +239,9 @@ absl::StatusOr<v1::TaskSpec> TaskFlags::Build(const std::vector<std::string>& ar
     if (*retries < 0 || *retries > 1000) return UsageError(absl::StrCat("--retries: ", *retries, " is not within 0..1000"));
     spec.mutable_retry()->set_max_attempts(static_cast<uint32_t>(*retries + 1));
   }
-  if (!retry_on.empty()) MUSTER_RETURN_IF_ERROR(AddExitCodes(retry_on, spec.mutable_retry()));
+  if (!retry_on.empty() || !never_retry.empty()) {
+    MUSTER_RETURN_IF_ERROR(SetRetryCodes(retry_on, never_retry, spec.mutable_retry()));
+  }
   if (!retry_delay.empty()) MUSTER_RETURN_IF_ERROR(SetRetryDelay(retry_delay, spec.mutable_retry()));
   if (!on_worker_loss.empty()) {
     MUSTER_ASSIGN_OR_RETURN(const v1::OnWorkerLoss mode, ParseLossMode(on_worker_loss));

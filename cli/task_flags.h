@@ -18,7 +18,7 @@ namespace muster::cli {
 class Flags;
 
 struct TaskFlags {
-  std::string name, queue, executor, working_directory, stdin_file, script, on_worker_loss, retry_on, retry_delay, at, limit_key;
+  std::string name, queue, executor, working_directory, stdin_file, script, on_worker_loss, retry_on, never_retry, retry_delay, at, limit_key;
   std::string file;  // -f
   std::string request_id;
   std::optional<int64_t> priority, retries, slots, limit;
@@ -39,6 +39,8 @@ struct TaskFlags {
 // "KEY=VALUE" or "KEY"; INVALID_ARGUMENT when there is no key.
 absl::StatusOr<v1::Label> ParseLabel(const std::string& text);
 // BASE[,CAP] of --retry-delay, and the mode of --on-worker-loss.
+// Of --retry-on and --never-retry; empty: not given.
+absl::Status SetRetryCodes(const std::string& retry_on, const std::string& never_retry, v1::RetryPolicy* retry);
 absl::Status SetRetryDelay(const std::string& text, v1::RetryPolicy* retry);
 absl::StatusOr<v1::OnWorkerLoss> ParseLossMode(const std::string& text);
 // user@host.

@@ -124,6 +124,7 @@ RetryPolicy FromProto(const v1::RetryPolicy& from) {
   if (from.has_base_delay()) policy.base_delay = FromProto(from.base_delay());
   if (from.has_max_delay()) policy.max_delay = FromProto(from.max_delay());
   policy.on_exit_codes.assign(from.on_exit_codes().begin(), from.on_exit_codes().end());
+  policy.never_on_exit_codes.assign(from.never_on_exit_codes().begin(), from.never_on_exit_codes().end());
   return policy;
 }
 

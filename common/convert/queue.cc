@@ -8,6 +8,7 @@ void ToProto(const RetryPolicy& from, v1::RetryPolicy* to) {
   ToProto(from.base_delay, to->mutable_base_delay());
   ToProto(from.max_delay, to->mutable_max_delay());
   to->mutable_on_exit_codes()->Assign(from.on_exit_codes.begin(), from.on_exit_codes.end());
+  to->mutable_never_on_exit_codes()->Assign(from.never_on_exit_codes.begin(), from.never_on_exit_codes.end());
 }
 
 v1::OnWorkerLoss ToProto(OnWorkerLoss mode) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/domain/exit_codes.h"
 
 namespace muster {
 namespace {
@@ -67,6 +68,11 @@ std::string WhyNoQueueSettings(const QueueSettings& settings) {
   }
   if (settings.priority.has_value() && (*settings.priority < -kMostPriority || *settings.priority > kMostPriority)) {
     return absl::StrCat("priority is ", *settings.priority, "; -100 to 100");
+  }
+  if (settings.retry.has_value()) {
+    if (const auto code = CodeInBoth(settings.retry->on_exit_codes, settings.retry->never_on_exit_codes)) {
+      return absl::StrCat("exit code ", *code, " is both to be retried and never to be");
+    }
   }
   if (settings.run_timeout.has_value() && *settings.run_timeout <= absl::ZeroDuration()) {
     return "run_timeout must be positive; leave it out for none";

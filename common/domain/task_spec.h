@@ -68,6 +68,7 @@ struct RetryPolicy {
   absl::Duration base_delay = absl::Seconds(1);
   absl::Duration max_delay = absl::Seconds(60);
   std::vector<int32_t> on_exit_codes;  // empty: every failure
+  std::vector<int32_t> never_on_exit_codes;
 
   friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
 };

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
+#include "common/domain/exit_codes.h"
 
 namespace muster::master {
 namespace {
@@ -69,6 +70,11 @@ absl::Status TakeRetryDelay(const std::string& text, QueueSettings* settings) {
   return absl::InvalidArgumentError(absl::StrCat("\"", text, "\": the cap is below the base"));
 }
 
+absl::Status TakeCodes(const std::string& text, std::vector<int32_t>* codes) {
+  MUSTER_ASSIGN_OR_RETURN(*codes, ParseExitCodes(text));
+  return absl::OkStatus();
+}
+
 absl::Status TakeField(const std::string& field, const std::string& text, QueueSettings* settings) {
   if (field == "weight") return TakeNumber(text, &settings->weight);
   if (field == "max_running") return TakeNumber(text, &settings->max_running);
@@ -78,6 +84,8 @@ absl::Status TakeField(const std::string& field, const std::string& text, QueueS
   if (field == "defaults.priority") return TakeNumber(text, &settings->priority.emplace());
   if (field == "defaults.retries") return TakeRetries(text, settings);
   if (field == "defaults.retry_delay") return TakeRetryDelay(text, settings);
+  if (field == "defaults.retry_on") return TakeCodes(text, &RetryOf(settings).on_exit_codes);
+  if (field == "defaults.never_retry") return TakeCodes(text, &RetryOf(settings).never_on_exit_codes);
   if (field == "defaults.on_worker_loss") return TakeLossMode(text, settings);
   MUSTER_ASSIGN_OR_RETURN(settings->run_timeout, config::ParseDuration(text));  // defaults.timeout
   return absl::OkStatus();
@@ -91,7 +99,7 @@ absl::Status AboutQueue(const std::string& name, absl::string_view what) {
 
 std::vector<std::string> QueueFields() {
   return {"name", "weight", "max_running", "max_queued", "start_rate", "burst", "defaults.priority", "defaults.retries",
-          "defaults.retry_delay", "defaults.on_worker_loss", "defaults.timeout"};
+          "defaults.retry_delay", "defaults.retry_on", "defaults.never_retry", "defaults.on_worker_loss", "defaults.timeout"};
 }
 
 absl::StatusOr<std::map<std::string, QueueSettings>> ReadQueues(const std::vector<config::Entry>& entries) {

@@ -7,13 +7,20 @@
 
 namespace muster::core {
 
+namespace {
+
+bool Names(const std::vector<int32_t>& codes, int32_t code) {
+  return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+}  // namespace
+
 bool MayRetry(const RetryPolicy& policy, const AttemptEnd& end, uint32_t failures) {
   if (failures >= policy.max_attempts) return false;
-  if (policy.on_exit_codes.empty()) return true;
+  const bool exited = end.reason == EndReason::kExited;
+  if (exited && Names(policy.never_on_exit_codes, end.exit_code)) return false;
   // Asking for codes means the command's own ones: a program that is missing does not appear by trying again.
-  if (end.reason != EndReason::kExited) return false;
-  return std::find(policy.on_exit_codes.begin(), policy.on_exit_codes.end(), end.exit_code) !=
-         policy.on_exit_codes.end();
+  return policy.on_exit_codes.empty() || (exited && Names(policy.on_exit_codes, end.exit_code));
 }
 
 absl::Duration RetryDelay(const RetryPolicy& policy, uint32_t failures, Random* random) {

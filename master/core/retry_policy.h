@@ -15,7 +15,8 @@
 
 namespace muster::core {
 
-// Whether `end`, a failure that is the `failures`-th one, leaves another attempt.
+// Whether `end`, a failure that is the `failures`-th one, leaves another attempt. What did not exit (a signal, a timeout)
+// is of no code: it is tried again unless codes are asked for.
 bool MayRetry(const RetryPolicy& policy, const AttemptEnd& end, uint32_t failures);
 
 // random(0, min(cap, base * 2^(failures-1))).

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/refusal.h"
+#include "common/base/status_macros.h"
 
 namespace muster::handler {
 namespace {
@@ -34,17 +35,24 @@ void Admission::AdmitOnce(std::shared_ptr<core::SubmitTasks> event, std::string 
     done(std::move(answer));
     context_->gate.Leave(key);
   };
-  auto known = context_->deps.store->FindRequest(event->request.owner, event->request.id);
+  absl::StatusOr<std::optional<core::SubmitAnswer>> known = FindAnswer(event->request);
   if (!known.ok()) {
     leave(std::move(known).status());
-  } else if (!known->has_value()) {
-    Post(*event, std::move(leave));
-  } else if ((*known)->digest == event->request.digest) {
-    leave(AnswerAgain(**known));
+  } else if (known->has_value()) {
+    leave(**std::move(known));
   } else {
-    leave(Refuse(absl::StatusCode::kAlreadyExists, "REQUEST_ID_REUSED",
-                 absl::StrCat("the request id '", event->request.id, "' was used for something else; make a fresh one")));
+    Post(*event, std::move(leave));
   }
+}
+
+absl::StatusOr<std::optional<core::SubmitAnswer>> Admission::FindAnswer(const core::RequestKey& request) const {
+  if (request.id.empty()) return std::nullopt;
+  MUSTER_ASSIGN_OR_RETURN(const std::optional<core::RequestRow> known,
+                          context_->deps.store->FindRequest(request.owner, request.id));
+  if (!known.has_value()) return std::nullopt;
+  if (known->digest == request.digest) return AnswerAgain(*known);
+  return Refuse(absl::StatusCode::kAlreadyExists, "REQUEST_ID_REUSED",
+                absl::StrCat("the request id '", request.id, "' was used for something else; make a fresh one"));
 }
 
 void Admission::Post(core::SubmitTasks event, Admitted done) {

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "master/core/effects.h"
@@ -23,6 +24,9 @@ class Admission {
 
   // `event.call` is filled in here.
   void Admit(std::shared_ptr<core::SubmitTasks> event, Admitted done);
+
+  // What was answered to the request before; nothing when it is new, or has no id. Reads the store.
+  absl::StatusOr<std::optional<core::SubmitAnswer>> FindAnswer(const core::RequestKey& request) const;
 
  private:
   void AdmitOnce(std::shared_ptr<core::SubmitTasks> event, std::string key, Admitted done);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/id_text.h"
 #include "common/base/refusal.h"
@@ -18,11 +19,35 @@ namespace {
 
 constexpr size_t kReadAtOnce = 1000;
 constexpr int64_t kMostIdsShown = 1000;
+constexpr char kRetryGate[] = "retry failed";
 constexpr TaskState kFailedStates[] = {TaskState::kFailed, TaskState::kTimedOut, TaskState::kLost,
                                        TaskState::kPoisoned};
 
 bool IsFailed(TaskState state) {
   return std::find(std::begin(kFailedStates), std::end(kFailedStates), state) != std::end(kFailedStates);
+}
+
+void CheckForm(const v1::RetryRequest& request, size_t most_selectors, Violations* violations) {
+  CheckRequestId(request.request_id(), violations);
+  if (request.selectors_size() == 0 && !request.failed()) {
+    violations->Add("BAD_SELECTOR", "selectors", "is empty; name tasks, or set `failed` for all that failed");
+  }
+  if (static_cast<size_t>(request.selectors_size()) > most_selectors) {
+    violations->Add("BAD_SELECTOR", "selectors", absl::StrCat("has more than ", most_selectors));
+  }
+  if (!request.failed() && !request.queue().empty()) violations->Add("BAD_CALL", "queue", "goes with `failed`");
+  if (!request.failed() && request.has_since()) violations->Add("BAD_CALL", "since", "goes with `failed`");
+  if (convert::FromProto(request.since()) < absl::ZeroDuration()) violations->Add("BAD_AGE", "since", "is negative");
+}
+
+void FillAnswer(const core::SubmitAnswer& answer, v1::RetryResponse* response) {
+  int64_t count = 0;
+  for (const TaskRange& range : answer.tasks) {
+    for (uint64_t i = 0; i < range.count; ++i, ++count) {
+      if (count < kMostIdsShown) response->add_task_ids(IdToText(range.first.value() + i));
+    }
+  }
+  response->set_count(count);
 }
 
 // The same work again, as a single task.
@@ -78,7 +103,15 @@ absl::StatusOr<std::vector<store::StoredTask>> ChangeCalls::EndedTasks(const v1:
   query.limit = kReadAtOnce;
   query.include_finished = true;
   query.include_open = !request.failed();
-  if (request.failed()) query.finished_states.assign(std::begin(kFailedStates), std::end(kFailedStates));
+  query.queue = request.queue();
+  absl::flat_hash_set<TaskId> before;
+  absl::Time since = absl::InfinitePast();
+  if (request.failed()) {
+    query.finished_states.assign(std::begin(kFailedStates), std::end(kFailedStates));
+    MUSTER_ASSIGN_OR_RETURN(const std::vector<TaskId> retried, context_->deps.store->RetriedTasks());
+    before.insert(retried.begin(), retried.end());
+    if (request.has_since()) since = context_->deps.clock->Calendar() - convert::FromProto(request.since());
+  }
   std::vector<store::StoredTask> tasks;
   while (true) {
     MUSTER_ASSIGN_OR_RETURN(std::vector<store::StoredTask> rows, context_->deps.store->ListTasks(query));
@@ -90,6 +123,7 @@ absl::StatusOr<std::vector<store::StoredTask>> ChangeCalls::EndedTasks(const v1:
                       absl::StrCat("task ", IdToText(row.id.value()), " has not ended; cancel it first"));
       }
       if (request.failed() && !IsFailed(row.outcome->state)) continue;
+      if (before.contains(row.id) || row.outcome->ended < since) continue;
       tasks.push_back(std::move(row));
     }
     if (tasks.size() > context_->deps.limits.retried_tasks) {
@@ -105,16 +139,38 @@ absl::StatusOr<std::vector<store::StoredTask>> ChangeCalls::EndedTasks(const v1:
 
 void ChangeCalls::Retry(const v1::RetryRequest& request, std::string by, v1::RetryResponse* response, Done done) {
   Violations violations;
-  CheckRequestId(request.request_id(), &violations);
-  if (request.selectors_size() == 0 && !request.failed()) {
-    violations.Add("BAD_SELECTOR", "selectors", "is empty; name tasks, or set `failed` for all that failed");
-  }
-  if (static_cast<size_t>(request.selectors_size()) > context_->deps.limits.selectors) {
-    violations.Add("BAD_SELECTOR", "selectors", absl::StrCat("has more than ", context_->deps.limits.selectors));
-  }
+  CheckForm(request, context_->deps.limits.selectors, &violations);
   if (!violations.empty()) {
     done(violations.ToStatus());
-    return;
+  } else if (request.failed() && !request.dry_run()) {
+    RetryInTurn(request, std::move(by), response, std::move(done));
+  } else {
+    RetryNow(request, std::move(by), response, done);
+  }
+}
+
+// What one call retries is what the next one must not: it looks when the answer to the one before is durable.
+void ChangeCalls::RetryInTurn(const v1::RetryRequest& request, std::string by, v1::RetryResponse* response, Done done) {
+  const auto again = [this, &request, by, response, done] {
+    if (!context_->pool.Post([=, this, &request] { RetryInTurn(request, by, response, done); })) done(PoolIsFull());
+  };
+  if (!context_->gate.Enter(kRetryGate, again)) return;
+  RetryNow(request, std::move(by), response, [this, done = std::move(done)](const absl::Status& status) {
+    done(status);
+    context_->gate.Leave(kRetryGate);
+  });
+}
+
+void ChangeCalls::RetryNow(const v1::RetryRequest& request, std::string by, v1::RetryResponse* response,
+                           const Done& done) {
+  core::RequestKey key;
+  if (!request.request_id().empty()) key = {.owner = std::move(by), .id = request.request_id(), .digest = DigestOf(request)};
+  // A call that is repeated would find nothing left to retry.
+  const absl::StatusOr<std::optional<core::SubmitAnswer>> known = admission_->FindAnswer(key);
+  if (!known.ok()) return done(known.status());
+  if (known->has_value()) {
+    FillAnswer(**known, response);
+    return done(absl::OkStatus());
   }
   absl::StatusOr<std::vector<store::StoredTask>> tasks = EndedTasks(request);
   if (!tasks.ok()) {
@@ -137,19 +193,9 @@ void ChangeCalls::Retry(const v1::RetryRequest& request, std::string by, v1::Ret
                       absl::ZeroDuration()));
     return;
   }
-  if (!request.request_id().empty()) {
-    event->request = {.owner = std::move(by), .id = request.request_id(), .digest = DigestOf(request)};
-  }
+  event->request = std::move(key);
   admission_->Admit(std::move(event), [response, done](absl::StatusOr<core::SubmitAnswer> answer) {
-    if (answer.ok()) {
-      int64_t count = 0;
-      for (const TaskRange& range : answer->tasks) {
-        for (uint64_t i = 0; i < range.count; ++i, ++count) {
-          if (count < kMostIdsShown) response->add_task_ids(IdToText(range.first.value() + i));
-        }
-      }
-      response->set_count(count);
-    }
+    if (answer.ok()) FillAnswer(*answer, response);
     done(answer.status());
   });
 }

@@ -1,7 +1,8 @@
 // Cancel and Retry: resolve the selectors, then one event to the core, answered when it is durable.
 //
 // Cancel posts the wish for the ids; Retry makes a new task of each ended one, with the same content, `retry_of` set,
-// and a batch's arguments put in (a retried task of a batch is a single task). Cancel's identity is the peer's host
+// and a batch's arguments put in (a retried task of a batch is a single task). With `failed`, calls go one after the
+// other and leave out what was retried before: however often it is asked, a failure is tried again once. Cancel's identity is the peer's host
 // until there are identities.
 //
 // Thread rule: both functions block (store, loop): on the read pool. `done` runs once, on any thread.
@@ -29,6 +30,8 @@ class ChangeCalls {
  private:
   // The tasks to try again, oldest first.
   absl::StatusOr<std::vector<store::StoredTask>> EndedTasks(const v1::RetryRequest& request);
+  void RetryInTurn(const v1::RetryRequest& request, std::string by, v1::RetryResponse* response, Done done);
+  void RetryNow(const v1::RetryRequest& request, std::string by, v1::RetryResponse* response, const Done& done);
 
   Context* const context_;
   Admission* const admission_;

@@ -17,7 +17,11 @@ bool HasDefaults(const QueueSettings& settings) {
 void FillRetry(const RetryPolicy& defaults, v1::RetryPolicy* retry) {
   v1::RetryPolicy filled;
   convert::ToProto(defaults, &filled);
-  if (retry->on_exit_codes_size() > 0) filled.clear_on_exit_codes();
+  // Who says for which codes says it whole: a list of the queue's beside one of theirs would mean what nobody said.
+  if (retry->on_exit_codes_size() + retry->never_on_exit_codes_size() > 0) {
+    filled.clear_on_exit_codes();
+    filled.clear_never_on_exit_codes();
+  }
   filled.MergeFrom(*retry);
   retry->Swap(&filled);
 }

@@ -7,6 +7,7 @@
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
 #include "common/convert/convert.h"
+#include "common/domain/exit_codes.h"
 #include "master/request_handler/limits.h"
 #include "master/request_handler/names.h"
 
@@ -14,7 +15,6 @@ namespace muster::handler {
 namespace {
 
 const TaskLimits kLimits;  // of the tasks that get the defaults
-constexpr int kMostCodes = 256;
 constexpr absl::Duration kLongestPause = absl::Hours(24 * 365 * 100);
 
 absl::Status BadSetting(const std::string& field, const std::string& what) {
@@ -28,15 +28,23 @@ bool IsLength(const google::protobuf::Duration& duration) {
          duration.nanos() >= 0 && duration.nanos() <= kMostNanos;
 }
 
+absl::Status CheckCodes(const std::string& field, const google::protobuf::RepeatedField<int32_t>& codes) {
+  const auto is_none = [](int32_t code) { return code < 0 || code > kMostExitCode; };
+  if (codes.size() <= kMostExitCodes && std::none_of(codes.begin(), codes.end(), is_none)) return absl::OkStatus();
+  return BadSetting(field, absl::StrCat("must be at most ", kMostExitCodes, ", each from 0 to ", kMostExitCode));
+}
+
 absl::Status CheckRetryDefaults(const v1::RetryPolicy& retry) {
   if (retry.max_attempts() > kLimits.max_attempts) {
     return BadSetting("defaults.retry.max_attempts", absl::StrCat("is ", retry.max_attempts(), "; at most ", kLimits.max_attempts));
   }
   if (!IsLength(retry.base_delay())) return BadSetting("defaults.retry.base_delay", "is no duration, negative, or longer than ten years");
   if (!IsLength(retry.max_delay())) return BadSetting("defaults.retry.max_delay", "is no duration, negative, or longer than ten years");
-  const auto& codes = retry.on_exit_codes();
-  if (codes.size() > kMostCodes || std::any_of(codes.begin(), codes.end(), [](int code) { return code < 0 || code > 255; })) {
-    return BadSetting("defaults.retry.on_exit_codes", "must be at most 256, each from 0 to 255");
+  MUSTER_RETURN_IF_ERROR(CheckCodes("defaults.retry.on_exit_codes", retry.on_exit_codes()));
+  MUSTER_RETURN_IF_ERROR(CheckCodes("defaults.retry.never_on_exit_codes", retry.never_on_exit_codes()));
+  const RetryPolicy policy = convert::FromProto(retry);
+  if (const auto code = CodeInBoth(policy.on_exit_codes, policy.never_on_exit_codes)) {
+    return BadSetting("defaults.retry.never_on_exit_codes", absl::StrCat("has ", *code, ", and so has on_exit_codes"));
   }
   return absl::OkStatus();
 }

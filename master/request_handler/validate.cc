@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/convert/convert.h"
+#include "common/domain/exit_codes.h"
 #include "master/request_handler/limits.h"
 #include "master/request_handler/names.h"
 
@@ -260,14 +261,23 @@ class SpecCheck {
     }
     if (retry.has_base_delay()) Duration("retry.base_delay", retry.base_delay(), true);
     if (retry.has_max_delay()) Duration("retry.max_delay", retry.max_delay(), true);
-    if (retry.on_exit_codes_size() > 256) Add("BAD_ATTEMPTS", "retry.on_exit_codes", "has more than 256 codes");
-    for (int i = 0; i < std::min(retry.on_exit_codes_size(), 256); ++i) {
-      if (retry.on_exit_codes(i) < 0 || retry.on_exit_codes(i) > 255) {
-        Add("BAD_ATTEMPTS", absl::StrCat("retry.on_exit_codes[", i, "]"), "must be from 0 to 255");
-      }
+    ExitCodes("BAD_ATTEMPTS", "retry.on_exit_codes", retry.on_exit_codes());
+    ExitCodes("BAD_ATTEMPTS", "retry.never_on_exit_codes", retry.never_on_exit_codes());
+    const RetryPolicy policy = convert::FromProto(retry);
+    if (const auto code = CodeInBoth(policy.on_exit_codes, policy.never_on_exit_codes)) {
+      Add("BAD_ATTEMPTS", "retry.never_on_exit_codes", "has ", *code, ", and so has retry.on_exit_codes; decide for one");
     }
     if (spec_.max_worker_losses() > kMostWorkerLosses) {
       Add("BAD_ATTEMPTS", "max_worker_losses", "is ", spec_.max_worker_losses(), "; at most ", kMostWorkerLosses);
+    }
+  }
+
+  void ExitCodes(std::string_view reason, std::string_view field, const google::protobuf::RepeatedField<int32_t>& codes) {
+    const absl::string_view name(field.data(), field.size());
+    if (codes.size() > kMostExitCodes) Add(reason, field, "has more than ", kMostExitCodes, " codes");
+    for (int i = 0; i < std::min(codes.size(), kMostExitCodes); ++i) {
+      if (codes[i] >= 0 && codes[i] <= kMostExitCode) continue;
+      Add(reason, absl::StrCat(name, "[", i, "]"), "must be from 0 to ", kMostExitCode);
     }
   }
 

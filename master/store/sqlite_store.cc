@@ -108,6 +108,9 @@ class SqliteStore final : public Store {
   absl::StatusOr<FailureScan> RecentFailures(absl::Time since, size_t limit) override {
     return readers_.Read([&](Database* database) { return ScanFailures(database, since, limit); });
   }
+  absl::StatusOr<std::vector<TaskId>> RetriedTasks() override {
+    return Read([](TaskReader reader) { return reader.RetriedTasks(); });
+  }
   absl::StatusOr<std::vector<ActivityEntry>> ReadActivity(CommitNumber after, absl::Time since,
                                                           size_t limit) override {
     return Read([&](TaskReader reader) { return reader.ReadActivity(after, since, limit); });

@@ -164,6 +164,8 @@ class Store {
   virtual absl::StatusOr<AttemptReportPtr> FindReport(AttemptKey key) = 0;
   // What failed at `since` or later, the newest `limit`. It looks at a bounded number of rows.
   virtual absl::StatusOr<FailureScan> RecentFailures(absl::Time since, size_t limit) = 0;
+  // Every task that has been tried again as a new one. It looks at every specification.
+  virtual absl::StatusOr<std::vector<TaskId>> RetriedTasks() = 0;
   // Whole commits, oldest first: more than `limit` when the last one has more.
   virtual absl::StatusOr<std::vector<ActivityEntry>> ReadActivity(CommitNumber after, absl::Time since,
                                                                   size_t limit) = 0;

@@ -46,6 +46,7 @@ class TaskReader {
   absl::StatusOr<std::vector<TaskId>> FindByName(std::string_view name, size_t limit);
   absl::StatusOr<std::optional<core::RequestRow>> FindRequest(std::string_view owner, std::string_view request_id);
   absl::StatusOr<AttemptReportPtr> FindReport(AttemptKey key);
+  absl::StatusOr<std::vector<TaskId>> RetriedTasks();
   absl::StatusOr<std::vector<ActivityEntry>> ReadActivity(CommitNumber after, absl::Time since, size_t limit);
 
  private:

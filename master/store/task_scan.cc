@@ -190,6 +190,14 @@ absl::Status TaskReader::ScanEnded(Scan* scan) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<TaskId>> TaskReader::RetriedTasks() {
+  std::vector<TaskId> retried;
+  Query again(database_, "SELECT retry_of FROM specification WHERE retry_of IS NOT NULL");
+  while (again.Next()) retried.push_back(Id(again.Int(0)));
+  MUSTER_RETURN_IF_ERROR(again.status());
+  return retried;
+}
+
 absl::StatusOr<TaskState> TaskReader::EndStateOf(TaskId id) {
   Query outcome(database_, "SELECT state FROM outcome WHERE task = ?");
   outcome.Bind(1, IdNumber(id));

@@ -76,6 +76,7 @@ class FakeStore final : public store::Store {
     return std::optional<core::RequestRow>();
   }
   absl::StatusOr<AttemptReportPtr> FindReport(AttemptKey) override { return AttemptReportPtr(); }
+  absl::StatusOr<std::vector<TaskId>> RetriedTasks() override { return std::vector<TaskId>(); }
   absl::StatusOr<store::FailureScan> RecentFailures(absl::Time, size_t) override { return store::FailureScan(); }
   absl::StatusOr<std::vector<store::ActivityEntry>> ReadActivity(CommitNumber, absl::Time, size_t) override {
     return std::vector<store::ActivityEntry>();

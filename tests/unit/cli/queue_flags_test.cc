@@ -19,6 +19,8 @@ TEST(QueueFlags, EachFlagFindsItsSettingAndItsPlaceInTheMask) {
   flags.rate = "30/m:5";
   flags.retries = 2;
   flags.retry_delay = "2s,1m";
+  flags.retry_on = "75";
+  flags.never_retry = "2,64";
   flags.unset = {"timeout"};
   const auto request = flags.Build("nightly");
   ASSERT_TRUE(request.ok()) << request.status();
@@ -27,6 +29,9 @@ TEST(QueueFlags, EachFlagFindsItsSettingAndItsPlaceInTheMask) {
   EXPECT_EQ(request->settings().start_rate(), 0.5);
   EXPECT_EQ(request->settings().burst(), 5u);
   EXPECT_EQ(request->settings().defaults().retry().max_attempts(), 3u);
+  EXPECT_THAT(request->settings().defaults().retry().on_exit_codes(), ElementsAre(75));
+  EXPECT_THAT(request->settings().defaults().retry().never_on_exit_codes(), ElementsAre(2, 64));
+  EXPECT_EQ(SettingsText(request->settings()), "weight 3, rate 30/m:5, retries 2, retry on 75, never retry 2,64");
   EXPECT_THAT(request->update_mask().paths(), ElementsAre("weight", "start_rate", "burst", "defaults.retry", "defaults.run_timeout"));
 }
 
@@ -50,7 +55,14 @@ TEST(QueueFlags, WhatMakesNoSenseIsSaidInOneLine) {
     EXPECT_THAT(message([&](QueueFlags* flags) { flags->rate = rate; }), HasSubstr("is not N/s[:BURST]")) << rate;
   }
   EXPECT_THAT(message([](QueueFlags* flags) { flags->unset = {"colour"}; }), HasSubstr("'colour' is not one of"));
-  EXPECT_THAT(message([](QueueFlags* flags) { flags->retry_delay = "1s"; }), HasSubstr("needs --retries"));
+  EXPECT_THAT(message([](QueueFlags* flags) { flags->retry_delay = "1s"; }), HasSubstr("need --retries"));
+  EXPECT_THAT(message([](QueueFlags* flags) { flags->never_retry = "2"; }), HasSubstr("need --retries"));
+  EXPECT_THAT(message([](QueueFlags* flags) {
+                flags->retries = 1;
+                flags->retry_on = "2-4";
+                flags->never_retry = "3";
+              }),
+              HasSubstr("exit code 3 is in --retry-on and in --never-retry"));
 }
 
 TEST(QueueTable, ARowSaysWhatHoldsTheQueue) {

@@ -28,6 +28,7 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   flags.priority = -5;
   flags.retries = 2;
   flags.retry_on = "1,75,100-102";
+  flags.never_retry = "2,64";
   flags.retry_delay = "2s,1m";
   flags.run_timeout = absl::Seconds(90);
   flags.delay = absl::Minutes(1);
@@ -46,6 +47,7 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   EXPECT_EQ(spec->priority(), -5);
   EXPECT_EQ(spec->retry().max_attempts(), 3u);
   EXPECT_THAT(spec->retry().on_exit_codes(), ElementsAre(1, 75, 100, 101, 102));
+  EXPECT_THAT(spec->retry().never_on_exit_codes(), ElementsAre(2, 64));
   EXPECT_EQ(spec->retry().base_delay().seconds(), 2);
   EXPECT_EQ(spec->retry().max_delay().seconds(), 60);
   EXPECT_EQ(spec->run_timeout().seconds(), 90);
@@ -128,6 +130,9 @@ TEST(TaskFlags, WrongValuesAreWrongUsageAndNameTheirFlag) {
   EXPECT_THAT(refused([](TaskFlags* f) { f->retries = -1; }), HasSubstr("--retries"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->retry_on = "1,x"; }), HasSubstr("--retry-on"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->retry_on = "9-3"; }), HasSubstr("--retry-on"));
+  EXPECT_THAT(refused([](TaskFlags* f) { f->never_retry = "256"; }), HasSubstr("--never-retry: '256' is no exit code"));
+  EXPECT_THAT(refused([](TaskFlags* f) { f->retry_on = "1-9", f->never_retry = "64,3"; }),
+              HasSubstr("exit code 3 is in --retry-on and in --never-retry"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->retry_delay = "1m,1s"; }), HasSubstr("--retry-delay"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->resources = {"gpu"}; }), HasSubstr("--resource"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->environment = {"=x"}; }), HasSubstr("--env"));

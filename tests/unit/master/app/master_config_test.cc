@@ -53,12 +53,13 @@ TEST(MasterConfigTest, QueuesAreReadByName) {
   const auto queues = ReadQueues({{{"name", "nightly"}, {"weight", "3"}, {"max_running", "8"}, {"max_queued", "100"},
                                    {"start_rate", "0.5"}, {"burst", "4"}, {"defaults.priority", "-7"},
                                    {"defaults.retries", "2"}, {"defaults.retry_delay", "2s,90s"},
+                                   {"defaults.retry_on", "75"}, {"defaults.never_retry", "2,64"},
                                    {"defaults.on_worker_loss", "hold"}, {"defaults.timeout", "1h"}},
                                   {{"name", "daily"}}});
   ASSERT_TRUE(queues.ok()) << queues.status();
   QueueSettings nightly{.weight = 3, .max_running = 8, .max_queued = 100, .start_rate = 0.5, .burst = 4};
   nightly.priority = -7;
-  nightly.retry = RetryPolicy{3, absl::Seconds(2), absl::Seconds(90), {}};
+  nightly.retry = RetryPolicy{3, absl::Seconds(2), absl::Seconds(90), {75}, {2, 64}};
   nightly.on_worker_loss = OnWorkerLoss::kHold;
   nightly.run_timeout = absl::Hours(1);
   EXPECT_EQ(queues->at("nightly"), nightly);
@@ -71,6 +72,10 @@ TEST(MasterConfigTest, AQueueThatMakesNoSenseIsNamedWithWhatIsWrong) {
   };
   EXPECT_EQ(message({Nightly("weight", "0")}), "queues: nightly: weight is 0; 1 to 1000");
   EXPECT_EQ(message({Nightly("weight", "many")}), "queues: nightly: weight: \"many\" is no whole number");
+  EXPECT_EQ(message({Nightly("defaults.never_retry", "300")}),
+            "queues: nightly: defaults.never_retry: '300' is no exit code; give codes of 0 to 255 such as 1,75,100-110");
+  EXPECT_EQ(message({{{"name", "nightly"}, {"defaults.retry_on", "3"}, {"defaults.never_retry", "2-4"}}}),
+            "queues: nightly: exit code 3 is both to be retried and never to be");
   EXPECT_EQ(message({Nightly("max_running", "-1")}), "queues: nightly: max_running: \"-1\" is no whole number");
   EXPECT_EQ(message({Nightly("start_rate", "nan")}), "queues: nightly: start_rate is nan; 0 for none, or 0.000001 to 1000000 a second");
   EXPECT_EQ(message({Nightly("defaults.retry_delay", "9s,2s")}), "queues: nightly: defaults.retry_delay: \"9s,2s\": the cap is below the base");

@@ -633,5 +633,19 @@ TEST(Accidents, AnExitCodeThatIsNotToBeRetriedEndsTheTask) {
   EXPECT_EQ(cluster.StateOf(task), TaskState::kFailed);
 }
 
+TEST(Accidents, AnExitCodeThatIsNeverToBeRetriedEndsTheTaskThoughItHasAttemptsLeft) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Spec([](TaskSpec& spec) {
+    spec.retry.max_attempts = 5;
+    spec.retry.never_on_exit_codes = {64};
+  }));
+  cluster.Exit(task, 1);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kPending);
+  cluster.Advance(absl::Seconds(1));
+  cluster.Exit(task, 64);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kFailed);
+}
+
 }  // namespace
 }  // namespace muster::core

@@ -33,5 +33,21 @@ TEST(RetryPolicyTest, TheDelayDoublesUpToItsCap) {
   }
 }
 
+AttemptEnd ExitedWith(int32_t code) { return {.reason = EndReason::kExited, .exit_code = code}; }
+
+TEST(RetryPolicyTest, ACodeThatIsNeverToBeRetriedIsNotAlsoWithAttemptsLeft) {
+  RetryPolicy policy;
+  policy.max_attempts = 5;
+  policy.never_on_exit_codes = {2, 64};
+  EXPECT_FALSE(MayRetry(policy, ExitedWith(64), 1));
+  EXPECT_TRUE(MayRetry(policy, ExitedWith(1), 1));
+  EXPECT_TRUE(MayRetry(policy, {.reason = EndReason::kSignaled, .signal = 2}, 1)) << "a signal is no code";
+  policy.on_exit_codes = {75};
+  EXPECT_TRUE(MayRetry(policy, ExitedWith(75), 4));
+  EXPECT_FALSE(MayRetry(policy, ExitedWith(75), 5));
+  EXPECT_FALSE(MayRetry(policy, ExitedWith(1), 1));
+  EXPECT_FALSE(MayRetry(policy, {.reason = EndReason::kTimeout}, 1));
+}
+
 }  // namespace
 }  // namespace muster::core

@@ -145,17 +145,35 @@ TEST_F(QueueServiceTest, BadRequestsNameTheField) {
                 request->mutable_settings()->mutable_defaults()->mutable_retry()->add_on_exit_codes(300);
               }),
               HasSubstr("on_exit_codes"));
+  EXPECT_THAT(message([](auto* request) {
+                v1::RetryPolicy* retry = request->mutable_settings()->mutable_defaults()->mutable_retry();
+                retry->add_on_exit_codes(3);
+                retry->add_never_on_exit_codes(3);
+              }),
+              HasSubstr("never_on_exit_codes: has 3, and so has on_exit_codes"));
 }
 
 TEST(FillDefaultsTest, ARetryPolicyIsFilledFieldByFieldAndItsCodesAreNotMixed) {
   QueueSettings queue;
-  queue.retry = RetryPolicy{5, absl::Seconds(2), absl::Seconds(30), {1, 2}};
+  queue.retry = RetryPolicy{5, absl::Seconds(2), absl::Seconds(30), {1, 2}, {64}};
   v1::TaskSpec spec;
   spec.mutable_retry()->add_on_exit_codes(75);
   FillDefaults(queue, &spec);
   EXPECT_EQ(spec.retry().max_attempts(), 5u);
   EXPECT_EQ(spec.retry().base_delay().seconds(), 2);
   EXPECT_THAT(spec.retry().on_exit_codes(), ::testing::ElementsAre(75));
+  EXPECT_EQ(spec.retry().never_on_exit_codes_size(), 0);
+
+  v1::TaskSpec only_never;
+  only_never.mutable_retry()->add_never_on_exit_codes(1);
+  FillDefaults(queue, &only_never);
+  EXPECT_EQ(only_never.retry().on_exit_codes_size(), 0);
+  EXPECT_THAT(only_never.retry().never_on_exit_codes(), ::testing::ElementsAre(1));
+
+  v1::TaskSpec says_nothing;
+  FillDefaults(queue, &says_nothing);
+  EXPECT_THAT(says_nothing.retry().on_exit_codes(), ::testing::ElementsAre(1, 2));
+  EXPECT_THAT(says_nothing.retry().never_on_exit_codes(), ::testing::ElementsAre(64));
 }
 
 }  // namespace

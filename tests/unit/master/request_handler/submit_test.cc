@@ -2,6 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <thread>
+#include <vector>
+
 #include "common/base/refusal.h"
 #include "common/rpc/status.h"
 #include "tests/unit/master/request_handler/live_master.h"
@@ -280,6 +286,89 @@ TEST_F(SubmitTest, ARetriedTaskOfABatchHasItsArgumentsPutIn) {
   const v1::Task again = master.Get(response.task_ids(0));
   EXPECT_EQ(again.batch_id(), "");
   EXPECT_EQ(again.spec().command().argv(1), "<b>");
+}
+
+class RetryFailedTest : public SubmitTest {
+ protected:
+  RetryFailedTest() { master.Join("w1", 1); }
+
+  // Each ends with that code before the next one starts.
+  std::string Ended(int code, const std::string& queue = "") {
+    const std::string id = master.Submit([&](v1::SubmitRequest* request) { request->mutable_task()->set_queue(queue); });
+    master.End(master.AwaitAssignment(), code);
+    EXPECT_TRUE(master.AwaitState(id, code == 0 ? v1::TASK_STATE_SUCCEEDED : v1::TASK_STATE_FAILED));
+    return id;
+  }
+  v1::RetryResponse RetryFailed(const std::function<void(v1::RetryRequest*)>& change = {}) {
+    v1::RetryRequest request;
+    request.set_failed(true);
+    if (change) change(&request);
+    v1::RetryResponse response;
+    const grpc::Status status = Retry(request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response;
+  }
+};
+
+TEST_F(RetryFailedTest, AFailureIsTriedAgainOnceHoweverOftenItIsAsked) {
+  Ended(7);
+  Ended(0);
+  const v1::RetryResponse first = RetryFailed();
+  ASSERT_EQ(first.task_ids_size(), 1);
+  EXPECT_EQ(RetryFailed().count(), 0);
+  // The retry fails, too: it is the one to try again now.
+  master.End(master.AwaitAssignment(), 8);
+  ASSERT_TRUE(master.AwaitState(first.task_ids(0), v1::TASK_STATE_FAILED));
+  const v1::RetryResponse third = RetryFailed();
+  ASSERT_EQ(third.task_ids_size(), 1);
+  EXPECT_EQ(master.Get(third.task_ids(0)).retry_of(), first.task_ids(0));
+}
+
+TEST_F(RetryFailedTest, TwoWhoAskAtOnceDoNotBothTryItAgain) {
+  for (int i = 0; i < 5; ++i) Ended(7);
+  std::atomic<int64_t> count = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 8; ++i) {
+    callers.emplace_back([&] { count += RetryFailed().count(); });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(count, 5);
+}
+
+TEST_F(RetryFailedTest, ARepeatedCallIsAnsweredAsTheFirstAlthoughNothingIsLeftToRetry) {
+  Ended(7);
+  const auto with_id = [](v1::RetryRequest* request) { request->set_request_id("r1"); };
+  const v1::RetryResponse first = RetryFailed(with_id);
+  ASSERT_EQ(first.task_ids_size(), 1);
+  const v1::RetryResponse again = RetryFailed(with_id);
+  ASSERT_EQ(again.task_ids_size(), 1);
+  EXPECT_EQ(again.task_ids(0), first.task_ids(0));
+}
+
+TEST_F(RetryFailedTest, AQueueAndATimeNarrowItDown) {
+  Ended(7, "nightly");
+  Ended(7, "daily");
+  const auto of = [this](const std::string& queue, std::optional<int64_t> seconds) {
+    return RetryFailed([&](v1::RetryRequest* request) {
+             request->set_dry_run(true);
+             request->set_queue(queue);
+             if (seconds) request->mutable_since()->set_seconds(*seconds);
+           })
+        .count();
+  };
+  EXPECT_EQ(of("", std::nullopt), 2);
+  EXPECT_EQ(of("nightly", std::nullopt), 1);
+  EXPECT_EQ(of("nightly", 3600), 1);
+  EXPECT_EQ(of("nightly", 0), 0) << "it ended before now";
+  EXPECT_EQ(of("weekly", std::nullopt), 0);
+}
+
+TEST_F(RetryFailedTest, WhatNarrowsDownFailuresIsRefusedForTasksByName) {
+  v1::RetryRequest request;
+  request.add_selectors(Ended(7));
+  request.set_queue("nightly");
+  v1::RetryResponse response;
+  EXPECT_EQ(ReasonOf(rpc::FromGrpc(Retry(request, &response))), "BAD_CALL");
 }
 
 TEST_F(SubmitTest, WhatIsStillOpenCannotBeRetried) {

@@ -142,6 +142,14 @@ std::vector<Rule> Rules() {
        "task.retry.max_attempts"},
       {"AnExitCodeThatIsNone", [](auto* s) { s->mutable_retry()->add_on_exit_codes(256); }, "BAD_ATTEMPTS",
        "task.retry.on_exit_codes[0]"},
+      {"ACodeThatIsNoneAmongThoseNeverToRetry", [](auto* s) { s->mutable_retry()->add_never_on_exit_codes(-1); },
+       "BAD_ATTEMPTS", "task.retry.never_on_exit_codes[0]"},
+      {"ACodeThatIsToBeRetriedAndNever",
+       [](auto* s) {
+         s->mutable_retry()->add_on_exit_codes(75);
+         s->mutable_retry()->add_never_on_exit_codes(75);
+       },
+       "BAD_ATTEMPTS", "task.retry.never_on_exit_codes"},
       {"NegativeRetryDelay", [](auto* s) { s->mutable_retry()->mutable_base_delay()->set_nanos(-1); }, "BAD_DURATION",
        "task.retry.base_delay"},
       {"TooManyWorkerLosses", [](auto* s) { s->set_max_worker_losses(5000); }, "BAD_ATTEMPTS",

@@ -243,7 +243,7 @@ TEST_F(RoundTripTest, TheNewestSettingOfAWorkerHolds) {
 TEST_F(RoundTripTest, TheNewestSettingOfAQueueHolds) {
   QueueSettings settings{.weight = 3, .max_running = 8, .max_queued = 100, .start_rate = 0.5, .burst = 4};
   settings.priority = -7;
-  settings.retry = RetryPolicy{4, absl::Seconds(2), absl::Seconds(90), {1, 75}};
+  settings.retry = RetryPolicy{4, absl::Seconds(2), absl::Seconds(90), {1, 75}, {2}};
   settings.on_worker_loss = OnWorkerLoss::kHold;
   settings.run_timeout = absl::Minutes(90);
   core::Transaction transaction;
