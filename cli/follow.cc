@@ -185,6 +185,7 @@ std::string EndText(const v1::Task& task) {
       }
       if (end.reason() == v1::END_REASON_START_FAILED) return with_why("could not start");
       if (end.reason() == v1::END_REASON_OUT_OF_MEMORY) return with_why("ran out of memory");
+      if (end.reason() == v1::END_REASON_VALIDATION_FAILED) return with_why("failed its validation");
       return with_why(absl::StrCat("failed (", EndReasonName(end.reason()), ")"));
     default:
       return "";

@@ -86,6 +86,24 @@ absl::Status CheckWord(const std::string& word, const std::string& what) {
   return UsageError(absl::StrCat(what, " is not UTF-8 (", OneLine(word, 60), "); bytes of another kind go in by --stdin or a file"));
 }
 
+absl::Status SetValidation(const TaskFlags& flags, v1::TaskSpec* spec) {
+  if (!flags.accept_exit.empty()) {
+    MUSTER_RETURN_IF_ERROR(SetCodes("--accept-exit", flags.accept_exit, spec->mutable_validation()->mutable_accepted_exit_codes()));
+  }
+  if (!flags.validate_output.empty()) {
+    MUSTER_RETURN_IF_ERROR(CheckWord(flags.validate_output, "--validate-output"));
+    spec->mutable_validation()->set_output_pattern(flags.validate_output);
+  }
+  if (!flags.validate.empty()) {
+    MUSTER_RETURN_IF_ERROR(CheckWord(flags.validate, "--validate"));
+    spec->mutable_validation()->set_command(flags.validate);
+  }
+  if (!flags.validate_timeout) return absl::OkStatus();
+  if (flags.validate.empty()) return UsageError("--validate-timeout goes with --validate");
+  convert::ToProto(*flags.validate_timeout, spec->mutable_validation()->mutable_timeout());
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status SetRetryDelay(const std::string& text, v1::RetryPolicy* retry) {
@@ -140,6 +158,10 @@ void TaskFlags::Declare(Flags& flags) {
   flags.Text("--retry-on", &retry_on, "CODES", "Only for these exit codes (1,75,100-110).");
   flags.Text("--never-retry", &never_retry, "CODES", "Never for these exit codes.");
   flags.Text("--retry-delay", &retry_delay, "BASE[,CAP]", "Random up to BASE, doubled each time, up to CAP (1s,60s).");
+  flags.Text("--accept-exit", &accept_exit, "CODES", "Exit codes that are a success (default 0).");
+  flags.Text("--validate-output", &validate_output, "REGEX", "A line of its output must match (RE2), or it has failed.");
+  flags.Text("--validate", &validate, "CMD", "A line for /bin/sh, run where it ran, with its stdout as stdin; it must exit with 0.");
+  flags.Time("--validate-timeout", &validate_timeout, "D", "--validate has failed when it runs longer (60s).");
   flags.Choice("--on-worker-loss", &on_worker_loss, {"rerun", "rerun-after-fence", "hold"},
                "When its worker is lost: again; never twice at once; never by itself.");
   flags.Text("--limit-key", &limit_key, "KEY=VAL", "With --limit: what the limit is of, in whatever queues.");
@@ -243,6 +265,7 @@ absl::StatusOr<v1::TaskSpec> TaskFlags::Build(const std::vector<std::string>& ar
     MUSTER_RETURN_IF_ERROR(SetRetryCodes(retry_on, never_retry, spec.mutable_retry()));
   }
   if (!retry_delay.empty()) MUSTER_RETURN_IF_ERROR(SetRetryDelay(retry_delay, spec.mutable_retry()));
+  MUSTER_RETURN_IF_ERROR(SetValidation(*this, &spec));
   if (!on_worker_loss.empty()) {
     MUSTER_ASSIGN_OR_RETURN(const v1::OnWorkerLoss mode, ParseLossMode(on_worker_loss));
     spec.set_on_worker_loss(mode);

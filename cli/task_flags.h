@@ -18,13 +18,13 @@ namespace muster::cli {
 class Flags;
 
 struct TaskFlags {
-  std::string name, queue, executor, working_directory, stdin_file, script, on_worker_loss, retry_on, never_retry, retry_delay, at, limit_key;
+  std::string name, queue, executor, working_directory, stdin_file, script, on_worker_loss, retry_on, never_retry, retry_delay, at, limit_key, validate, validate_output, accept_exit;
   std::string file;  // -f
   std::string request_id;
   std::optional<int64_t> priority, retries, slots, limit;
   std::optional<double> cpu;
   std::optional<int64_t> memory_bytes;
-  std::optional<absl::Duration> run_timeout, queue_timeout, kill_grace, delay;
+  std::optional<absl::Duration> run_timeout, queue_timeout, kill_grace, delay, validate_timeout;
   std::vector<std::string> environment, environment_files, needs, avoids, resources, labels;
   bool shell = false;
 

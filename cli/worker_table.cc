@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "cli/text.h"
 #include "common/convert/convert.h"
+#include "common/domain/validation.h"
 
 namespace muster::cli {
 namespace {
@@ -14,7 +15,9 @@ std::string Labels(const v1::Worker& worker) {
   for (const v1::Label& label : worker.offer().labels()) {
     parts.push_back(label.value().empty() ? label.key() : absl::StrCat(label.key(), "=", label.value()));
   }
-  for (const std::string& capability : worker.offer().capabilities()) parts.push_back(capability);
+  for (const std::string& capability : worker.offer().capabilities()) {
+    if (capability != kValidationCapability) parts.push_back(capability);  // every worker of today has it
+  }
   return parts.empty() ? "-" : absl::StrJoin(parts, ",");
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/digest.h"
 #include "common/base/id_text.h"
+#include "common/domain/validation.h"
 
 namespace muster::convert {
 namespace {
@@ -79,12 +80,25 @@ uint64_t Fingerprint(const v1::TaskSpec& message) {
   return hash.value();
 }
 
+bool IsValidated(const v1::TaskSpec& message) {
+  const v1::Validation& validation = message.validation();
+  return !validation.accepted_exit_codes().empty() || !validation.output_pattern().empty() || !validation.command().empty();
+}
+
+// A worker of before would take the end of the command for the end of it all.
+void NeedValidation(std::vector<Need>* needs) {
+  const Need need{.name = kValidationCapability};
+  needs->insert(std::upper_bound(needs->begin(), needs->end(), need), need);
+  needs->erase(std::unique(needs->begin(), needs->end()), needs->end());
+}
+
 Requirements MakeRequirements(const v1::TaskSpec& message) {
   const v1::Requirements& from = message.requirements();
   Requirements requirements;
   requirements.executor = message.executor().empty() ? "command" : message.executor();
   requirements.needs = Needs(from.needs());
   requirements.excludes = Needs(from.avoids());
+  if (IsValidated(message)) NeedValidation(&requirements.needs);
   requirements.resources.slots = from.slots() == 0 ? 1 : from.slots();
   requirements.resources.cpu_millis = Millis(from.cpu());
   requirements.resources.memory_bytes = from.memory_bytes();
@@ -153,6 +167,8 @@ TaskSpecPtr MakeTaskSpec(const v1::TaskSpec& message, std::string payload) {
   spec->labels = Pairs(message.labels());
   spec->limit_key = message.limit_key();
   spec->limit = message.limit();
+  const auto& accepted = message.validation().accepted_exit_codes();
+  spec->accepted_exit_codes.assign(accepted.begin(), accepted.end());
   spec->lossless_output = message.lossless_output();
   spec->fingerprint = Fingerprint(message);
   spec->payload = std::move(payload);

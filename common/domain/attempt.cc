@@ -29,7 +29,11 @@ std::string WithMessage(std::string text, const std::string& message) {
 
 }  // namespace
 
-bool Succeeded(const AttemptEnd& end) { return end.reason == EndReason::kExited && end.exit_code == 0; }
+bool Succeeded(const AttemptEnd& end, const std::vector<int32_t>& accepted_exit_codes) {
+  if (end.reason != EndReason::kExited) return false;
+  if (accepted_exit_codes.empty()) return end.exit_code == 0;
+  return std::find(accepted_exit_codes.begin(), accepted_exit_codes.end(), end.exit_code) != accepted_exit_codes.end();
+}
 
 int ExitCodeFor(const AttemptEnd& end) {
   switch (end.reason) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "common/domain/ids.h"
@@ -73,8 +74,8 @@ struct AttemptReport {
 };
 using AttemptReportPtr = std::shared_ptr<const AttemptReport>;
 
-// EXITED with 0.
-bool Succeeded(const AttemptEnd& end);
+// EXITED with one of these; empty: with 0.
+bool Succeeded(const AttemptEnd& end, const std::vector<int32_t>& accepted_exit_codes = {});
 
 // What a client exits with for this end: the code, 128+signal, 124, 126 (found, not executable), 127 (not found), 125.
 int ExitCodeFor(const AttemptEnd& end);

@@ -126,9 +126,9 @@ std::vector<std::string> FillArguments(const std::vector<std::string>& argv_temp
   return argv;
 }
 
-std::string FillText(const std::string& text, const std::vector<std::string>& row, uint64_t index) {
+std::string FillText(const std::string& text, const std::vector<std::string>& row, uint64_t index, FillFor target) {
   bool found = false;
-  return Fill(text, row, index, FillFor::kExec, &found);
+  return Fill(text, row, index, target, &found);
 }
 
 }  // namespace muster

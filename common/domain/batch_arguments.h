@@ -18,6 +18,7 @@ std::vector<std::string> FillArguments(const std::vector<std::string>& argv_temp
                                        FillFor target = FillFor::kExec);
 
 // Only replaces, never appends: for environment values, working directory and the like.
-std::string FillText(const std::string& text, const std::vector<std::string>& row, uint64_t index);
+std::string FillText(const std::string& text, const std::vector<std::string>& row, uint64_t index,
+                     FillFor target = FillFor::kExec);
 
 }  // namespace muster

@@ -89,6 +89,7 @@ struct TaskSpec {
   std::vector<std::pair<std::string, std::string>> labels;
   std::string limit_key;  // at most `limit` tasks with it run at once; empty: no such limit
   uint32_t limit = 0;
+  std::vector<int32_t> accepted_exit_codes;  // that may be a success; empty: 0
   bool lossless_output = false;
   uint64_t fingerprint = 0;  // what is likely to run equally long: executor and command template
   std::string payload;       // the serialized muster.v1.TaskSpec, stored and forwarded as it came

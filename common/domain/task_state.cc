@@ -29,7 +29,7 @@ constexpr std::array<uint16_t, 13> kMoves = [] {
   // A result may come before any started report: RUNNING's moves are open from DISPATCHED through RUNNING.
   row(kDispatched) = Bits(kQueued, kRunning, kPending, kUnknown, kPoisoned, kCancelled, kFailed);
   row(kRunning) = Bits(kValidating, kSucceeded, kFailed, kPending, kTimedOut, kQueued, kUnknown, kPoisoned, kCancelled);
-  row(kValidating) = Bits(kSucceeded, kFailed, kPending, kUnknown, kPoisoned, kCancelled, kTimedOut);
+  row(kValidating) = Bits(kSucceeded, kFailed, kPending, kQueued, kUnknown, kPoisoned, kCancelled, kTimedOut);
   row(kUnknown) = Bits(kRunning, kQueued, kLost, kCancelled);
   return moves;
 }();

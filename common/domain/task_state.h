@@ -53,10 +53,13 @@ struct Running {
   Incarnation incarnation;
   absl::Time since;
 };
+// Its command has ended well; the worker runs what validates it.
 struct Validating {
   AttemptNumber attempt;
   WorkerId worker;
   Incarnation incarnation;
+  absl::Time started;  // when it became RUNNING
+  absl::Time since;
 };
 // Its worker is lost and the task must not run twice.
 struct Unknown {

@@ -74,7 +74,7 @@ struct WorkerHeartbeat {
 
 struct HeldAttempt {
   AttemptKey key;
-  enum class Phase : uint8_t { kAccepted, kRunning, kFinished } phase;
+  enum class Phase : uint8_t { kAccepted, kRunning, kFinished, kValidating } phase;
 };
 
 // The worker's Hello on the session that the core asked for with OpenSession.
@@ -101,7 +101,7 @@ struct AttemptRefusal {
   std::string reason;
 };
 
-// What one message of a session said, in this order: started, then results, given back, refused.
+// What one message of a session said, in this order: started, then validating, results, given back, refused.
 struct WorkerReports {
   WorkerId worker;
   SessionNumber session;
@@ -109,6 +109,7 @@ struct WorkerReports {
   std::vector<AttemptReportPtr> results;
   std::vector<AttemptKey> given_back;
   std::vector<AttemptRefusal> refused;
+  std::vector<AttemptStartedReport> validating;  // their commands have ended well
 };
 
 // Answered by WorkerAnswer.

@@ -257,6 +257,7 @@ Verdict JudgePlaced(const Cluster& cluster, const Task& task, const AttemptPlace
   const WorkerFacts& facts = cluster.workers.facts(place.worker);
   const std::string worker = absl::StrCat("worker ", facts.name);
   const auto* running = std::get_if<Running>(&task.state);
+  const auto* validating = std::get_if<Validating>(&task.state);
   const auto* sent = std::get_if<Dispatched>(&task.state);
   // A worker that refuses new work by itself, or drains, still does what it has.
   const bool in_touch = facts.state != WorkerState::kSuspect && facts.state != WorkerState::kLost;
@@ -267,13 +268,18 @@ Verdict JudgePlaced(const Cluster& cluster, const Task& task, const AttemptPlace
                                                        "; ", worker, state, " has to confirm that it stopped.")};
   }
   if (!in_touch) {
-    return {ReasonCode::kWorkerOutOfTouch, absl::StrCat(running ? "It runs on " : "It was sent to ", worker, state,
+    return {ReasonCode::kWorkerOutOfTouch, absl::StrCat(running || validating ? "It runs on " : "It was sent to ", worker, state,
                                                         " and is decided when the worker is back or lost.")};
   }
   if (sent != nullptr && sent->prefetched) {
     return {ReasonCode::kSentAhead, absl::StrCat("It was sent ahead to ", worker, " and waits there for a free slot.")};
   }
   const std::string attempt = absl::StrCat(" as attempt ", place.attempt.value());
+  if (validating != nullptr) {
+    const absl::Duration time = now - validating->since;
+    return {ReasonCode::kValidating, absl::StrCat("Its command has ended; ", worker, " has validated it", attempt, " for ",
+                                                  IsAMoment(time) ? "a moment" : DurationWords(time), ".")};
+  }
   if (running == nullptr) {
     const absl::Duration ago = now - task.dispatched;
     return {ReasonCode::kStarting,
@@ -303,6 +309,7 @@ absl::Time SinceOf(const Task& task) {
     case TaskState::kQueued: return std::get<Queued>(task.state).since;
     case TaskState::kDispatched: return task.dispatched;
     case TaskState::kRunning: return std::get<Running>(task.state).since;
+    case TaskState::kValidating: return std::get<Validating>(task.state).since;
     default: return absl::InfinitePast();
   }
 }

@@ -54,6 +54,7 @@ constexpr ReasonRow kReasons[] = {
     {ReasonCode::kKeyOrder, "KEY_ORDER", "Wait, or cancel what is before it: with --limit 1 each runs to its end, retries too."},
     {ReasonCode::kNoWorkerWithoutAvoided, "NO_WORKER_WITHOUT_AVOIDED",
      "Start a worker without that label, or submit without that --avoid."},
+    {ReasonCode::kValidating, "VALIDATING", ""},
 };
 
 }  // namespace

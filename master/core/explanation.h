@@ -59,6 +59,7 @@ enum class ReasonCode : uint8_t {
   kKeyLimit = 34,
   kKeyOrder = 35,
   kNoWorkerWithoutAvoided = 36,
+  kValidating = 37,
 };
 
 struct ReasonRow {

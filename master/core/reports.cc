@@ -28,14 +28,15 @@ void Reports::OnReports(const Moment& turn, const WorkerReports& reports) {
     return Drop(reports);
   }
   for (const auto& started : reports.started) OnStarted(turn, reports.worker, started);
+  for (const auto& validating : reports.validating) OnValidating(turn, reports.worker, validating);
   for (const auto& result : reports.results) OnResult(turn, reports.worker, reports.session, result);
   for (const auto& key : reports.given_back) OnGivenBack(turn, reports.worker, key);
   for (const auto& refusal : reports.refused) OnRefused(turn, reports.worker, refusal);
 }
 
 void Reports::Drop(const WorkerReports& reports) {
-  const size_t count =
-      reports.started.size() + reports.results.size() + reports.given_back.size() + reports.refused.size();
+  const size_t count = reports.started.size() + reports.validating.size() + reports.results.size() +
+                       reports.given_back.size() + reports.refused.size();
   cluster_.counters.superseded_reports += count;
   if (count > 0) superseded_by_worker_[cluster_.NameOf(reports.worker)] += static_cast<int64_t>(count);
 }
@@ -95,6 +96,16 @@ void Reports::OnStarted(const Moment& turn, WorkerId worker, const AttemptStarte
   SetRunning(turn, *task, true, turn.now);
 }
 
+void Reports::OnValidating(const Moment& turn, WorkerId worker, const AttemptStartedReport& report) {
+  Task* const task = Current(worker, report.key);
+  if (task == nullptr) {
+    if (applied_.contains(report.key)) return;
+    Stale(turn, worker, report.key, "validated, and stopped");
+    return dispatching_.StopStray(turn, worker, report.key);
+  }
+  SetValidating(turn, *task, turn.now);
+}
+
 void Reports::OnResult(const Moment& turn, WorkerId worker, SessionNumber session, const AttemptReportPtr& report) {
   turn.Emit(Acknowledge{worker, session, report->key});
   Task* const task = Current(worker, report->key);
@@ -122,7 +133,12 @@ void Reports::TakeUp(const Moment& turn, WorkerId worker, Task& task, HeldAttemp
   // A result that is on its way decides; an attempt that only waits there is not running.
   const bool runs = phase == HeldAttempt::Phase::kRunning;
   // Since when it runs is not stored; since when it may.
-  if (runs || task.state_now() == TaskState::kUnknown) SetRunning(turn, task, runs, std::min(task.dispatched, turn.now));
+  const absl::Time since = std::min(task.dispatched, turn.now);
+  if (phase == HeldAttempt::Phase::kValidating) {
+    SetValidating(turn, task, since);
+  } else if (runs || task.state_now() == TaskState::kUnknown) {
+    SetRunning(turn, task, runs, since);
+  }
   task.wants_recall = false;
   transitions_.TakeRoom(task, worker);
   if (task.cancel && phase != HeldAttempt::Phase::kFinished) dispatching_.Stop(turn, task, EndReason::kCancelled);
@@ -133,10 +149,19 @@ void Reports::SetRunning(const Moment& turn, Task& task, bool started, absl::Tim
     cluster_.health.NoteStarted(PlaceOf(task.state).worker, task.spec().fingerprint, turn.now);
     task.started = true;
   }
-  if (task.state_now() == TaskState::kRunning) return;
+  if (task.state_now() == TaskState::kRunning || task.state_now() == TaskState::kValidating) return;
   const AttemptPlace place = PlaceOf(task.state);
   task.refusals = 0;
   transitions_.Move(turn, task, Running{place.attempt, place.worker, place.incarnation, since});
+}
+
+void Reports::SetValidating(const Moment& turn, Task& task, absl::Time started) {
+  SetRunning(turn, task, true, started);
+  if (task.state_now() == TaskState::kValidating) return;
+  const Running running = std::get<Running>(task.state);
+  turn.rows().sync_activity = true;  // people look for it while it lasts
+  transitions_.Move(turn, task,
+                    Validating{running.attempt, running.worker, running.incarnation, running.since, turn.now});
 }
 
 void Reports::Refused(const Moment& turn, Task& task, WorkerId worker, const std::string& why) {
@@ -158,7 +183,7 @@ void Reports::NoteHealth(const Moment& turn, WorkerId worker, const Task& task, 
     return cluster_.health.NoteStopped(worker, fingerprint);
   }
   using registry::AttemptResult;
-  const AttemptResult result = Succeeded(end)                          ? AttemptResult::kSucceeded
+  const AttemptResult result = Succeeded(end, task.spec().accepted_exit_codes) ? AttemptResult::kSucceeded
                                : end.reason == EndReason::kStartFailed ? AttemptResult::kCouldNotStart
                                                                        : AttemptResult::kFailed;
   cluster_.health.Observe({worker, fingerprint, result, end.usage.wall_time}, turn.now);
@@ -182,7 +207,7 @@ void Reports::Decide(const Moment& turn, Task& task, const AttemptReportPtr& rep
     return losses_.NeverStarted(turn, task, EndReason::kPreempted, Describe(end));
   }
   SetRunning(turn, task, report->started, turn.now);
-  const bool succeeded = Succeeded(end);
+  const bool succeeded = Succeeded(end, task.spec().accepted_exit_codes);
   cluster_.workers.CountEnd(worker, !succeeded && !report->stopped && IsRetryable(end.reason));
   NoteHealth(turn, worker, task, *report);
   if (end.reason == EndReason::kExited && report->started) {

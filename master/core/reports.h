@@ -37,12 +37,14 @@ class Reports {
   Task* Current(WorkerId worker, const AttemptKey& key);
 
   void OnStarted(const Moment& turn, WorkerId worker, const AttemptStartedReport& report);
+  void OnValidating(const Moment& turn, WorkerId worker, const AttemptStartedReport& report);
   void OnResult(const Moment& turn, WorkerId worker, SessionNumber session, const AttemptReportPtr& report);
   void OnGivenBack(const Moment& turn, WorkerId worker, const AttemptKey& key);
   void OnRefused(const Moment& turn, WorkerId worker, const AttemptRefusal& refusal);
   void TakeUp(const Moment& turn, WorkerId worker, Task& task, HeldAttempt::Phase phase);
 
   void SetRunning(const Moment& turn, Task& task, bool started, absl::Time since);
+  void SetValidating(const Moment& turn, Task& task, absl::Time started);
   void Refused(const Moment& turn, Task& task, WorkerId worker, const std::string& why);
   // What the end says of the worker.
   void NoteHealth(const Moment& turn, WorkerId worker, const Task& task, const AttemptReport& report);

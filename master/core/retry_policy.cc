@@ -17,10 +17,12 @@ bool Names(const std::vector<int32_t>& codes, int32_t code) {
 
 bool MayRetry(const RetryPolicy& policy, const AttemptEnd& end, uint32_t failures) {
   if (failures >= policy.max_attempts) return false;
-  const bool exited = end.reason == EndReason::kExited;
-  if (exited && Names(policy.never_on_exit_codes, end.exit_code)) return false;
+  // A validation that failed counts as the code that its task's client exits with.
+  const bool has_code = end.reason == EndReason::kExited || end.reason == EndReason::kValidationFailed;
+  const int32_t code = ExitCodeFor(end);
+  if (has_code && Names(policy.never_on_exit_codes, code)) return false;
   // Asking for codes means the command's own ones: a program that is missing does not appear by trying again.
-  return policy.on_exit_codes.empty() || (exited && Names(policy.on_exit_codes, end.exit_code));
+  return policy.on_exit_codes.empty() || (has_code && Names(policy.on_exit_codes, code));
 }
 
 absl::Duration RetryDelay(const RetryPolicy& policy, uint32_t failures, Random* random) {

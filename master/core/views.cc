@@ -89,6 +89,7 @@ OpenTaskView ViewOf(const Cluster& cluster, QueueWaits* waits, const Task& task,
   view.worker = cluster.NameOf(place.worker);
   if (place.attempt) view.dispatched = task.dispatched;
   if (const auto* running = std::get_if<Running>(&task.state)) view.started = running->since;
+  if (const auto* validating = std::get_if<Validating>(&task.state)) view.started = validating->started;
   view.straggles = StragglerOf(cluster, task, now);
   return view;
 }

@@ -37,6 +37,7 @@ absl::StatusOr<core::SessionOpened> ReadHello(const v1::Hello& hello, WorkerId w
       case v1::HeldAttempt::PHASE_ACCEPTED: phase = Phase::kAccepted; break;
       case v1::HeldAttempt::PHASE_RUNNING: phase = Phase::kRunning; break;
       case v1::HeldAttempt::PHASE_FINISHED: phase = Phase::kFinished; break;
+      case v1::HeldAttempt::PHASE_VALIDATING: phase = Phase::kValidating; break;
       default: return absl::InvalidArgumentError("the worker's Hello holds an attempt in no known phase");
     }
     // Leaving one out would prove that it never started: no session rather than a false proof.
@@ -46,20 +47,30 @@ absl::StatusOr<core::SessionOpened> ReadHello(const v1::Hello& hello, WorkerId w
   return opened;
 }
 
+namespace {
+
+void ReadStarts(const google::protobuf::RepeatedPtrField<v1::AttemptStart>& from, Reports* reports,
+                std::vector<core::AttemptStartedReport>* to) {
+  to->reserve(static_cast<size_t>(from.size()));
+  for (const v1::AttemptStart& start : from) {
+    if (dispatcher::IsPossible(start.key())) {
+      to->push_back({convert::FromProto(start.key()), convert::FromProto(start.time())});
+    } else {
+      ++reports->malformed;
+    }
+  }
+}
+
+}  // namespace
+
 Reports ReadReports(v1::SessionResponse* message, WorkerId worker, SessionNumber session) {
   Reports reports;
   core::WorkerReports& event = reports.event;
   event.worker = worker;
   event.session = session;
-  event.started.reserve(static_cast<size_t>(message->started_size()));
   event.results.reserve(static_cast<size_t>(message->results_size()));
-  for (const v1::AttemptStart& started : message->started()) {
-    if (!IsPossible(started.key())) {
-      ++reports.malformed;
-      continue;
-    }
-    event.started.push_back({convert::FromProto(started.key()), convert::FromProto(started.time())});
-  }
+  ReadStarts(message->started(), &reports, &event.started);
+  ReadStarts(message->validating(), &reports, &event.validating);
   for (v1::AttemptResult& result : *message->mutable_results()) {
     if (!IsPossible(result.key()) || !IsPossible(result.end().reason())) {
       ++reports.malformed;

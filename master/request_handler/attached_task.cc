@@ -90,7 +90,7 @@ void AttachedTask::Learn(TaskNote note) {
     state_ = nullptr;
     return;
   }
-  if (note.state == TaskState::kRunning) {
+  if (note.state == TaskState::kRunning || note.state == TaskState::kValidating) {
     place_ = Live{note.worker_id, {id_, note.attempt}, note.spec != nullptr && note.spec->lossless_output};
   }
   state_ = std::make_unique<TaskNote>(std::move(note));

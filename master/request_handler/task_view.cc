@@ -164,6 +164,8 @@ void FillTemplate(const std::vector<std::string>& row, uint64_t index, v1::TaskS
   } else {
     fill(spec->mutable_arguments());
   }
+  if (spec->validation().command().empty()) return;
+  spec->mutable_validation()->set_command(FillText(spec->validation().command(), row, index, FillFor::kShell));
 }
 
 }  // namespace muster::handler

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/base/output_pattern.h"
 #include "common/convert/convert.h"
 #include "common/domain/exit_codes.h"
 #include "master/request_handler/limits.h"
@@ -68,6 +69,7 @@ class SpecCheck {
     Inputs();
     Requirements();
     Retry();
+    Validation();
     Times();
     Limit();
     Labels();
@@ -270,6 +272,22 @@ class SpecCheck {
     if (spec_.max_worker_losses() > kMostWorkerLosses) {
       Add("BAD_ATTEMPTS", "max_worker_losses", "is ", spec_.max_worker_losses(), "; at most ", kMostWorkerLosses);
     }
+  }
+
+  void Validation() {
+    const v1::Validation& validation = spec_.validation();
+    ExitCodes("BAD_VALIDATION", "validation.accepted_exit_codes", validation.accepted_exit_codes());
+    if (!validation.output_pattern().empty()) {
+      const auto pattern = OutputPattern::Compile(validation.output_pattern());
+      if (!pattern.ok()) Add("BAD_VALIDATION", "validation.output_pattern", pattern.status().message());
+    }
+    if (HasNul(validation.command())) Add("NUL_BYTE", "validation.command", "has a NUL byte");
+    if (validation.command().size() > limits_.argument_bytes) {
+      Add("ARGUMENT_TOO_LONG", "validation.command", "has more than ", limits_.argument_bytes, " bytes");
+    }
+    if (!validation.has_timeout()) return;
+    Duration("validation.timeout", validation.timeout(), false);
+    if (validation.command().empty()) Add("BAD_VALIDATION", "validation.timeout", "is of the command, and there is none");
   }
 
   void ExitCodes(std::string_view reason, std::string_view field, const google::protobuf::RepeatedField<int32_t>& codes) {

@@ -88,6 +88,7 @@ class Keeper final : public Listener {
  public:
   void OnStarted(AttemptKey, absl::Time) override {}
   void OnOutput(AttemptKey, muster::plugin::Stream, int64_t, std::string, int64_t) override {}
+  void OnWorkEnded(AttemptKey, absl::Time) override {}
   void OnEnded(AttemptReportPtr report) override {
     if (report->end.reason != muster::EndReason::kExited || report->end.exit_code != 0) abort();
     if (left_.fetch_sub(1) > 0) Start();
@@ -172,6 +173,7 @@ double NoopsPerSecond(const HostConfig& config, int count) {
   struct Counter final : Listener {
     void OnStarted(AttemptKey, absl::Time) override {}
     void OnOutput(AttemptKey, muster::plugin::Stream, int64_t, std::string, int64_t) override {}
+    void OnWorkEnded(AttemptKey, absl::Time) override {}
     void OnEnded(AttemptReportPtr) override { ++ended; }
     void OnLog(AttemptKey, absl::Time, muster::plugin::Severity, std::string,
                std::vector<std::pair<std::string, std::string>>) override {}

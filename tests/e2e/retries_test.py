@@ -1,8 +1,11 @@
-"""Retries with the real binaries: what is tried again and what never."""
+"""Retries and validations with the real binaries: what is tried again and what never, and VALIDATING through the death of
+the master and of the worker."""
 
+import os
+import signal
 import unittest
 
-from cluster import Cluster
+from cluster import Cluster, eventually
 
 
 def run(cluster, *arguments):
@@ -42,6 +45,92 @@ class Retries(unittest.TestCase):
             self.assertEqual(cluster.ok("retry", "--failed", "-y"), "")
             for identity in again:
                 cluster.await_state(identity, "SUCCEEDED")
+
+
+class Validations(unittest.TestCase):
+    def submit(self, cluster, *flags):
+        """Its command ends at once; its validation waits until the file `gate` is there, and says that it has begun."""
+        gate, begun = cluster.directory / "gate", cluster.directory / "begun"
+        line = f"echo $MUSTER_ATTEMPT >> {begun}; while [ ! -e {gate} ]; do sleep 0.05; done; grep -q fine"
+        return cluster.ok("submit", *flags, "--validate", line, "--", "echo", "all is fine").strip()
+
+    def attempts(self, cluster, identity):
+        return len(cluster.task(identity).get("attempts", []))
+
+    def test_code_output_and_command_decide_in_this_order(self):
+        with Cluster(workers=1) as cluster:
+            self.assertEqual(run(cluster, "--accept-exit", "0,3", "--", "sh", "-c", "exit 3").returncode, 0)
+            self.assertEqual(run(cluster, "--accept-exit", "3", "--", "true").returncode, 1)
+            self.assertEqual(run(cluster, "--validate-output", "^[0-9]+ rows$", "--", "echo", "12 rows").returncode, 0)
+            wrong = run(cluster, "--validate-output", "^[0-9]+ rows$", "--", "echo", "no rows")
+            self.assertEqual((wrong.returncode, wrong.stdout), (1, "no rows\n"))
+            self.assertIn("no line of its output matches ^[0-9]+ rows$", wrong.stderr)
+            self.assertEqual(run(cluster, "--validate", "grep -q rows", "--", "echo", "12 rows").returncode, 0)
+            wrong = run(cluster, "--validate", "echo 'no columns' >&2; exit 9", "--", "echo", "12 rows")
+            self.assertEqual((wrong.returncode, wrong.stdout), (1, "12 rows\n"))
+            self.assertIn("failed its validation: exited with 9: no columns", wrong.stderr)
+            refused = run(cluster, "--validate-output", "(", "--", "true")
+            self.assertEqual(refused.returncode, 125)
+            self.assertIn("validation.output_pattern: is no regular expression", refused.stderr)
+
+    def test_a_validation_that_fails_is_a_failure_that_is_tried_again(self):
+        with Cluster(workers=1) as cluster:
+            mark = cluster.directory / "mark"
+            line = f"test -e {mark} || {{ touch {mark}; exit 1; }}"
+            ran = run(cluster, "--retries", "1", "--retry-delay", "10ms", "--validate", line, "--", "echo", "hi")
+            self.assertEqual(ran.returncode, 0)
+            attempts = cluster.task("last")["attempts"]
+            self.assertEqual([attempt["end"]["reason"] for attempt in attempts],
+                             ["END_REASON_VALIDATION_FAILED", "END_REASON_EXITED"])
+
+    def test_it_is_seen_and_a_cancel_ends_it(self):
+        with Cluster(workers=1) as cluster:
+            task = self.submit(cluster)
+            cluster.await_state(task, "VALIDATING")
+            self.assertRegex(cluster.ok("ps", "--state", "validating"), rf"{task} +VALIDATING")
+            self.assertEqual(cluster.metric(r'muster_tasks\{state="VALIDATING"\}'), 1)
+            self.assertIn("VALIDATING", cluster.ok("log", "--task", task))
+            self.assertIn("VALIDATING", cluster.ok("explain", task))
+            cluster.ok("cancel", task)
+            self.assertEqual(cluster.state(task), "CANCELLED")
+
+    def test_the_masters_death_neither_ends_nor_repeats_it(self):
+        with Cluster(workers=1) as cluster:
+            task = self.submit(cluster)
+            cluster.await_state(task, "VALIDATING")
+            cluster.kill_master()
+            cluster.start_master()
+            cluster.await_state(task, "VALIDATING")
+            (cluster.directory / "gate").touch()
+            cluster.await_state(task, "SUCCEEDED")
+            self.assertEqual(self.attempts(cluster, task), 1)
+            self.assertEqual((cluster.directory / "begun").read_text(), "1\n")
+
+    def test_the_masters_death_in_which_it_ends_loses_nothing(self):
+        with Cluster(workers=1) as cluster:
+            task = self.submit(cluster)
+            cluster.await_state(task, "VALIDATING")
+            cluster.kill_master()
+            (cluster.directory / "gate").touch()
+            cluster.start_master()
+            cluster.await_state(task, "SUCCEEDED")
+            self.assertEqual(self.attempts(cluster, task), 1)
+
+    def test_the_workers_death_is_decided_by_the_mode(self):
+        with Cluster(workers=1, slots=2) as cluster:
+            rerun = self.submit(cluster)
+            held = self.submit(cluster, "--on-worker-loss", "hold")
+            for task in (rerun, held):
+                cluster.await_state(task, "VALIDATING")
+            os.kill(cluster.server_of("w1"), signal.SIGKILL)
+            cluster.workers["w1"].wait()
+            cluster.start_worker("w1")
+            cluster.await_state(held, "LOST")
+            eventually(lambda: self.attempts(cluster, rerun) == 2, what="a second attempt")
+            cluster.await_state(rerun, "VALIDATING")
+            (cluster.directory / "gate").touch()
+            cluster.await_state(rerun, "SUCCEEDED")
+            self.assertEqual(sorted((cluster.directory / "begun").read_text().split()), ["1", "1", "2"])
 
 
 if __name__ == "__main__":

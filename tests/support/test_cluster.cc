@@ -171,6 +171,7 @@ AttemptKey TestCluster::KeyOf(TaskId task) {
   MUSTER_CHECK(view.has_value());
   if (const auto* at = std::get_if<Dispatched>(&view->state)) return {task, at->attempt};
   if (const auto* at = std::get_if<Running>(&view->state)) return {task, at->attempt};
+  if (const auto* at = std::get_if<muster::Validating>(&view->state)) return {task, at->attempt};
   if (const auto* at = std::get_if<Unknown>(&view->state)) return {task, at->attempt};
   ADD_FAILURE() << "task " << task.value() << " has no attempt: " << TaskStateName(StateOf(task));
   return {task, AttemptNumber()};
@@ -184,6 +185,13 @@ void TestCluster::StartedAs(const std::string& name, AttemptKey key) {
   const Worker& worker = workers_.at(name);
   core::WorkerReports reports{worker.id, worker.session};
   reports.started.push_back({key, now_});
+  Apply(std::move(reports));
+}
+
+void TestCluster::Validating(TaskId task) {
+  const Worker& worker = workers_.at(WorkerOf(task));
+  core::WorkerReports reports{worker.id, worker.session};
+  reports.validating.push_back({KeyOf(task), now_});
   Apply(std::move(reports));
 }
 

@@ -68,6 +68,7 @@ class TestCluster {
   AttemptKey KeyOf(TaskId task);                 // of the current attempt
   std::string WorkerOf(TaskId task);
   void Started(TaskId task);
+  void Validating(TaskId task);
   void StartedAs(const std::string& worker, AttemptKey key);
   void Exit(TaskId task, int code);
   void End(TaskId task, EndReason reason, bool started = true, bool stopped = false);

@@ -23,6 +23,11 @@ void HostListener::OnOutput(AttemptKey key, plugin::Stream stream, int64_t offse
   if (const auto call = service_->direct().Find(*direct)) call->Output(std::move(piece));
 }
 
+void HostListener::OnWorkEnded(AttemptKey key, absl::Time time) {
+  if (const auto direct = DirectOf(key)) return loop_->Post(DirectWorkEnded{*direct});
+  loop_->Post(WorkEnded{key, time});
+}
+
 void HostListener::OnEnded(AttemptReportPtr report) {
   metrics_->CountEnd(*report);
   if (const auto direct = DirectOf(report->key)) {

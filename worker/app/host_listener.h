@@ -29,6 +29,7 @@ class HostListener final : public execution::Listener {
 
   void OnStarted(AttemptKey key, absl::Time time) override;
   void OnOutput(AttemptKey key, plugin::Stream stream, int64_t offset, std::string bytes, int64_t skipped) override;
+  void OnWorkEnded(AttemptKey key, absl::Time time) override;
   void OnEnded(AttemptReportPtr report) override;
   void OnLog(AttemptKey key, absl::Time time, plugin::Severity severity, std::string message,
              std::vector<std::pair<std::string, std::string>> fields) override;

@@ -29,7 +29,7 @@ void OutputRelay::SetLinger(absl::Duration linger) {
 
 void OutputRelay::Apply(const OutputOrder& order, HeldPhase phase) {
   const StreamOf stream{order.key, order.stream};
-  const bool started = phase == HeldPhase::kRunning;
+  const bool started = phase == HeldPhase::kRunning || phase == HeldPhase::kValidating;
   switch (order.action) {
     case OutputOrder::Action::kSubscribe:
       if (phase == HeldPhase::kFinished) return;  // its result carries what is kept

@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/domain/validation.h"
 #include "worker/app/machine.h"
 
 namespace muster::worker {
@@ -179,6 +180,7 @@ WorkerOffer FixedOffer(const WorkerConfig& config) {
   }
   offer.labels.assign(config.labels.begin(), config.labels.end());
   offer.capabilities = config.capabilities;
+  offer.capabilities.emplace_back(kValidationCapability);
   return offer;
 }
 

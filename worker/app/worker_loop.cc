@@ -25,6 +25,7 @@ execution::AttemptRequest ToRequest(AttemptWork work) {
   request.run_timeout = work.run_timeout;
   request.kill_grace = work.kill_grace;
   request.lossless = work.lossless;
+  request.validation = std::move(work.validation);
   return request;
 }
 
@@ -189,6 +190,11 @@ void WorkerLoop::Do(StartExecution& effect) {
   parts_.relay->Started(effect.key);
 }
 
+void WorkerLoop::Do(StartValidation& effect) {
+  if (effect.before <= parts_.clock->Now()) return parts_.host->Kill(effect.key, EndReason::kLost);
+  parts_.host->Validate(effect.key);
+}
+
 void WorkerLoop::ReportBroken(AttemptKey key, const std::string& why) {
   unstarted_.push_back(UnstartedReport(key, EndReason::kStartFailed, why, parts_.clock->Now()));
 }
@@ -219,6 +225,10 @@ void WorkerLoop::Do(SendStarted& effect) {
   if (session_ != nullptr) {
     session_->queue().AddStarted(effect.key, effect.time, parts_.clock->Now() + kLinger);
   }
+}
+
+void WorkerLoop::Do(SendValidating& effect) {
+  if (session_ != nullptr) session_->queue().AddValidating(effect.key, effect.time);
 }
 
 void WorkerLoop::Do(SendResult& effect) {
@@ -252,6 +262,8 @@ void WorkerLoop::Do(StartDirect& effect) {
     parts_.host->Subscribe(key, stream, 0, true);
   }
 }
+
+void WorkerLoop::Do(StartDirectValidation& effect) { parts_.host->Validate(DirectKey(effect.direct)); }
 
 void WorkerLoop::Do(StopDirect& effect) {
   parts_.host->Stop(DirectKey(effect.direct), EndReason::kPreempted, absl::InfiniteDuration());

@@ -73,12 +73,15 @@ class WorkerLoop {
   void Do(SendHello& effect);
   void Do(RejectSession& effect);
   void Do(StartExecution& effect);
+  void Do(StartValidation& effect);
   void Do(StopExecution& effect);
   void Do(SendStarted& effect);
+  void Do(SendValidating& effect);
   void Do(SendResult& effect);
   void Do(SendGivenBack& effect);
   void Do(SendRefusal& effect);
   void Do(StartDirect& effect);
+  void Do(StartDirectValidation& effect);
   void Do(StopDirect& effect);
   void Do(RefuseDirect& effect);
   void Do(ClusterChanged& effect);

@@ -26,6 +26,7 @@ struct Held {
   };
   struct Running {
     std::optional<absl::Time> started;  // the host said so
+    std::optional<absl::Time> validating;  // its work has ended well, and what validates it runs
     bool killed = false;                // by force: there is nothing stronger
   };
   // The result is kept until it is acknowledged.

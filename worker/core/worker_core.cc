@@ -101,7 +101,9 @@ class WorkerCore::Impl {
 
   static HeldPhase Phase(const Held& attempt) {
     if (std::holds_alternative<Held::Waiting>(attempt.state)) return HeldPhase::kAccepted;
-    return std::holds_alternative<Held::Running>(attempt.state) ? HeldPhase::kRunning : HeldPhase::kFinished;
+    const auto* running = std::get_if<Held::Running>(&attempt.state);
+    if (running == nullptr) return HeldPhase::kFinished;
+    return running->validating ? HeldPhase::kValidating : HeldPhase::kRunning;
   }
 
   uint32_t UsedSlots() const {
@@ -136,6 +138,7 @@ class WorkerCore::Impl {
     if (!stream_) return;
     if (const auto* running = std::get_if<Held::Running>(&attempt.state)) {
       if (running->started) Emit(SendStarted{stream_, attempt.key, *running->started});
+      if (running->validating) Emit(SendValidating{stream_, attempt.key, *running->validating});
     } else if (const auto* finished = std::get_if<Held::Finished>(&attempt.state)) {
       Emit(SendResult{stream_, finished->report});
     }
@@ -236,6 +239,20 @@ class WorkerCore::Impl {
     Repeat(*attempt);
   }
 
+  // One that is being killed is validated no more: its end is on its way.
+  void On(WorkEnded event) {
+    Held* attempt = held_.Find(event.key);
+    auto* running = attempt == nullptr ? nullptr : std::get_if<Held::Running>(&attempt->state);
+    if (running == nullptr || running->validating || running->killed) return;
+    if (!running->started) {
+      running->started = event.time;
+      if (stream_) Emit(SendStarted{stream_, event.key, event.time});
+    }
+    running->validating = event.time;
+    if (stream_) Emit(SendValidating{stream_, event.key, event.time});
+    Emit(StartValidation{event.key, StartBefore(*attempt)});
+  }
+
   void On(ExecutionEnded event) {
     MUSTER_CHECK(event.report != nullptr);
     const AttemptKey key = event.report->key;
@@ -281,6 +298,10 @@ class WorkerCore::Impl {
     } else if (direct_.insert(event.direct).second) {
       Emit(StartDirect{event.direct, std::move(event.work)});
     }
+  }
+
+  void On(DirectWorkEnded event) {
+    if (direct_.contains(event.direct)) Emit(StartDirectValidation{event.direct});
   }
 
   void On(DirectEnded event) { direct_.erase(event.direct); }

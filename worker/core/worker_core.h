@@ -67,6 +67,11 @@ struct ExecutionStarted {
   AttemptKey key;
   absl::Time time;
 };
+// Its command has ended well, and a validation follows when it is told to.
+struct WorkEnded {
+  AttemptKey key;
+  absl::Time time;
+};
 struct ExecutionEnded {
   AttemptReportPtr report;
 };
@@ -95,15 +100,19 @@ struct DirectRequested {
   uint64_t direct = 0;
   std::shared_ptr<const void> work;
 };
+struct DirectWorkEnded {
+  uint64_t direct = 0;
+};
 struct DirectEnded {
   uint64_t direct = 0;
 };
 using WorkerEvent = std::variant<SessionOpening, SessionEnded, Assigned, StopRequested, RecallRequested,
-                                 ResultAcknowledged, ExecutionStarted, ExecutionEnded, LeaseExtended,
-                                 DrainRequested, ResumeRequested, RefusalChanged, DirectRequested, DirectEnded>;
+                                 ResultAcknowledged, ExecutionStarted, WorkEnded, ExecutionEnded, LeaseExtended,
+                                 DrainRequested, ResumeRequested, RefusalChanged, DirectRequested, DirectWorkEnded,
+                                 DirectEnded>;
 
 // --- Effects.
-enum class HeldPhase : uint8_t { kAccepted = 1, kRunning = 2, kFinished = 3 };
+enum class HeldPhase : uint8_t { kAccepted = 1, kRunning = 2, kFinished = 3, kValidating = 4 };
 struct SendHello {
   StreamId stream;
   std::vector<std::pair<AttemptKey, HeldPhase>> held;  // in the order of their acceptance
@@ -120,6 +129,11 @@ struct StartExecution {
   std::shared_ptr<const void> work;
   absl::Time before = absl::InfiniteFuture();
 };
+// The next step of one that runs. `before` as above: when that moment has passed it is killed in place of it.
+struct StartValidation {
+  AttemptKey key;
+  absl::Time before = absl::InfiniteFuture();
+};
 struct StopExecution {
   AttemptKey key;
   EndReason reason;
@@ -127,6 +141,11 @@ struct StopExecution {
   bool by_force = false;
 };
 struct SendStarted {
+  StreamId stream;
+  AttemptKey key;
+  absl::Time time;
+};
+struct SendValidating {
   StreamId stream;
   AttemptKey key;
   absl::Time time;
@@ -147,6 +166,9 @@ struct SendRefusal {
 struct StartDirect {
   uint64_t direct = 0;
   std::shared_ptr<const void> work;
+};
+struct StartDirectValidation {
+  uint64_t direct = 0;
 };
 struct StopDirect {
   uint64_t direct = 0;
@@ -171,8 +193,9 @@ struct DrainFinished {
   uint32_t unacknowledged = 0;  // results, and attempts that still run
 };
 using WorkerEffect =
-    std::variant<SendHello, RejectSession, StartExecution, StopExecution, SendStarted, SendResult, SendGivenBack,
-                 SendRefusal, StartDirect, StopDirect, RefuseDirect, ClusterChanged, Orphaned, DrainFinished>;
+    std::variant<SendHello, RejectSession, StartExecution, StartValidation, StopExecution, SendStarted, SendValidating,
+                 SendResult, SendGivenBack, SendRefusal, StartDirect, StartDirectValidation, StopDirect, RefuseDirect,
+                 ClusterChanged, Orphaned, DrainFinished>;
 
 struct WorkerCoreConfig {
   uint32_t slots = 1;

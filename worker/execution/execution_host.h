@@ -19,6 +19,7 @@
 #include "absl/time/time.h"
 #include "common/domain/attempt.h"
 #include "common/domain/ids.h"
+#include "common/domain/validation.h"
 #include "common/domain/worker.h"
 #include "worker/plugin_api/executor.h"
 
@@ -56,6 +57,9 @@ class Listener {
   // milliseconds after they were written. What was not sent when the attempt ends is in its report and comes no more.
   virtual void OnOutput(AttemptKey key, plugin::Stream stream, int64_t offset, std::string bytes,
                         int64_t skipped) = 0;
+  // Its work has ended well, and so far nothing of it is left running: a validation is to follow, and Validate starts
+  // it. At most once, after OnStarted.
+  virtual void OnWorkEnded(AttemptKey key, absl::Time time) = 0;
   // Once, after everything else of the attempt; nothing of it is left running.
   virtual void OnEnded(AttemptReportPtr report) = 0;
   virtual void OnLog(AttemptKey key, absl::Time time, plugin::Severity severity, std::string message,
@@ -70,6 +74,7 @@ struct AttemptRequest {
   absl::Duration run_timeout = absl::InfiniteDuration();
   absl::Duration kill_grace = absl::InfiniteDuration();  // infinite: the host's
   bool lossless = false;
+  Validation validation;
 };
 
 class ExecutionHost {
@@ -82,6 +87,9 @@ class ExecutionHost {
   virtual std::string KillTier() const = 0;
 
   virtual void Start(AttemptRequest request) = 0;
+  // After OnWorkEnded. Runs the attempt's validation command, by the executor `command`, in its directory and with its
+  // environment; its result is the attempt's end. Unknown keys are ignored.
+  virtual void Validate(AttemptKey key) = 0;
   // kCancelled, kPreempted or kLost: becomes the report's reason unless it had ended by itself. Unknown keys are
   // ignored. An infinite grace: the attempt's own.
   virtual void Stop(AttemptKey key, EndReason reason, absl::Duration kill_grace) = 0;

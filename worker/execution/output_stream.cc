@@ -54,6 +54,17 @@ bool OutputStream::GiveUpOnReader(absl::Time now, absl::Duration grace) {
   return true;
 }
 
+std::string OutputStream::Kept() const {
+  std::string kept;
+  for (int64_t next = 0; next < buffer_.total_bytes();) {
+    int64_t at = 0;
+    const std::string part = buffer_.Read(next, static_cast<size_t>(RetainedOutput::kTailBytes), &at);
+    next = at + static_cast<int64_t>(part.size());
+    kept += part;
+  }
+  return kept;
+}
+
 OutputStream::Chunk OutputStream::NextChunk() {
   Chunk chunk;
   chunk.bytes = buffer_.Read(sent_, kChunkBytes, &chunk.offset);

@@ -52,6 +52,8 @@ class OutputStream {
   int64_t PendingBytes() const { return subscribed_ ? buffer_.total_bytes() - sent_ : 0; }
   Chunk NextChunk();
 
+  // What Take would give, head and tail after one another.
+  std::string Kept() const;
   RetainedOutput Take() { return buffer_.Take(); }
 
  private:

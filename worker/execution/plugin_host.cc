@@ -117,7 +117,7 @@ void PluginHost::Start(AttemptRequest request) {
     return listener_->OnEnded(
         ReportRefused(key, absl::StrCat("executor ", request.request.executor, " is not loaded here"), 0, Now()));
   }
-  absl::StatusOr<WorkDirectories::Lease> lease = Prepare(&request, executor->wants_directory);
+  absl::StatusOr<WorkDirectories::Lease> lease = Prepare(&request, executor->wants_directory || !request.validation.command.empty());
   if (!lease.ok()) {
     const std::string message = absl::StrCat("no task directory: ", lease.status().message());
     return listener_->OnEnded(ReportRefused(key, message, absl::IsResourceExhausted(lease.status()) ? ENOSPC : EIO, Now()));
@@ -166,6 +166,18 @@ void PluginHost::OnReview(const AttemptPtr& attempt) { attempt->ReviewReaders(co
 
 void PluginHost::ReviewAfterGrace(AttemptPtr attempt) {
   TimerFor(attempt, config_.attach_grace, &PluginHost::OnReview);
+}
+
+void PluginHost::OnValidationTimeout(const AttemptPtr& attempt) {
+  if (attempt->StopValidation()) TimerFor(attempt, attempt->request().kill_grace + kForgotten, &PluginHost::OnGraceOver);
+}
+
+void PluginHost::Validate(AttemptKey key) {
+  const AttemptPtr attempt = Find(key);
+  if (attempt == nullptr) return;
+  // It is loaded in every host, named or not.
+  if (!attempt->Validate(&executors_.Find("command")->library->executor())) return;
+  TimerFor(attempt, std::min(attempt->request().validation.timeout, kLongestTimeout), &PluginHost::OnValidationTimeout);
 }
 
 void PluginHost::StopOne(const AttemptPtr& attempt, EndReason reason, absl::Duration grace, bool by_master) {

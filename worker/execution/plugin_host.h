@@ -30,6 +30,7 @@ class PluginHost final : public ExecutionHost, private AttemptHost {
   std::vector<ExecutorOffer> Executors() const override { return executors_.Offers(); }
   std::string KillTier() const override { return executors_.KillTier(); }
   void Start(AttemptRequest request) override;
+  void Validate(AttemptKey key) override;
   void Stop(AttemptKey key, EndReason reason, absl::Duration kill_grace) override;
   void Kill(AttemptKey key, EndReason reason) override;
   void Subscribe(AttemptKey key, plugin::Stream stream, int64_t offset, bool lossless) override;
@@ -61,6 +62,7 @@ class PluginHost final : public ExecutionHost, private AttemptHost {
   void OnTimeout(const AttemptPtr& attempt);
   void OnGraceOver(const AttemptPtr& attempt);
   void OnReview(const AttemptPtr& attempt);
+  void OnValidationTimeout(const AttemptPtr& attempt);
   void DestroyFinished() ABSL_LOCKS_EXCLUDED(mutex_);
   bool EndAll();
   bool Empty() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return rows_.empty() && ending_ == 0; }

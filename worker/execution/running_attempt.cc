@@ -4,11 +4,13 @@
 #include <exception>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
 namespace muster::execution {
 namespace {
 
+constexpr char kCommandExecutor[] = "command";
 constexpr uint32_t kMaxLogLines = 1000;
 constexpr size_t kMaxLogMessageBytes = 8 * 1024;
 constexpr size_t kMaxLogFields = 32;
@@ -23,12 +25,40 @@ EndReason FromPlugin(plugin::EndReason reason) {
   return EndReason::kStartFailed;
 }
 
+// A success that was stopped on its way to be one.
+AttemptEnd StoppedEnd(AttemptEnd end, EndReason reason) {
+  end.reason = reason;
+  end.exit_code = 0;
+  return end;
+}
+
+void FailValidation(std::string why, AttemptEnd* end) {
+  end->reason = EndReason::kValidationFailed;
+  end->message = std::move(why);
+}
+
+plugin::Request SurroundingsOf(const plugin::Request& work) {
+  plugin::Request request;
+  request.task_id = work.task_id;
+  request.attempt = work.attempt;
+  request.command.environment = work.command.environment;
+  request.command.working_directory = work.command.working_directory;
+  request.task_directory = work.task_directory;
+  request.memory_limit_bytes = work.memory_limit_bytes;
+  request.kill_grace = work.kill_grace;
+  request.deadline = work.deadline;
+  return request;
+}
+
 }  // namespace
 
 RunningAttempt::RunningAttempt(AttemptHost* host, AttemptRequest request, PluginMetrics* metrics,
                                WorkDirectories::Lease lease)
     : host_(host), request_(std::move(request)), metrics_(metrics), lease_(std::move(lease)) {
   for (OutputStream& one : streams_) one.SetLossless(request_.lossless);
+  if (request_.validation.output_pattern.empty()) return;
+  // The master has compiled it; what it accepts and we do not is found nowhere.
+  if (auto pattern = OutputPattern::Compile(request_.validation.output_pattern); pattern.ok()) pattern_ = *std::move(pattern);
 }
 
 void RunningAttempt::Run(plugin::Executor* executor) {
@@ -36,6 +66,7 @@ void RunningAttempt::Run(plugin::Executor* executor) {
     absl::MutexLock lock(&mutex_);
     run_thread_ = std::this_thread::get_id();
   }
+  if (!request_.validation.command.empty()) surroundings_ = SurroundingsOf(request_.request);
   std::shared_ptr<plugin::Execution> execution;
   std::string problem = "the executor gave no execution";
   try {
@@ -52,7 +83,7 @@ void RunningAttempt::Run(plugin::Executor* executor) {
     absl::MutexLock lock(&mutex_);
     if (finished_ && finish_thread_ == run_thread_) return;  // `execution` is destroyed here
     execution_ = execution;
-    stop = stop_reason_ != EndReason::kNone && !finished_;
+    stop = stop_reason_ != EndReason::kNone && !finished_ && phase_ == Phase::kWork;
     by_force = stop_by_force_;
   }
   if (stop && by_force) execution->Kill();
@@ -69,6 +100,8 @@ void RunningAttempt::Fail(std::string message, int error) {
 
 bool RunningAttempt::Stop(EndReason reason, bool by_force, bool by_master) {
   std::shared_ptr<plugin::Execution> execution;
+  std::shared_ptr<ValidationRun> validation;
+  AttemptReportPtr report;
   {
     absl::MutexLock lock(&mutex_);
     if (finished_) return false;
@@ -77,8 +110,15 @@ bool RunningAttempt::Stop(EndReason reason, bool by_force, bool by_master) {
       stopped_by_master_ = by_master;
     }
     stop_by_force_ |= by_force;
-    execution = execution_;  // none yet: Run looks after it has one
+    validation = validation_;
+    if (phase_ == Phase::kWork) execution = execution_;  // none yet: Run looks after it has one
+    if (phase_ == Phase::kBetween) report = Close(StoppedEnd(work_end_, stop_reason_));  // nothing of it runs
   }
+  if (report != nullptr) {
+    host_->Ended(shared_from_this(), std::move(report));
+    return false;
+  }
+  if (validation != nullptr) validation->Stop(by_force);
   if (execution != nullptr && by_force) execution->Kill();
   if (execution != nullptr && !by_force) execution->Stop();
   return true;
@@ -123,6 +163,7 @@ size_t RunningAttempt::Output(plugin::Stream which, std::string_view bytes) {
     if (finished_) return bytes.size();
     OutputStream& one = stream(which);
     taken = one.Append(bytes);
+    if (pattern_ != nullptr) pattern_->Feed(which == plugin::Stream::kStderr ? 1 : 0, bytes.substr(0, taken));
     if (taken < bytes.size()) {
       one.Block(host_->Now());
       review = !one.subscribed();
@@ -211,43 +252,140 @@ AttemptEnd RunningAttempt::MakeEnd(plugin::Result result) {
   return end;
 }
 
-AttemptReportPtr RunningAttempt::MakeReport(plugin::Result result) {
+AttemptReportPtr RunningAttempt::MakeReport(AttemptEnd end) {
   auto report = std::make_shared<AttemptReport>();
   report->key = request_.key;
-  report->end = MakeEnd(std::move(result));
+  report->end = std::move(end);
   report->stdout_output = streams_[0].Take();
   report->stderr_output = streams_[1].Take();
   report->start_time = start_time_;
   report->end_time = host_->Now();
   report->started = started_;
   report->stopped = stopped_by_master_ && report->end.reason == stop_reason_;
-  if (started_) report->end.usage.wall_time = report->end_time - start_time_;
   return report;
 }
 
+void RunningAttempt::Judge(AttemptEnd* end) {
+  const Validation& validation = request_.validation;
+  if (end->reason != EndReason::kExited) return;
+  if (!Succeeded(*end, validation.accepted_exit_codes)) {
+    if (end->exit_code == 0) FailValidation("exited with 0, which is not accepted", end);
+    return;
+  }
+  if (validation.output_pattern.empty()) return;
+  if (pattern_ != nullptr) pattern_->Close();
+  if (pattern_ != nullptr && pattern_->found()) return;
+  FailValidation(absl::StrCat("no line of its output matches ", validation.output_pattern), end);
+}
+
+AttemptReportPtr RunningAttempt::Close(AttemptEnd end) {
+  finished_ = true;
+  finish_thread_ = std::this_thread::get_id();
+  // The report comes after all output; a chunk may just be on its way.
+  mutex_.Await(absl::Condition(this, &RunningAttempt::NotDelivering));
+  return MakeReport(std::move(end));
+}
+
 void RunningAttempt::Finish(plugin::Result result) {
+  const std::shared_ptr<RunningAttempt> self = shared_from_this();  // a stop may end it before we are out of here
+  AttemptReportPtr report;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (finished_ || phase_ != Phase::kWork) return;
+    AttemptEnd end = MakeEnd(std::move(result));
+    if (started_) end.usage.wall_time = host_->Now() - start_time_;
+    Judge(&end);
+    const bool validate = !request_.validation.command.empty() && Succeeded(end, request_.validation.accepted_exit_codes);
+    if (validate && stop_reason_ == EndReason::kNone) {
+      phase_ = Phase::kBetween;
+      work_end_ = std::move(end);
+    } else {
+      if (validate) end = StoppedEnd(end, stop_reason_);
+      report = Close(std::move(end));
+    }
+  }
+  if (report != nullptr) return host_->Ended(self, std::move(report));
+  TellStart();
+  host_->listener().OnWorkEnded(key(), host_->Now());
+}
+
+plugin::Request RunningAttempt::MakeValidationRequest() {
+  plugin::Request request = std::move(surroundings_);
+  request.executor = kCommandExecutor;
+  request.command.argv = {request_.validation.command};
+  request.command.shell = true;
+  request.command.stdin_bytes = streams_[0].Kept();
+  request.command.environment.emplace_back("MUSTER_EXIT_CODE", absl::StrCat(work_end_.exit_code));
+  return request;
+}
+
+bool RunningAttempt::Validate(plugin::Executor* command) {
+  std::shared_ptr<ValidationRun> validation;
+  plugin::Request request;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (finished_ || phase_ != Phase::kBetween) return false;
+    phase_ = Phase::kValidation;
+    request = MakeValidationRequest();
+    validation = validation_ = std::make_shared<ValidationRun>(
+        [this](plugin::Result result, const std::string& last_line) { ValidationEnded(std::move(result), last_line); });
+  }
+  validation->Run(command, request);
+  return true;
+}
+
+bool RunningAttempt::StopValidation() {
+  std::shared_ptr<ValidationRun> validation;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (finished_ || validation_ == nullptr) return false;
+    validation_timed_out_ = true;
+    validation = validation_;
+  }
+  validation->Stop(false);
+  return true;
+}
+
+AttemptEnd RunningAttempt::ValidatedEnd(const plugin::Result& result, const std::string& last_line) {
+  AttemptEnd end = work_end_;
+  const bool succeeded = result.reason == plugin::EndReason::kExited && result.exit_code == 0;
+  if (stop_reason_ != EndReason::kNone && !result.by_itself) return StoppedEnd(std::move(end), stop_reason_);
+  if (validation_timed_out_ && !result.by_itself) {
+    FailValidation(absl::StrCat("it took longer than ", absl::FormatDuration(request_.validation.timeout)), &end);
+  } else if (!succeeded) {
+    AttemptEnd own;
+    own.reason = FromPlugin(result.reason);
+    own.exit_code = result.exit_code;
+    own.signal = result.signal;
+    own.start_errno = result.start_errno;
+    own.message = result.message;
+    FailValidation(absl::StrCat(Describe(own), last_line.empty() ? "" : ": ", last_line), &end);
+  }
+  return end;
+}
+
+void RunningAttempt::ValidationEnded(plugin::Result result, const std::string& last_line) {
+  const std::shared_ptr<RunningAttempt> self = shared_from_this();
   AttemptReportPtr report;
   {
     absl::MutexLock lock(&mutex_);
     if (finished_) return;
-    finished_ = true;
-    finish_thread_ = std::this_thread::get_id();
-    // The report comes after all output; a chunk may just be on its way.
-    mutex_.Await(absl::Condition(this, &RunningAttempt::NotDelivering));
-    report = MakeReport(std::move(result));
+    report = Close(ValidatedEnd(result, last_line));
   }
-  host_->Ended(shared_from_this(), std::move(report));
+  host_->Ended(self, std::move(report));
 }
 
 bool RunningAttempt::MustOutliveFinish() const {
   absl::MutexLock lock(&mutex_);
-  return finish_thread_ != run_thread_;
+  return phase_ != Phase::kWork || finish_thread_ != run_thread_;
 }
 
 void RunningAttempt::DestroyExecution() {
   std::shared_ptr<plugin::Execution> last;
+  std::shared_ptr<ValidationRun> validation;
   absl::MutexLock lock(&mutex_);
   last.swap(execution_);
+  validation.swap(validation_);
 }
 
 void RunningAttempt::Abandon() {
@@ -259,7 +397,7 @@ void RunningAttempt::TellRoom(plugin::Stream which) {
   std::shared_ptr<plugin::Execution> execution;
   {
     absl::MutexLock lock(&mutex_);
-    if (finished_ || !stream(which).Unblock()) return;
+    if (finished_ || phase_ != Phase::kWork || !stream(which).Unblock()) return;
     execution = execution_;
   }
   if (execution != nullptr) execution->OutputRoom(which);

@@ -1,5 +1,8 @@
 // One attempt on its plugin: the plugin's Context on one side, the host's orders on the other.
 //
+//   work ─▶ (its end, judged by code and output) ─▶ ended
+//                     └─▶ between: OnWorkEnded, until Validate ─▶ validation ─▶ ended
+//
 // Thread rule: any thread; its mutex is held for short moments and never while plugin or listener is called.
 // Ownership: shared by the host's table, its timers and its dirty list; owns the plugin's Execution. The host and
 // the listener outlive it. Units: absl at our side, std::chrono at the plugin's.
@@ -15,9 +18,11 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/output_pattern.h"
 #include "worker/execution/execution_host.h"
 #include "worker/execution/output_stream.h"
 #include "worker/execution/plugin_metrics.h"
+#include "worker/execution/validation_run.h"
 #include "worker/execution/work_directories.h"
 
 namespace muster::execution {
@@ -48,6 +53,10 @@ class RunningAttempt final : public plugin::Context, public std::enable_shared_f
 
   // Host's side.
   void Run(plugin::Executor* executor);
+  // Starts the validation command, by the executor `command`. False: it is not the time for it.
+  bool Validate(plugin::Executor* command);
+  // Its time is over. False: it has ended.
+  bool StopValidation();
   // `by_master`: not our own deadline. False: it has ended.
   bool Stop(EndReason reason, bool by_force, bool by_master);
   void Fail(std::string message, int error);
@@ -76,12 +85,21 @@ class RunningAttempt final : public plugin::Context, public std::enable_shared_f
   void Finish(plugin::Result result) override;
 
  private:
+  enum class Phase : uint8_t { kWork, kBetween, kValidation };
+
   OutputStream& stream(plugin::Stream which) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return streams_[which == plugin::Stream::kStderr ? 1 : 0];
   }
+  // What its end has to stand, done in place: an end that is no success is final.
+  void Judge(AttemptEnd* end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  plugin::Request MakeValidationRequest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ValidationEnded(plugin::Result result, const std::string& last_line) ABSL_LOCKS_EXCLUDED(mutex_);
+  AttemptEnd ValidatedEnd(const plugin::Result& result, const std::string& last_line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The attempt is over; the report is for the host.
+  AttemptReportPtr Close(AttemptEnd end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool NotDelivering() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !delivering_; }
   AttemptEnd MakeEnd(plugin::Result result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  AttemptReportPtr MakeReport(plugin::Result result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  AttemptReportPtr MakeReport(AttemptEnd end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TellStart() ABSL_LOCKS_EXCLUDED(mutex_);
   // After what may have made room: tells the plugin.
   void TellRoom(plugin::Stream which) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -94,6 +112,12 @@ class RunningAttempt final : public plugin::Context, public std::enable_shared_f
   mutable absl::Mutex mutex_;
   mutable OutputStream streams_[2] ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<plugin::Execution> execution_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<OutputPattern> pattern_ ABSL_GUARDED_BY(mutex_);  // null: none
+  plugin::Request surroundings_;  // what a validation command shares with the work; set by Run, before any end
+  Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWork;
+  AttemptEnd work_end_ ABSL_GUARDED_BY(mutex_);  // from kBetween on
+  std::shared_ptr<ValidationRun> validation_ ABSL_GUARDED_BY(mutex_);
+  bool validation_timed_out_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread::id run_thread_ ABSL_GUARDED_BY(mutex_);
   std::thread::id finish_thread_ ABSL_GUARDED_BY(mutex_);
   EndReason stop_reason_ ABSL_GUARDED_BY(mutex_) = EndReason::kNone;

@@ -49,6 +49,15 @@ plugin::Command MakeCommand(const v1::Command& from) {
   return command;
 }
 
+Validation MakeValidation(const v1::Validation& from) {
+  Validation validation;
+  validation.accepted_exit_codes.assign(from.accepted_exit_codes().begin(), from.accepted_exit_codes().end());
+  validation.output_pattern = from.output_pattern();
+  validation.command = from.command();
+  if (from.has_timeout()) validation.timeout = convert::FromProto(from.timeout());
+  return validation;
+}
+
 Template MakeTemplate(const v1::TaskSpec& spec) {
   Template made;
   AttemptWork& work = made.work;
@@ -66,6 +75,7 @@ Template MakeTemplate(const v1::TaskSpec& spec) {
   if (spec.has_run_timeout()) work.run_timeout = convert::FromProto(spec.run_timeout());
   if (spec.has_kill_grace()) work.kill_grace = convert::FromProto(spec.kill_grace());
   work.lossless = spec.lossless_output();
+  work.validation = MakeValidation(spec.validation());
   made.on_worker_loss = LossMode(spec.on_worker_loss());
   made.slots = spec.requirements().slots() == 0 ? 1 : spec.requirements().slots();
   return made;
@@ -79,10 +89,11 @@ Template ReadTemplate(const std::string& serialized) {
   return made;
 }
 
-void FillIn(const v1::Assignment& assignment, plugin::Request* request) {
+void FillIn(const v1::Assignment& assignment, AttemptWork* work) {
   if (assignment.batch_index() == 0 && assignment.arguments().empty()) return;
   const std::vector<std::string> row(assignment.arguments().begin(), assignment.arguments().end());
   const auto index = static_cast<uint64_t>(assignment.batch_index());
+  plugin::Request* const request = &work->request;
   plugin::Command& command = request->command;
   if (request->executor == kCommand) {
     command.argv = FillArguments(command.argv, row, index, command.shell ? FillFor::kShell : FillFor::kExec);
@@ -91,6 +102,7 @@ void FillIn(const v1::Assignment& assignment, plugin::Request* request) {
   }
   for (auto& [name, value] : command.environment) value = FillText(value, row, index);
   command.working_directory = FillText(command.working_directory, row, index);
+  work->validation.command = FillText(work->validation.command, row, index, FillFor::kShell);
 }
 
 void NameIt(const std::string& task, AttemptNumber attempt, const std::string& worker_name, plugin::Request* request) {
@@ -105,7 +117,7 @@ void NameIt(const std::string& task, AttemptNumber attempt, const std::string& w
 AttemptWork MakeWork(const v1::Assignment& assignment, const Template& shared, const std::string& worker_name) {
   AttemptWork work = shared.work;
   work.key = convert::FromProto(assignment.key());
-  FillIn(assignment, &work.request);
+  FillIn(assignment, &work);
   NameIt(IdToText(work.key.task.value()), work.key.number, worker_name, &work.request);
   if (assignment.batch_index() != 0) {
     work.request.command.environment.emplace_back("MUSTER_INDEX", absl::StrCat(assignment.batch_index()));

@@ -13,6 +13,7 @@
 
 #include "absl/time/time.h"
 #include "common/domain/ids.h"
+#include "common/domain/validation.h"
 #include "worker/core/worker_core.h"
 #include "worker/plugin_api/executor.h"
 
@@ -30,6 +31,7 @@ struct AttemptWork {
   absl::Duration kill_grace = absl::InfiniteDuration();
   absl::Time deadline = absl::InfiniteFuture();  // calendar, as the master sees it; else the timeout from the start on
   bool lossless = false;
+  Validation validation;
   std::string broken;  // not empty: it cannot run, and why
 };
 

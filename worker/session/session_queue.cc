@@ -74,6 +74,11 @@ void SessionQueue::AddStarted(AttemptKey key, absl::Time time, absl::Time due) {
   due_ = std::min(due_, due);
 }
 
+void SessionQueue::AddValidating(AttemptKey key, absl::Time time) {
+  absl::MutexLock lock(&mutex_);
+  Add({SendValidating{.key = key, .time = time}, kItemBytes}, absl::InfinitePast());
+}
+
 void SessionQueue::AddResult(AttemptReportPtr report, absl::Time due) {
   absl::MutexLock lock(&mutex_);
   started_.erase(report->key);
@@ -155,6 +160,10 @@ void SessionQueue::Put(Item item, v1::SessionResponse* message) {
   if (auto* output = std::get_if<OutputPiece>(&item.what)) {
     output_bytes_ -= output->bytes.size();
     Write(std::move(*output), message);
+  } else if (const auto* validating = std::get_if<SendValidating>(&item.what)) {
+    v1::AttemptStart* start = message->add_validating();
+    convert::ToProto(validating->key, start->mutable_key());
+    convert::ToProto(validating->time, start->mutable_time());
   } else if (const auto* report = std::get_if<AttemptReportPtr>(&item.what)) {
     v1::AttemptResult* result = message->add_results();
     convert::ToProto(**report, result);

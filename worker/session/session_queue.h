@@ -68,6 +68,7 @@ class SessionQueue {
   void SetRefusal(std::string reason);
 
   void AddStarted(AttemptKey key, absl::Time time, absl::Time due);
+  void AddValidating(AttemptKey key, absl::Time time);  // due at once
   void AddResult(AttemptReportPtr report, absl::Time due);
   void AddGivenBack(AttemptKey key);  // due at once
   void AddRefusal(AttemptKey key, std::string reason);
@@ -84,7 +85,7 @@ class SessionQueue {
 
  private:
   struct Item {
-    std::variant<OutputPiece, AttemptReportPtr, AttemptKey, SendRefusal, LogLine> what;
+    std::variant<OutputPiece, SendValidating, AttemptReportPtr, AttemptKey, SendRefusal, LogLine> what;
     size_t bytes = 0;
   };
 

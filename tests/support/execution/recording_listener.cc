@@ -14,6 +14,12 @@ void RecordingListener::OnStarted(AttemptKey key, absl::Time time) {
   started_[key] = time;
 }
 
+void RecordingListener::OnWorkEnded(AttemptKey key, absl::Time time) {
+  absl::MutexLock lock(&mutex_);
+  MUSTER_CHECK(started_.contains(key) && reports_.count(key) == 0);
+  MUSTER_CHECK(work_ended_.emplace(key, time).second);  // once
+}
+
 void RecordingListener::OnOutput(AttemptKey key, plugin::Stream stream, int64_t offset, std::string bytes,
                                  int64_t skipped) {
   absl::MutexLock lock(&mutex_);
@@ -43,6 +49,11 @@ void RecordingListener::OnOfferChanged() {
 bool RecordingListener::Started(AttemptKey key) const {
   absl::MutexLock lock(&mutex_);
   return started_.count(key) != 0;
+}
+
+bool RecordingListener::WorkEnded(AttemptKey key) const {
+  absl::MutexLock lock(&mutex_);
+  return work_ended_.contains(key);
 }
 
 RecordingListener::Output RecordingListener::OutputOf(AttemptKey key, plugin::Stream stream) const {
@@ -126,6 +137,10 @@ AttemptKey HostFixture::Start(AttemptRequest request) {
   const AttemptKey key = request.key;
   host_->Start(std::move(request));
   return key;
+}
+
+bool HostFixture::AwaitWorkEnded(AttemptKey key) {
+  return Eventually([&] { return listener_.WorkEnded(key); });
 }
 
 AttemptReportPtr HostFixture::WaitFor(AttemptKey key, absl::Duration limit) {

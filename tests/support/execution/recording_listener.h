@@ -31,12 +31,14 @@ class RecordingListener final : public Listener {
 
   void OnStarted(AttemptKey key, absl::Time time) override;
   void OnOutput(AttemptKey key, plugin::Stream stream, int64_t offset, std::string bytes, int64_t skipped) override;
+  void OnWorkEnded(AttemptKey key, absl::Time time) override;
   void OnEnded(AttemptReportPtr report) override;
   void OnLog(AttemptKey key, absl::Time time, plugin::Severity severity, std::string message,
              std::vector<std::pair<std::string, std::string>> fields) override;
   void OnOfferChanged() override;
 
   bool Started(AttemptKey key) const;
+  bool WorkEnded(AttemptKey key) const;
   Output OutputOf(AttemptKey key, plugin::Stream stream) const;
   AttemptReportPtr Report(AttemptKey key) const;
   size_t ended() const;
@@ -46,6 +48,7 @@ class RecordingListener final : public Listener {
  private:
   mutable absl::Mutex mutex_;
   std::map<AttemptKey, absl::Time> started_ ABSL_GUARDED_BY(mutex_);
+  std::map<AttemptKey, absl::Time> work_ended_ ABSL_GUARDED_BY(mutex_);
   std::map<std::pair<AttemptKey, plugin::Stream>, Output> outputs_ ABSL_GUARDED_BY(mutex_);
   std::map<AttemptKey, AttemptReportPtr> reports_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> logs_ ABSL_GUARDED_BY(mutex_);
@@ -78,6 +81,8 @@ class HostFixture {
   AttemptRequest Command(std::vector<std::string> argv);
   AttemptRequest Noop(std::string parameters);
   AttemptKey Start(AttemptRequest request);
+  // Until its work has ended well and its validation is to follow.
+  bool AwaitWorkEnded(AttemptKey key);
   AttemptReportPtr WaitFor(AttemptKey key, absl::Duration limit = absl::Seconds(20));
   AttemptReportPtr Run(AttemptRequest request) { return WaitFor(Start(std::move(request))); }
   AttemptReportPtr RunCommand(std::vector<std::string> argv) { return Run(Command(std::move(argv))); }

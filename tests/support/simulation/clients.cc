@@ -33,6 +33,7 @@ TaskSpecPtr Clients::RandomSpec() {
   if (spec->on_worker_loss != OnWorkerLoss::kHold && extra < 0.5) spec->retry.max_attempts = 3;
   spec->retry.max_delay = absl::Seconds(4);
   spec->max_worker_losses = 2 + static_cast<uint32_t>(scene_.Pick(2));
+  if (scene_.Happens(0.25)) spec->payload = kValidated;
   if (extra > 0.9) spec->queue_timeout = absl::Seconds(8);
   if (extra > 0.8 && extra < 0.9) spec->start_time = master_.Calendar() + absl::Seconds(5);
   if (kind > 0.8 && kind < 0.9) spec->requirements.needs = {{"big", "", false}};

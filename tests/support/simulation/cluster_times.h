@@ -17,5 +17,7 @@ inline constexpr absl::Duration kHelloTimeout = absl::Seconds(5);
 inline constexpr uint64_t kQuick = 1;   // short enough to be sent ahead
 inline constexpr uint64_t kSlow = 2;
 inline constexpr uint64_t kDeadly = 3;  // its worker's process dies of it
+// The payload of a task that a command validates when its own has ended.
+inline constexpr char kValidated[] = "a validated specification";
 
 }  // namespace muster::simulation

@@ -19,6 +19,7 @@ core::HeldAttempt::Phase PhaseOf(worker::HeldPhase phase) {
     case worker::HeldPhase::kAccepted: return core::HeldAttempt::Phase::kAccepted;
     case worker::HeldPhase::kRunning: return core::HeldAttempt::Phase::kRunning;
     case worker::HeldPhase::kFinished: return core::HeldAttempt::Phase::kFinished;
+    case worker::HeldPhase::kValidating: return core::HeldAttempt::Phase::kValidating;
   }
   return core::HeldAttempt::Phase::kAccepted;
 }
@@ -70,7 +71,8 @@ void SimulatedMachine::OnOrder(const StreamPtr& stream, const core::Effect& orde
                              .prefetched = assign->prefetched,
                              .work = std::make_shared<const Work>(
                                  Work{assign->spec->on_worker_loss, assign->spec->fingerprint,
-                                      assign->spec->requirements.resources.slots})});
+                                      assign->spec->requirements.resources.slots,
+                                      assign->spec->payload == kValidated})});
     } else if (const auto* stop = std::get_if<core::Stop>(&order)) {
       Apply(worker::StopRequested{id, stop->key, stop->reason, stop->kill_grace});
     } else if (const auto* recall = std::get_if<core::Recall>(&order)) {
@@ -103,7 +105,10 @@ void SimulatedMachine::Do(const worker::SendHello& effect) {
   if (stream == nullptr) return;
   promises_.Obeys(name(), incarnation_, stream->epoch, stream->session);
   core::SessionOpened hello{stream->worker, stream->session, incarnation_, {}};
-  for (const auto& [key, phase] : effect.held) hello.held.push_back({key, PhaseOf(phase)});
+  for (const auto& [key, phase] : effect.held) {
+    hello.held.push_back({key, PhaseOf(phase)});
+    if (phase == worker::HeldPhase::kValidating) scene_.Count("held in validation at a hello");
+  }
   stream->Send(Way::kUp, [this, stream, hello = std::move(hello)] { master_.OnHello(stream, hello); });
 }
 
@@ -137,6 +142,11 @@ void SimulatedMachine::FlushReports() {
 
 void SimulatedMachine::Do(const worker::SendStarted& effect) {
   Pending(effect.stream).started.push_back({effect.key, effect.time});
+}
+
+void SimulatedMachine::Do(const worker::SendValidating& effect) {
+  Pending(effect.stream).validating.push_back({effect.key, effect.time});
+  flush_now_ = true;
 }
 
 // A started report that is still here says nothing that the result does not.

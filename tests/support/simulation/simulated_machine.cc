@@ -201,7 +201,7 @@ void SimulatedMachine::ArmTimer() {
 
 void SimulatedMachine::Do(const worker::StartExecution& effect) {
   const auto& work = *std::static_pointer_cast<const Work>(effect.work);
-  executions_[effect.key] = {work.mode, work.kind, work.slots, scene_.now(), false, false};
+  executions_[effect.key] = {work.mode, work.kind, work.slots, scene_.now(), work.validated};
   CheckSlots();
   promises_.Begins(effect.key, work.mode, name());
   scene_.After(absl::Microseconds(200) + scene_.UpTo(absl::Milliseconds(2)), [this, key = effect.key, life = life_] {
@@ -231,7 +231,7 @@ void SimulatedMachine::RunToItsEnd(AttemptKey key) {
       scene_.Count("worker killed by a task");
       KillServer("a task killed it");
     } else if (luck < 0.75) {
-      EndExecution(key, EndReason::kExited, 0, false);
+      EndWork(key);
     } else if (luck < 0.9) {
       EndExecution(key, EndReason::kExited, 7, false);
     } else if (luck < 0.95) {
@@ -239,6 +239,29 @@ void SimulatedMachine::RunToItsEnd(AttemptKey key) {
     } else {
       EndExecution(key, EndReason::kSignaled, 11, false);
     }
+  });
+}
+
+// Well. One that is being stopped is validated no more.
+void SimulatedMachine::EndWork(AttemptKey key) {
+  Execution& execution = executions_.at(key);
+  if (!execution.validated) return EndExecution(key, EndReason::kExited, 0, false);
+  if (execution.stopping) return;
+  execution.validating = true;
+  ToServer([this, key] { Apply(worker::WorkEnded{key, Local()}); });
+}
+
+void SimulatedMachine::Do(const worker::StartValidation& effect) {
+  const auto found = executions_.find(effect.key);
+  if (found == executions_.end() || found->second.stopping) return;
+  if (effect.before <= Local()) return EndExecution(effect.key, EndReason::kLost, 0, true);
+  scene_.Count("validation started");
+  const absl::Duration time = scene_.UpTo(scene_.Happens(0.1) ? absl::Seconds(12) : absl::Seconds(1));
+  scene_.After(time, [this, key = effect.key, life = life_] {
+    if (life != life_) return;
+    const double luck = scene_.Chance();
+    if (luck < 0.7) return EndExecution(key, EndReason::kExited, 0, false);
+    EndExecution(key, luck < 0.95 ? EndReason::kValidationFailed : EndReason::kTimeout, 0, false);
   });
 }
 
@@ -263,6 +286,7 @@ void SimulatedMachine::Do(const worker::StopExecution& effect) {
   if (found == executions_.end()) return;
   Execution& execution = found->second;
   if (execution.killed || (execution.stopping && !effect.by_force)) return;
+  if (execution.validating) scene_.Count("stopped while it was validated");
   execution.stopping = true;
   execution.killed = effect.by_force;
   // Some take no notice of SIGTERM until the grace is over.

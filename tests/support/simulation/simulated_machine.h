@@ -82,6 +82,8 @@ class SimulatedMachine {
     uint64_t kind = 0;
     uint32_t slots = 1;
     absl::Time began;
+    bool validated = false;   // a command follows that validates it
+    bool validating = false;  // it runs, or is to
     bool stopping = false;
     bool killed = false;
   };
@@ -89,6 +91,7 @@ class SimulatedMachine {
     OnWorkerLoss mode;
     uint64_t kind;
     uint32_t slots;
+    bool validated;
   };
 
   // --- Processes and time.
@@ -105,12 +108,15 @@ class SimulatedMachine {
   void Do(const worker::SendHello& effect);
   void Do(const worker::RejectSession& effect);
   void Do(const worker::StartExecution& effect);
+  void Do(const worker::StartValidation& effect);
   void Do(const worker::StopExecution& effect);
   void Do(const worker::SendStarted& effect);
+  void Do(const worker::SendValidating& effect);
   void Do(const worker::SendResult& effect);
   void Do(const worker::SendGivenBack& effect);
   void Do(const worker::SendRefusal& effect);
   void Do(const worker::StartDirect& effect);
+  void Do(const worker::StartDirectValidation&) {}
   void Do(const worker::StopDirect& effect);
   void Do(const worker::RefuseDirect&) { scene_.Count("direct execution refused"); }
   void Do(const worker::ClusterChanged& effect);
@@ -120,6 +126,7 @@ class SimulatedMachine {
   // --- Commands.
   void CheckSlots();
   void RunToItsEnd(AttemptKey key);
+  void EndWork(AttemptKey key);
   void EndExecution(AttemptKey key, EndReason reason, int code, bool stopped);
   void EndDirect(uint64_t direct);
 

@@ -41,6 +41,10 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   flags.environment = {"A=1", "B=x=y"};
   flags.limit_key = "user=ann";
   flags.limit = 3;
+  flags.accept_exit = "0,3";
+  flags.validate_output = "^ok$";
+  flags.validate = "test -s out";
+  flags.validate_timeout = absl::Seconds(5);
   const auto spec = flags.Build({"echo", "hi"}, kNow);
   ASSERT_TRUE(spec.ok()) << spec.status();
   EXPECT_THAT(spec->command().argv(), ElementsAre("echo", "hi"));
@@ -51,6 +55,10 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   EXPECT_EQ(spec->retry().base_delay().seconds(), 2);
   EXPECT_EQ(spec->retry().max_delay().seconds(), 60);
   EXPECT_EQ(spec->run_timeout().seconds(), 90);
+  EXPECT_THAT(spec->validation().accepted_exit_codes(), ElementsAre(0, 3));
+  EXPECT_EQ(spec->validation().output_pattern(), "^ok$");
+  EXPECT_EQ(spec->validation().command(), "test -s out");
+  EXPECT_EQ(spec->validation().timeout().seconds(), 5);
   EXPECT_EQ(spec->start_time().seconds(), 1700000060);
   EXPECT_THAT(spec->requirements().needs(), ElementsAre("gpu", "zone=a"));
   EXPECT_THAT(spec->requirements().avoids(), ElementsAre("spot", "zone=b"));
@@ -133,6 +141,8 @@ TEST(TaskFlags, WrongValuesAreWrongUsageAndNameTheirFlag) {
   EXPECT_THAT(refused([](TaskFlags* f) { f->never_retry = "256"; }), HasSubstr("--never-retry: '256' is no exit code"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->retry_on = "1-9", f->never_retry = "64,3"; }),
               HasSubstr("exit code 3 is in --retry-on and in --never-retry"));
+  EXPECT_THAT(refused([](TaskFlags* f) { f->accept_exit = "zero"; }), HasSubstr("--accept-exit"));
+  EXPECT_THAT(refused([](TaskFlags* f) { f->validate_timeout = absl::Seconds(1); }), HasSubstr("--validate"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->retry_delay = "1m,1s"; }), HasSubstr("--retry-delay"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->resources = {"gpu"}; }), HasSubstr("--resource"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->environment = {"=x"}; }), HasSubstr("--env"));

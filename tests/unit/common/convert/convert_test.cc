@@ -114,6 +114,18 @@ TEST(Convert, WhatIsAvoidedIsKeptApartFromWhatIsNeeded) {
   EXPECT_NE(MakeTaskSpec(message, "")->requirements, spec->requirements) << "another class";
 }
 
+TEST(Convert, AValidatedTaskNeedsAWorkerThatKnowsOfIt) {
+  v1::TaskSpec message;
+  message.mutable_requirements()->add_needs("zone=a");
+  message.mutable_validation();
+  EXPECT_EQ(MakeTaskSpec(message, "")->requirements.needs.size(), 1u) << "it asks for nothing";
+  message.mutable_validation()->add_accepted_exit_codes(3);
+  const TaskSpecPtr spec = MakeTaskSpec(message, "");
+  ASSERT_EQ(spec->requirements.needs.size(), 2u);
+  EXPECT_EQ(spec->requirements.needs[0].name, "validation");
+  EXPECT_EQ(spec->accepted_exit_codes, std::vector<int32_t>{3});
+}
+
 TEST(Convert, AReportComesBackWithItsOutput) {
   AttemptReport report;
   report.key = {TaskId(7), AttemptNumber(2)};

@@ -46,5 +46,10 @@ TEST(BatchArguments, AValueInALineForAShellIsNeverReadAsItsWords) {
 
 TEST(BatchArguments, TextIsNeverAppendedTo) { EXPECT_EQ(FillText("fixed", {"x"}, 1), "fixed"); }
 
+TEST(BatchArguments, TextForTheShellHasItsValuesQuoted) {
+  EXPECT_EQ(FillText("test -s {}", {"a; rm b"}, 1, FillFor::kShell), FillArguments({"test", "-s", "{}"}, {"a; rm b"}, 1, FillFor::kShell)[0] + " -s " +
+                                                                          FillArguments({"{}"}, {"a; rm b"}, 1, FillFor::kShell)[0]);
+}
+
 }  // namespace
 }  // namespace muster

@@ -633,6 +633,38 @@ TEST(Accidents, AnExitCodeThatIsNotToBeRetriedEndsTheTask) {
   EXPECT_EQ(cluster.StateOf(task), TaskState::kFailed);
 }
 
+TEST(Accidents, AnExitCodeThatTheTaskAcceptsIsASuccessAndNoOther) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const auto accepts = [](TaskSpec& spec) { spec.accepted_exit_codes = {3, 4}; };
+  const TaskId accepted = cluster.Submit(Spec(accepts));
+  cluster.Exit(accepted, 4);
+  EXPECT_EQ(cluster.StateOf(accepted), TaskState::kSucceeded);
+  const TaskId zero = cluster.Submit(Spec(accepts));
+  cluster.Exit(zero, 0);
+  EXPECT_EQ(cluster.StateOf(zero), TaskState::kFailed);
+  const auto worker = cluster.core().FindWorker(cluster.worker("a").id);
+  ASSERT_TRUE(worker.has_value());
+  EXPECT_EQ(worker->failed_count, 1u);
+}
+
+TEST(Accidents, AValidationThatFailedCountsAsCodeOneForWhatIsRetried) {
+  TestCluster cluster;
+  cluster.Join("a", 1);
+  const TaskId asked = cluster.Submit(Spec([](TaskSpec& spec) {
+    spec.retry.max_attempts = 3;
+    spec.retry.on_exit_codes = {1};
+  }));
+  cluster.End(asked, EndReason::kValidationFailed);
+  EXPECT_EQ(cluster.StateOf(asked), TaskState::kPending);
+  const TaskId never = cluster.Submit(Spec([](TaskSpec& spec) {
+    spec.retry.max_attempts = 3;
+    spec.retry.never_on_exit_codes = {1};
+  }));
+  cluster.End(never, EndReason::kValidationFailed);
+  EXPECT_EQ(cluster.StateOf(never), TaskState::kFailed);
+}
+
 TEST(Accidents, AnExitCodeThatIsNeverToBeRetriedEndsTheTaskThoughItHasAttemptsLeft) {
   TestCluster cluster;
   cluster.Join("a", 1);

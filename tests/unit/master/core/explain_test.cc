@@ -486,6 +486,15 @@ TEST_F(ExplainTest, Running) {
   ExpectDocumented(task, ReasonCode::kRunning);
 }
 
+TEST_F(ExplainTest, Validating) {
+  cluster.Join("w1", 1);
+  const TaskId task = cluster.Submit(Spec());
+  cluster.Started(task);
+  cluster.Validating(task);
+  cluster.AdvanceBeating(absl::Seconds(3), {"w1"});
+  ExpectDocumented(task, ReasonCode::kValidating);
+}
+
 TEST_F(ExplainTest, AWorkerThatWentSilent) {
   cluster.Join("w1", 1);
   const TaskId task = cluster.Submit(Spec());

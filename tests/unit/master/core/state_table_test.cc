@@ -30,6 +30,17 @@ class StateTable : public ::testing::Test {
     EXPECT_EQ(cluster.StateOf(task), TaskState::kRunning);
     return task;
   }
+  TaskId ValidatingOn(const std::string& worker, TaskSpecPtr spec) {
+    const TaskId task = RunningOn(worker, std::move(spec));
+    cluster.Validating(task);
+    EXPECT_EQ(cluster.StateOf(task), TaskState::kValidating);
+    return task;
+  }
+  std::vector<TaskState> SeenStates() {
+    std::vector<TaskState> states;
+    for (const TaskChanged& changed : cluster.Seen<TaskChanged>()) states.push_back(changed.state);
+    return states;
+  }
   void LoseBySilence() { cluster.Advance(absl::Seconds(31)); }
 
   TestCluster cluster;
@@ -349,6 +360,134 @@ TEST_F(StateTable, UnknownUnderHoldEndsLostThoughCancelled) {
   cluster.Advance(absl::Minutes(15));
   EXPECT_EQ(cluster.StateOf(task), TaskState::kLost);
   EXPECT_EQ(cluster.ReasonOf(task).rfind("cancel requested", 0), 0u) << cluster.ReasonOf(task);
+}
+
+// --- VALIDATING
+
+TEST_F(StateTable, RunningToValidatingWhenItsCommandHasEndedWell) {
+  const TaskId task = RunningOn("a", Spec());
+  const absl::Time started = cluster.now();
+  cluster.AdvanceBeating(absl::Seconds(2), {"a"});
+  cluster.Validating(task);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kValidating);
+  EXPECT_EQ(cluster.core().FindTask(task)->started, started) << "it is still the same run";
+  EXPECT_EQ(cluster.WorkerOf(task), "a");
+  cluster.Validating(task);
+  cluster.Started(task);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kValidating) << "what is said again moves nothing";
+}
+
+TEST_F(StateTable, DispatchedWithAValidationBeforeAnyStartGoesThroughRunning) {
+  cluster.Join("a", 1);
+  const TaskId task = cluster.Submit(Spec());
+  cluster.Validating(task);
+  EXPECT_EQ(SeenStates(), (std::vector<TaskState>{TaskState::kRunning, TaskState::kValidating}));
+}
+
+TEST_F(StateTable, ValidatingToSucceeded) {
+  const TaskId task = ValidatingOn("a", Spec());
+  cluster.Exit(task, 0);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kSucceeded);
+}
+
+TEST_F(StateTable, ValidatingToPendingOnFailureWithAttemptsLeftAndThenAnotherWorker) {
+  const TaskId task = ValidatingOn("a", Attempts(2));
+  cluster.Join("b", 1);
+  cluster.End(task, EndReason::kValidationFailed);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kPending);
+  EXPECT_NE(cluster.ReasonOf(task).find("failed its validation"), std::string::npos) << cluster.ReasonOf(task);
+  EXPECT_TRUE(cluster.Stored(task).attempt_ends[0].used_attempt);
+  cluster.Advance(absl::Seconds(1));
+  EXPECT_EQ(cluster.WorkerOf(task), "b");
+}
+
+TEST_F(StateTable, ValidatingToFailedWhenNoAttemptIsLeft) {
+  const TaskId task = ValidatingOn("a", Spec());
+  cluster.End(task, EndReason::kValidationFailed);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kFailed);
+  EXPECT_EQ(cluster.Stored(task).outcome->reason, EndReason::kValidationFailed);
+}
+
+TEST_F(StateTable, ValidatingToTimedOutWhenTheWholeAttemptRanPastItsTimeout) {
+  const TaskId task = ValidatingOn("a", Spec());
+  cluster.End(task, EndReason::kTimeout);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kTimedOut);
+}
+
+TEST_F(StateTable, ValidatingToQueuedWhenADrainStopsIt) {
+  const TaskId task = ValidatingOn("a", Spec());
+  cluster.Apply(DrainWorker{CallId(1), "a", absl::Seconds(5), "kernel update"});
+  cluster.AdvanceBeating(absl::Seconds(4), {"a"});
+  cluster.Advance(absl::Seconds(1));
+  ASSERT_EQ(cluster.Seen<Stop>().size(), 1u);
+  cluster.End(task, EndReason::kPreempted, true, true);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kQueued);
+  EXPECT_FALSE(cluster.Stored(task).attempt_ends[0].used_attempt);
+}
+
+TEST_F(StateTable, ValidatingUnderHoldFailsWhenADrainStopsIt) {
+  const TaskId task = ValidatingOn("a", Mode(OnWorkerLoss::kHold));
+  cluster.End(task, EndReason::kPreempted, true, true);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kFailed);
+}
+
+TEST_F(StateTable, ValidatingToPendingWhenTheWorkerIsLost) {
+  ValidatingOn("a", Spec());
+  LoseBySilence();
+  EXPECT_EQ(SeenStates(), (std::vector<TaskState>{TaskState::kPending, TaskState::kQueued}));
+}
+
+TEST_F(StateTable, ValidatingToPendingWhenTheWorkerIsBackWithANewIncarnation) {
+  const TaskId task = ValidatingOn("a", Spec());
+  cluster.Reincarnate("a");
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kDispatched);
+  EXPECT_EQ(cluster.KeyOf(task).number, AttemptNumber(2)) << "the command runs again, too";
+  EXPECT_TRUE(cluster.Stored(task).attempt_ends[0].used_worker_loss);
+}
+
+TEST_F(StateTable, ValidatingUnderHoldToUnknownAndBackWhenTheWorkerIsCutOff) {
+  const TaskId task = ValidatingOn("a", Mode(OnWorkerLoss::kHold));
+  const AttemptKey key = cluster.KeyOf(task);
+  LoseBySilence();
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kUnknown);
+  cluster.Heartbeat("a");
+  cluster.Hello("a", {{key, Phase::kValidating}});
+  EXPECT_EQ(SeenStates(), (std::vector<TaskState>{TaskState::kRunning, TaskState::kValidating}));
+  EXPECT_EQ(cluster.KeyOf(task), key);
+}
+
+TEST_F(StateTable, ValidatingToPoisonedAtTheLastWorkerLoss) {
+  const TaskId task = ValidatingOn("a", Spec([](TaskSpec& spec) { spec.max_worker_losses = 1; }));
+  cluster.Reincarnate("a");
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kPoisoned);
+}
+
+TEST_F(StateTable, ValidatingToCancelledWhenTheWorkerConfirms) {
+  const TaskId task = ValidatingOn("a", Spec());
+  cluster.Cancel(task);
+  ASSERT_EQ(cluster.Seen<Stop>().size(), 1u);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kValidating);
+  cluster.End(task, EndReason::kCancelled, true, true);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kCancelled);
+}
+
+TEST_F(StateTable, ValidatingToCancelledWhenTheWorkerIsLostUnderARerunMode) {
+  const TaskId task = ValidatingOn("a", Mode(OnWorkerLoss::kRerunAfterFence));
+  cluster.Cancel(task);
+  LoseBySilence();
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kCancelled);
+}
+
+TEST_F(StateTable, DispatchedToValidatingByHelloAfterARestartOfTheMaster) {
+  const TaskId task = ValidatingOn("a", Spec());
+  const AttemptKey key = cluster.KeyOf(task);
+  cluster.Restart();
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kDispatched);
+  cluster.Join("a", 1, {{key, Phase::kValidating}});
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kValidating);
+  cluster.Exit(task, 0);
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kSucceeded);
+  EXPECT_EQ(cluster.Stored(task).outcome->attempt, key.number) << "the same attempt";
 }
 
 }  // namespace

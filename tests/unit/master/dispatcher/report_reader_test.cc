@@ -47,6 +47,22 @@ TEST(ReadHelloTest, AHelloThatCannotBeTrustedProvesNothing) {
   EXPECT_FALSE(ReadHello(phaseless, WorkerId(1), SessionNumber(9)).ok());
 }
 
+TEST(ReadReportsTest, AValidationIsRead) {
+  v1::SessionResponse message;
+  SetKey(5, 2, message.add_validating()->mutable_key());
+  SetKey(0, 2, message.add_validating()->mutable_key());
+  const Reports reports = ReadReports(&message, WorkerId(1), SessionNumber(2));
+  ASSERT_EQ(reports.event.validating.size(), 1u);
+  EXPECT_EQ(reports.event.validating[0].key, (AttemptKey{TaskId(5), AttemptNumber(2)}));
+  EXPECT_EQ(reports.malformed, 1u);
+
+  v1::Hello hello = HelloOf(7);
+  v1::HeldAttempt* held = hello.add_held();
+  SetKey(5, 2, held->mutable_key());
+  held->set_phase(v1::HeldAttempt::PHASE_VALIDATING);
+  EXPECT_EQ(ReadHello(hello, WorkerId(1), SessionNumber(9))->held[0].phase, core::HeldAttempt::Phase::kValidating);
+}
+
 TEST(ReadReportsTest, WhatNamesNoPossibleAttemptIsDroppedAndCounted) {
   v1::SessionResponse message;
   SetKey(0, 1, message.add_started()->mutable_key());

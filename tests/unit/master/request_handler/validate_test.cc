@@ -144,6 +144,20 @@ std::vector<Rule> Rules() {
        "task.retry.on_exit_codes[0]"},
       {"ACodeThatIsNoneAmongThoseNeverToRetry", [](auto* s) { s->mutable_retry()->add_never_on_exit_codes(-1); },
        "BAD_ATTEMPTS", "task.retry.never_on_exit_codes[0]"},
+      {"AnAcceptedCodeThatIsNone", [](auto* s) { s->mutable_validation()->add_accepted_exit_codes(256); },
+       "BAD_VALIDATION", "task.validation.accepted_exit_codes[0]"},
+      {"APatternThatIsNone", [](auto* s) { s->mutable_validation()->set_output_pattern("("); }, "BAD_VALIDATION",
+       "task.validation.output_pattern"},
+      {"NulInAValidation", [](auto* s) { s->mutable_validation()->set_command(std::string("x\0", 2)); }, "NUL_BYTE",
+       "task.validation.command"},
+      {"ATimeoutOfNoValidation", [](auto* s) { s->mutable_validation()->mutable_timeout()->set_seconds(5); },
+       "BAD_VALIDATION", "task.validation.timeout"},
+      {"AValidationThatMayNotTakeAnyTime",
+       [](auto* s) {
+         s->mutable_validation()->set_command("true");
+         s->mutable_validation()->mutable_timeout();
+       },
+       "BAD_DURATION", "task.validation.timeout"},
       {"ACodeThatIsToBeRetriedAndNever",
        [](auto* s) {
          s->mutable_retry()->add_on_exit_codes(75);

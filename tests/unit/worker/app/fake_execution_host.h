@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,10 @@ class FakeExecutionHost final : public execution::ExecutionHost {
       ++ever_started_;
     }
     listener_->OnStarted(key, absl::Now());
+  }
+  void Validate(AttemptKey key) override {
+    absl::MutexLock lock(&mutex_);
+    validated_.insert(key);
   }
   void Stop(AttemptKey key, EndReason reason, absl::Duration) override { End(key, reason); }
   void Kill(AttemptKey key, EndReason reason) override { End(key, reason); }
@@ -64,6 +69,12 @@ class FakeExecutionHost final : public execution::ExecutionHost {
     report->start_time = report->end_time = absl::Now();
     report->stopped = reason != EndReason::kExited;
     listener_->OnEnded(report);
+  }
+  void EndWork(AttemptKey key) { listener_->OnWorkEnded(key, absl::Now()); }
+  bool WaitUntilValidated(AttemptKey key) const {
+    absl::MutexLock lock(&mutex_);
+    const auto is = [this, key]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return validated_.contains(key); };
+    return mutex_.AwaitWithTimeout(absl::Condition(&is), absl::Seconds(20));
   }
   void Output(AttemptKey key, int64_t offset, std::string bytes) {
     listener_->OnOutput(key, plugin::Stream::kStdout, offset, std::move(bytes), 0);
@@ -109,6 +120,7 @@ class FakeExecutionHost final : public execution::ExecutionHost {
   int64_t free_disk_ ABSL_GUARDED_BY(mutex_) = int64_t{1} << 40;
   int ever_started_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<AttemptKey, execution::AttemptRequest> started_ ABSL_GUARDED_BY(mutex_);
+  std::set<AttemptKey> validated_ ABSL_GUARDED_BY(mutex_);
   std::map<std::pair<AttemptKey, plugin::Stream>, int64_t> subscribed_ ABSL_GUARDED_BY(mutex_);
 };
 

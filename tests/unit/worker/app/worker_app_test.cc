@@ -102,6 +102,22 @@ TEST_F(WorkerAppTest, JoinsRunsAndReportsUntilAcknowledged) {
   EXPECT_EQ(third.all().hello().held(0).key().task(), 8u);
 }
 
+TEST_F(WorkerAppTest, AValidationIsToldStartedAndHeldAtTheNextHello) {
+  Start();
+  {
+    FakeSession session(app_->grpc_address(), 1);
+    session.Assign(True(), 7);
+    ASSERT_TRUE(host_->WaitUntilRunning(Key(7)));
+    host_->EndWork(Key(7));
+    ASSERT_TRUE(host_->WaitUntilValidated(Key(7)));
+    ASSERT_TRUE(session.ReadUntil([](const auto& all) { return all.validating_size() == 1; }));
+    EXPECT_EQ(session.all().validating(0).key().task(), 7u);
+  }
+  FakeSession again(app_->grpc_address(), 2);
+  ASSERT_EQ(again.all().hello().held_size(), 1);
+  EXPECT_EQ(again.all().hello().held(0).phase(), v1::HeldAttempt::PHASE_VALIDATING);
+}
+
 TEST_F(WorkerAppTest, AnOlderSessionIsToldWhyItIsNotObeyed) {
   Start();
   FakeSession newer(app_->grpc_address(), 5);

@@ -62,7 +62,7 @@ class Model {
       case 12: return Apply(LeaseExtended{now_ + absl::Milliseconds(Draw(3000))});
       case 13: return Direct();
       case 14: return Rare();
-      default: return;
+      default: return Apply(WorkEnded{AnyKey(), now_});
     }
   }
 
@@ -155,6 +155,14 @@ class Model {
     attempts_.clear();
   }
 
+  void On(const StartValidation& effect) {
+    ASSERT_TRUE(attempts_.contains(effect.key));
+    ASSERT_EQ(attempts_[effect.key].fate, Fate::kRunning) << "validated though it does not run";
+  }
+
+  void On(const SendValidating& effect) { ASSERT_EQ(core_.PhaseOf(effect.key), HeldPhase::kValidating); }
+  void On(const StartDirectValidation&) {}
+
   void On(const StartExecution& effect) {
     ASSERT_TRUE(attempts_.contains(effect.key)) << "started without being accepted";
     ASSERT_EQ(attempts_[effect.key].fate, Fate::kWaiting) << "started twice";
@@ -187,7 +195,9 @@ class Model {
     for (const auto& [key, phase] : effect.held) {
       ASSERT_TRUE(told.insert(key).second);
       ASSERT_TRUE(attempts_.contains(key));
-      if (attempts_[key].fate == Fate::kRunning) { ASSERT_EQ(phase, HeldPhase::kRunning); }
+      if (attempts_[key].fate == Fate::kRunning) {
+        ASSERT_TRUE(phase == HeldPhase::kRunning || phase == HeldPhase::kValidating);
+      }
       if (attempts_[key].fate == Fate::kFinished) { ASSERT_EQ(phase, HeldPhase::kFinished); }
     }
     for (auto it = attempts_.begin(); it != attempts_.end();) {

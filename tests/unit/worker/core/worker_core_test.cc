@@ -395,6 +395,49 @@ TEST(WorkerCore, AFormerClustersDrainEndsWithItButAnEndingProcessGoesOnEnding) {
   EXPECT_TRUE(story.core().View().draining);
 }
 
+TEST(WorkerCore, WorkThatHasEndedWellIsToldAndValidatedInTheSlotThatItHas) {
+  Story story({.slots = 1});
+  story.Open(1, 1).Assign(Key(1)).Assign(Key(2));
+  story.Do(ExecutionStarted{Key(1), absl::UnixEpoch()}).Do(WorkEnded{Key(1), absl::UnixEpoch()});
+  ASSERT_EQ(story.All<SendValidating>().size(), 1u);
+  ASSERT_EQ(story.All<StartValidation>().size(), 1u);
+  EXPECT_EQ(story.All<StartValidation>()[0].key, Key(1));
+  EXPECT_EQ(story.core().PhaseOf(Key(1)), HeldPhase::kValidating);
+  EXPECT_THAT(story.Started(), IsEmpty()) << "its slot is not free yet";
+  EXPECT_TRUE(story.Do(WorkEnded{Key(1), absl::UnixEpoch()}).effects().empty()) << "once";
+  EXPECT_THAT(story.End(Key(1)).Results(), ElementsAre(Key(1)));
+  EXPECT_THAT(story.Started(), ElementsAre(Key(2)));
+}
+
+TEST(WorkerCore, AValidationIsSaidAgainToTheNextSessionWithItsStart) {
+  Story story;
+  story.Open(1, 1).Assign(Key(1)).Do(SessionEnded{StreamId(1)});
+  story.Do(WorkEnded{Key(1), absl::UnixEpoch()});
+  EXPECT_EQ(story.All<StartValidation>().size(), 1u) << "it needs no master";
+  story.Open(2, 2);
+  EXPECT_THAT(story.All<SendHello>()[0].held, ElementsAre(Pair(Key(1), HeldPhase::kValidating)));
+  EXPECT_EQ(story.All<SendStarted>().size(), 1u);
+  EXPECT_EQ(story.All<SendValidating>().size(), 1u);
+}
+
+TEST(WorkerCore, WhatIsBeingKilledIsNotValidatedAndAFencedOneOnlyWithinItsLease) {
+  Story story;
+  story.Open(1, 1).Lease(20).Assign(Key(1), 1, OnWorkerLoss::kRerunAfterFence);
+  story.Do(WorkEnded{Key(1), absl::UnixEpoch()});
+  ASSERT_EQ(story.All<StartValidation>().size(), 1u);
+  EXPECT_EQ(story.All<StartValidation>()[0].before, absl::UnixEpoch() + absl::Seconds(20));
+  EXPECT_THAT(story.At(20).Stopped(), ElementsAre(Key(1))) << "the lease ends its validation as it ends its work";
+
+  story.Lease(60).Assign(Key(2), 1, OnWorkerLoss::kRerunAfterFence).At(60);
+  EXPECT_TRUE(story.Do(WorkEnded{Key(2), absl::UnixEpoch()}).All<StartValidation>().empty());
+}
+
+TEST(WorkerCore, ACancelStopsAValidation) {
+  Story story;
+  story.Open(1, 1).Assign(Key(1)).Do(WorkEnded{Key(1), absl::UnixEpoch()});
+  EXPECT_THAT(story.Stop(Key(1)).Stopped(), ElementsAre(Key(1)));
+}
+
 TEST(WorkerCore, APersonsCommandTakesAFreeSlotOrIsRefused) {
   Story story({.slots = 1});
   story.Open(1, 1);

@@ -28,6 +28,7 @@ class DigestingListener final : public Listener {
     digest_.Update(bytes);
     next_ = offset + static_cast<int64_t>(bytes.size());
   }
+  void OnWorkEnded(AttemptKey, absl::Time) override {}
   void OnEnded(AttemptReportPtr report) override {
     absl::MutexLock lock(&mutex_);
     report_ = std::move(report);

@@ -48,6 +48,24 @@ TEST(AttemptWork, ABatchsArgumentsArePutInAndTheVariablesComeLast) {
                           Pair("MUSTER_WORKER", "w1"), Pair("MUSTER_INDEX", "5")));
 }
 
+TEST(AttemptWork, AValidationIsReadAndABatchsArgumentsAreWordsOfItsLine) {
+  v1::SessionRequest message;
+  v1::TaskSpec spec = Echo();
+  spec.mutable_validation()->add_accepted_exit_codes(3);
+  spec.mutable_validation()->set_output_pattern("^{}$");
+  spec.mutable_validation()->set_command("test -s {}");
+  message.add_specs(spec.SerializeAsString());
+  v1::Assignment* assignment = Assign(&message, 33);
+  assignment->add_arguments("a; b");
+  assignment->set_batch_index(5);
+  const auto read = ReadAssignmentsOf(message, StreamId(1), "w1");
+  const Validation& validation = WorkOf(read.assigned.at(0)).validation;
+  EXPECT_THAT(validation.accepted_exit_codes, ElementsAre(3));
+  EXPECT_EQ(validation.output_pattern, "^{}$") << "a pattern is no template: its braces are its own";
+  EXPECT_EQ(validation.command, "test -s 'a; b'");
+  EXPECT_EQ(validation.timeout, absl::Seconds(60));
+}
+
 TEST(AttemptWork, TasksOfOneSpecificationShareItsParsing) {
   v1::SessionRequest message;
   v1::TaskSpec spec;

@@ -90,6 +90,16 @@ TEST_F(SessionQueueTest, OutputBeyondTheLimitIsNotTaken) {
   EXPECT_TRUE(queue_.AddOutput(Piece(1, 600), now_));
 }
 
+TEST_F(SessionQueueTest, AValidationLeavesAtOnceAndBeforeItsResult) {
+  queue_.AddValidating({TaskId(1), AttemptNumber(1)}, now_);
+  EXPECT_EQ(queue_.DueAt(), absl::InfinitePast());
+  queue_.AddResult(Report(1), now_);
+  const v1::SessionResponse message = Next();
+  ASSERT_EQ(message.validating_size(), 1);
+  EXPECT_EQ(message.validating(0).key().task(), 1u);
+  EXPECT_EQ(message.results_size(), 1);
+}
+
 TEST_F(SessionQueueTest, ABadByteInAMessageDoesNotSpoilTheSession) {
   auto report = std::make_shared<AttemptReport>(*Report(1));
   report->end.message = "program not found: \xff\xc3\xa9";
