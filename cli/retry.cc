@@ -41,7 +41,9 @@ absl::StatusOr<int> Retry(Session& session, const RetryFlags& flags) {
       Print(absl::StrCat(response.count(), "\n"));
       return 0;
     }
-    if (response.count() > 1 && !terminal.Confirm(absl::StrCat("retry ", response.count(), " tasks?"))) {
+    // One that was named is meant; one of all that failed may not be.
+    const bool asks = response.count() > (flags.failed ? 0 : 1);
+    if (asks && !terminal.Confirm(absl::StrCat("retry ", response.count(), response.count() == 1 ? " task?" : " tasks?"))) {
       terminal.Say("nothing was retried");
       return kExitFailed;
     }

@@ -26,7 +26,8 @@ struct Reports {
   core::WorkerReports event;
   size_t malformed = 0;
   bool Empty() const {
-    return event.started.empty() && event.validating.empty() && event.results.empty() && event.given_back.empty() && event.refused.empty();
+    return event.started.empty() && event.validating.empty() && event.results.empty() && event.given_back.empty() &&
+           event.refused.empty();
   }
 };
 Reports ReadReports(v1::SessionResponse* message, WorkerId worker, SessionNumber session);

@@ -164,7 +164,9 @@ void ChangeCalls::RetryInTurn(const v1::RetryRequest& request, std::string by, v
 void ChangeCalls::RetryNow(const v1::RetryRequest& request, std::string by, v1::RetryResponse* response,
                            const Done& done) {
   core::RequestKey key;
-  if (!request.request_id().empty()) key = {.owner = std::move(by), .id = request.request_id(), .digest = DigestOf(request)};
+  if (!request.request_id().empty() && !request.dry_run()) {
+    key = {.owner = std::move(by), .id = request.request_id(), .digest = DigestOf(request)};
+  }
   // A call that is repeated would find nothing left to retry.
   const absl::StatusOr<std::optional<core::SubmitAnswer>> known = admission_->FindAnswer(key);
   if (!known.ok()) return done(known.status());

@@ -2,8 +2,8 @@
 //
 // Cancel posts the wish for the ids; Retry makes a new task of each ended one, with the same content, `retry_of` set,
 // and a batch's arguments put in (a retried task of a batch is a single task). With `failed`, calls go one after the
-// other and leave out what was retried before: however often it is asked, a failure is tried again once. Cancel's identity is the peer's host
-// until there are identities.
+// other and leave out what was retried before: however often it is asked, a failure is tried again once. Cancel's identity
+// is the peer's host until there are identities.
 //
 // Thread rule: both functions block (store, loop): on the read pool. `done` runs once, on any thread.
 // Errors: those of selectors; FAILED_PRECONDITION NOT_ENDED for a task that is still open; NOTHING_TO_RETRY;

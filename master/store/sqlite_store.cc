@@ -109,7 +109,11 @@ class SqliteStore final : public Store {
     return readers_.Read([&](Database* database) { return ScanFailures(database, since, limit); });
   }
   absl::StatusOr<std::vector<TaskId>> RetriedTasks() override {
-    return Read([](TaskReader reader) { return reader.RetriedTasks(); });
+    std::vector<TaskId> retried;
+    for (TaskId past;;) {  // one read for all could outlast the time that a read has
+      MUSTER_ASSIGN_OR_RETURN(past, Read([&](TaskReader reader) { return reader.RetriedTasks(past, &retried); }));
+      if (!past) return retried;
+    }
   }
   absl::StatusOr<std::vector<ActivityEntry>> ReadActivity(CommitNumber after, absl::Time since,
                                                           size_t limit) override {

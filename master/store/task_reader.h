@@ -46,7 +46,8 @@ class TaskReader {
   absl::StatusOr<std::vector<TaskId>> FindByName(std::string_view name, size_t limit);
   absl::StatusOr<std::optional<core::RequestRow>> FindRequest(std::string_view owner, std::string_view request_id);
   absl::StatusOr<AttemptReportPtr> FindReport(AttemptKey key);
-  absl::StatusOr<std::vector<TaskId>> RetriedTasks();
+  // Adds what was tried again by one of the next specifications. How far it has looked; no id: there are no more.
+  absl::StatusOr<TaskId> RetriedTasks(TaskId after, std::vector<TaskId>* retried);
   absl::StatusOr<std::vector<ActivityEntry>> ReadActivity(CommitNumber after, absl::Time since, size_t limit);
 
  private:

@@ -12,6 +12,7 @@ namespace muster::store {
 namespace {
 
 constexpr size_t kRowsPerScan = 20'000;
+constexpr int64_t kSpecificationsAtOnce = 50'000;
 
 TaskId Id(int64_t number) { return TaskId(static_cast<uint64_t>(number)); }
 
@@ -190,12 +191,17 @@ absl::Status TaskReader::ScanEnded(Scan* scan) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<TaskId>> TaskReader::RetriedTasks() {
-  std::vector<TaskId> retried;
-  Query again(database_, "SELECT retry_of FROM specification WHERE retry_of IS NOT NULL");
-  while (again.Next()) retried.push_back(Id(again.Int(0)));
-  MUSTER_RETURN_IF_ERROR(again.status());
-  return retried;
+absl::StatusOr<TaskId> TaskReader::RetriedTasks(TaskId after, std::vector<TaskId>* retried) {
+  TaskId last;
+  Query part(database_, "SELECT first, retry_of FROM specification WHERE first > ? ORDER BY first LIMIT ?");
+  part.Bind(1, IdNumber(after));
+  part.Bind(2, kSpecificationsAtOnce);
+  while (part.Next()) {
+    last = Id(part.Int(0));
+    if (const int64_t task = part.Int(1); task != 0) retried->push_back(Id(task));
+  }
+  MUSTER_RETURN_IF_ERROR(part.status());
+  return last;
 }
 
 absl::StatusOr<TaskState> TaskReader::EndStateOf(TaskId id) {

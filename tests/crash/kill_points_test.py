@@ -13,7 +13,7 @@ import unittest
 from harness import CrashCluster, alive, children, eventually
 
 MASTER_PLACES = ("before_sync", "after_sync", "after_answer")
-WORKER_PLACES = ("before_start", "after_start", "before_result", "after_result")
+WORKER_PLACES = ("before_start", "after_start", "before_validation", "before_result", "after_result")
 DEATHS_PER_PLACE = int(os.environ.get("MUSTER_CRASH_DEATHS_PER_PLACE", "6"))
 
 

@@ -94,6 +94,8 @@ class Submitter(Repeating):
         task = {"command": {"argv": [str(self._mark), str(self._cluster.marks), str(milliseconds), str(code)]},
                 "on_worker_loss": f"ON_WORKER_LOSS_{mode}", "max_worker_losses": 1000,
                 "priority": self._random.randint(-3, 3)}
+        if self._random.random() < 0.2:
+            task["validation"] = {"command": f"sleep {self._random.choice((0, 0.05, 0.4))}"}
         if mode == RERUN and code:
             task["retry"] = {"max_attempts": self._random.randint(1, 2), "base_delay": "0.05s"}
         return task

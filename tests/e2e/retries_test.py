@@ -2,6 +2,7 @@
 the master and of the worker."""
 
 import os
+import pty
 import signal
 import unittest
 
@@ -45,6 +46,33 @@ class Retries(unittest.TestCase):
             self.assertEqual(cluster.ok("retry", "--failed", "-y"), "")
             for identity in again:
                 cluster.await_state(identity, "SUCCEEDED")
+
+    def test_on_a_terminal_it_says_how_many_it_would_be_and_asks(self):
+        with Cluster(workers=1, slots=4) as cluster:
+            self.assertEqual([run(cluster, "--", "false").returncode for _ in range(3)], [1, 1, 1])
+            self.assertIn("retry 3 tasks? [y/N]", self.on_a_terminal(cluster, "n", "retry", "--failed"))
+            self.assertEqual(cluster.ok("retry", "--failed", "--dry-run"), "3\n")
+            self.assertIn("retry 3 tasks? [y/N]", self.on_a_terminal(cluster, "y", "retry", "--failed"))
+            eventually(lambda: cluster.ok("retry", "--failed", "--dry-run") == "3\n", what="the end of the retries")
+            self.assertEqual(len(cluster.ok("ps", "-a", "-q").split()), 6)
+
+    def on_a_terminal(self, cluster, answer, *arguments):
+        """What it says there; `answer` is typed when it asks."""
+        terminal, slave = pty.openpty()
+        process = cluster.start(*arguments, stdin=slave, stdout=slave, stderr=slave)
+        os.close(slave)
+        said = b""
+        try:
+            while b"[y/N]" not in said:
+                said += os.read(terminal, 4096)
+            os.write(terminal, answer.encode() + b"\n")
+            while chunk := os.read(terminal, 4096):
+                said += chunk
+        except OSError:  # it has ended
+            pass
+        process.wait()
+        os.close(terminal)
+        return said.decode()
 
 
 class Validations(unittest.TestCase):

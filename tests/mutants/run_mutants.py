@@ -38,6 +38,7 @@ MUTANTS = {
     "no_jitter": [(CORE, "RetryPolicyTest.*"), ("unit_worker_session_test", "CallScheduleTest.*")],
     "count_preemption": [(CORE, "StateTable*"), SIMULATION],
     "ignore_lease": [(WORKER, "*"), ("unit_worker_app_test", "LeaseWatchTest.*")],
+    "trust_exit_code": [("unit_worker_execution_test", "Validation*")],
     "drop_sync": [(STORE, "DurabilityTest.*")],
     "torn_tail": [(STORE, "DamageTest.*")],
 }

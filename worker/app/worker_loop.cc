@@ -191,6 +191,7 @@ void WorkerLoop::Do(StartExecution& effect) {
 }
 
 void WorkerLoop::Do(StartValidation& effect) {
+  MayDieAt("before_validation");
   if (effect.before <= parts_.clock->Now()) return parts_.host->Kill(effect.key, EndReason::kLost);
   parts_.host->Validate(effect.key);
 }

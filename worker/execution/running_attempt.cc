@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/planted_fault.h"
 
 namespace muster::execution {
 namespace {
@@ -352,7 +353,7 @@ AttemptEnd RunningAttempt::ValidatedEnd(const plugin::Result& result, const std:
   if (stop_reason_ != EndReason::kNone && !result.by_itself) return StoppedEnd(std::move(end), stop_reason_);
   if (validation_timed_out_ && !result.by_itself) {
     FailValidation(absl::StrCat("it took longer than ", absl::FormatDuration(request_.validation.timeout)), &end);
-  } else if (!succeeded) {
+  } else if (!succeeded && !Mutated("trust_exit_code")) {
     AttemptEnd own;
     own.reason = FromPlugin(result.reason);
     own.exit_code = result.exit_code;

@@ -345,6 +345,20 @@ TEST_F(RetryFailedTest, ARepeatedCallIsAnsweredAsTheFirstAlthoughNothingIsLeftTo
   EXPECT_EQ(again.task_ids(0), first.task_ids(0));
 }
 
+TEST_F(RetryFailedTest, ARehearsalIsNoUseOfItsRequestId) {
+  Ended(7);
+  const auto rehearsed = [this](bool dry_run) {
+    return RetryFailed([dry_run](v1::RetryRequest* request) {
+             request->set_request_id("r1");
+             request->set_dry_run(dry_run);
+           })
+        .count();
+  };
+  EXPECT_EQ(rehearsed(true), 1);
+  EXPECT_EQ(rehearsed(false), 1);
+  EXPECT_EQ(rehearsed(true), 0);
+}
+
 TEST_F(RetryFailedTest, AQueueAndATimeNarrowItDown) {
   Ended(7, "nightly");
   Ended(7, "daily");

@@ -189,6 +189,18 @@ TEST_F(TaskReadsTest, ANameFindsItsTasksNewestFirst) {
   EXPECT_THAT(*store_->FindByName("", 10), IsEmpty());
 }
 
+TEST_F(TaskReadsTest, WhatWasRetriedIsFoundThroughMoreTasksThanOneReadLooksAt) {
+  EXPECT_THAT(*store_->RetriedTasks(), IsEmpty());
+  constexpr uint64_t kTasks = 110'000;
+  core::Transaction transaction;
+  for (uint64_t id = 1; id <= kTasks; ++id) transaction.specifications.push_back(SingleTask(id));
+  for (const uint64_t id : {uint64_t{50'000}, uint64_t{50'001}, uint64_t{100'000}, kTasks}) {
+    transaction.specifications[id - 1].retry_of = TaskId(id / 2);
+  }
+  Commit(transaction);
+  EXPECT_THAT(*store_->RetriedTasks(), ElementsAre(TaskId(25'000), TaskId(25'000), TaskId(50'000), TaskId(55'000)));
+}
+
 TEST_F(TaskReadsTest, ViewsShowTasksAttemptsAndOutcomesInWords) {
   CommitSome();
   core::Transaction transaction;
