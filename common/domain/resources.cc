@@ -14,6 +14,12 @@ int64_t& NamedEntry(ResourceAmounts* amounts, const std::string& name) {
   return place->second;
 }
 
+uint32_t LackOfOne(int64_t free, int64_t want) {
+  if (want <= 0 || free >= want) return 0;
+  const double lack = static_cast<double>(want - std::max<int64_t>(0, free)) / static_cast<double>(want);
+  return std::max(1u, static_cast<uint32_t>(lack * 1000));
+}
+
 }  // namespace
 
 int64_t AmountOf(const ResourceAmounts& amounts, const std::string& name) {
@@ -40,6 +46,17 @@ bool Fits(const ResourceAmounts& capacity, const ResourceAmounts& used, const Re
     if (entry.second > AmountOf(capacity, entry.first) - AmountOf(used, entry.first)) return false;
   }
   return true;
+}
+
+uint32_t LackOf(const ResourceAmounts& capacity, const ResourceAmounts& used, const ResourceAmounts& want) {
+  uint32_t lack = std::max({LackOfOne(int64_t{capacity.slots} - used.slots, want.slots),
+                            LackOfOne(capacity.cpu_millis - used.cpu_millis, want.cpu_millis),
+                            LackOfOne(capacity.memory_bytes - used.memory_bytes, want.memory_bytes)});
+  for (const auto& entry : want.named) {
+    const int64_t free = AmountOf(capacity, entry.first) - AmountOf(used, entry.first);
+    lack = std::max(lack, LackOfOne(free, entry.second));
+  }
+  return lack;
 }
 
 void AddTo(ResourceAmounts* amounts, const ResourceAmounts& more) {

@@ -18,6 +18,9 @@ ResourceAmounts Subtract(const ResourceAmounts& capacity, const ResourceAmounts&
 // Whether `want` fits into `capacity` while `used` of it is taken, in every resource.
 bool Fits(const ResourceAmounts& capacity, const ResourceAmounts& used, const ResourceAmounts& want);
 
+// Of what is wanted, the largest share that is not free in some resource: 0 (it fits) to 1000, per mille.
+uint32_t LackOf(const ResourceAmounts& capacity, const ResourceAmounts& used, const ResourceAmounts& want);
+
 void AddTo(ResourceAmounts* amounts, const ResourceAmounts& more);
 
 // Crashes when it would go below zero: what is returned had been taken.

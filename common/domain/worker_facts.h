@@ -21,6 +21,7 @@ struct WorkerFacts {
   std::string name;
   WorkerState state = WorkerState::kNone;
   std::string takes_nothing_because;  // empty: it takes new work
+  std::string held_because;           // its room is held for one task; empty: it is anybody's
   WorkerOffer offer;
   uint64_t offer_revision = 0;  // one more with each change of `offer`
   uint32_t weight = 1;          // never 0; by default the slots
@@ -33,8 +34,10 @@ struct WorkerFacts {
 
   bool TakesWork() const {
     if (state == WorkerState::kQuarantined) return on_trial;
-    return state == WorkerState::kActive && takes_nothing_because.empty();
+    return InOrder() && held_because.empty();
   }
+  // Nothing is in the way but, maybe, that its room is held.
+  bool InOrder() const { return state == WorkerState::kActive && takes_nothing_because.empty(); }
   uint32_t FreeSlots() const {
     const uint32_t most = std::min(offer.capacity.slots, slot_limit);
     return most > used.slots ? most - used.slots : 0;

@@ -64,6 +64,8 @@ void AddCounts(telemetry::Metrics* metrics, const Read& read) {
        &core::CoreCounters::quarantine_probes},
       {"muster_run_times_damaged_total", "Rows of learned run times that the start could not read.",
        &core::CoreCounters::damaged_run_times},
+      {"muster_rooms_held_total", "Times that a worker was emptied for a task that asks for more than one slot.",
+       &core::CoreCounters::rooms_held},
       {"muster_recalled_total", "Attempts asked back before they started.", &core::CoreCounters::recalled},
   };
   for (const Series& series : kSeries) {

@@ -58,6 +58,10 @@ void DeclareCluster(MasterConfig* config, config::Schema* schema) {
                  "How a worker is chosen.");
   schema->Time("scheduler.aging_interval", &core.aging_interval, absl::Seconds(60),
                "A waiting task gains one step of priority in this time.", {.least = 0.001});
+  schema->Time("scheduler.reservation_after", &core.reservation_after, absl::Seconds(10),
+               "A task that asks for more than one slot, has waited for so long and is overtaken gets a worker that is "
+               "emptied for it. 0: never.",
+               {.least = 0, .most = 86400});
   schema->Time("scheduler.straggler_floor", &core.straggler_floor, absl::Seconds(10),
                "An attempt is marked as a straggler when it has run twice as long as nine in ten runs of its command, and "
                "longer than this.",

@@ -13,7 +13,8 @@ int Weight(const Miss& miss) {
     case Obstacle::kNoRoom:
     case Obstacle::kAvoided: return 1;
     case Obstacle::kState:
-    case Obstacle::kRefuses: return 100;
+    case Obstacle::kRefuses:
+    case Obstacle::kHeld: return 100;
     default: return 10'000;
   }
 }

@@ -109,6 +109,12 @@ void FindStaticMisses(const WorkerOffer& offer, const Requirements& requirements
   }
 }
 
+Miss WhyNothing(const WorkerFacts& worker) {
+  if (worker.InOrder()) return {Obstacle::kHeld};
+  if (worker.state == WorkerState::kActive) return {Obstacle::kRefuses};
+  return {Obstacle::kState, static_cast<uint16_t>(worker.state)};
+}
+
 }  // namespace
 
 Why LacksExecutor(const WorkerOffer& offer, const std::string& executor) {
@@ -145,6 +151,7 @@ Why NeverFits(const WorkerOffer& offer, const ResourceAmounts& want) {
 
 Why TakesNothing(const WorkerFacts& worker) {
   if (worker.TakesWork()) return std::nullopt;
+  if (worker.InOrder()) return worker.held_because;
   if (worker.state == WorkerState::kActive) return absl::StrCat("takes nothing new: ", worker.takes_nothing_because);
   std::string state(WorkerStateName(worker.state));
   if (worker.takes_nothing_because.empty()) return absl::StrCat("is ", state);
@@ -200,11 +207,7 @@ void FindMisses(const WorkerFacts& worker, const Requirements& requirements, Wor
   misses->clear();
   FindStaticMisses(worker.offer, requirements, misses);
   const size_t static_misses = misses->size();
-  if (!worker.TakesWork()) {
-    misses->push_back(worker.state == WorkerState::kActive
-                          ? Miss{Obstacle::kRefuses}
-                          : Miss{Obstacle::kState, static_cast<uint16_t>(worker.state)});
-  }
+  if (!worker.TakesWork()) misses->push_back(WhyNothing(worker));
   const bool full = worker.FreeSlots() == 0;
   if (full && worker.Limited()) misses->push_back({Obstacle::kLimited});
   const ResourceAmounts& want = requirements.resources;
@@ -228,7 +231,8 @@ std::string_view FilterOf(const Miss& miss) {
     case Obstacle::kHasExcluded: return "excludes";
     case Obstacle::kTooSmall: return "resources";
     case Obstacle::kState:
-    case Obstacle::kRefuses: return "state";
+    case Obstacle::kRefuses:
+    case Obstacle::kHeld: return "state";
     case Obstacle::kLimited:
     case Obstacle::kNoRoom: return "room";
     case Obstacle::kAvoided: return "avoid";
@@ -247,6 +251,7 @@ std::string CauseText(const Miss& miss, const Requirements& requirements) {
     case Obstacle::kTooSmall: return LessThanText(want, miss.which, "");
     case Obstacle::kState: return absl::StrCat("is ", std::string(WorkerStateName(static_cast<WorkerState>(miss.which))));
     case Obstacle::kRefuses: return "takes nothing new";
+    case Obstacle::kHeld: return "is emptied for a task that is wider";
     case Obstacle::kLimited: return "takes one attempt at a time after failures";
     case Obstacle::kNoRoom:
       return miss.which == kSlots && want.slots <= 1 ? "has no slot free" : LessThanText(want, miss.which, " free");
@@ -262,7 +267,8 @@ std::string MissText(const Miss& miss, const WorkerFacts& worker, const Requirem
     case Obstacle::kUnhealthyExecutor: return LacksExecutor(worker.offer, requirements.executor).value_or("");
     case Obstacle::kTooSmall: return ShortageText(Held(worker.offer.capacity, want, miss.which), want, miss.which, "");
     case Obstacle::kState:
-    case Obstacle::kRefuses: return TakesNothing(worker).value_or("");
+    case Obstacle::kRefuses:
+    case Obstacle::kHeld: return TakesNothing(worker).value_or("");
     case Obstacle::kLimited: return DoesNotFitNow(worker, want).value_or("");
     case Obstacle::kNoRoom:
       if (miss.which == kSlots && worker.FreeSlots() == 0 && !worker.Limited()) return DoesNotFitNow(worker, want).value_or("");

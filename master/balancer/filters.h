@@ -26,7 +26,7 @@ Why LacksNeeds(const WorkerOffer& offer, const Requirements& requirements);  // 
 Why HasExcluded(const WorkerOffer& offer, const Need& excluded);
 // Even when it is empty: "has 4 slots, 8 are asked for"
 Why NeverFits(const WorkerOffer& offer, const ResourceAmounts& want);
-// "is SUSPECT: no session", "takes nothing new: low disk"
+// "is SUSPECT: no session", "takes nothing new: low disk", "is emptied for task 3F"
 Why TakesNothing(const WorkerFacts& worker);
 // "has none of its 4 slots free", "takes one attempt at a time until one succeeds: ...", "has 512 MiB of
 // memory free, 1 GiB are asked for"
@@ -61,6 +61,7 @@ enum class Obstacle : uint8_t {
   kTooSmall,     // `which`: a kSlots.. below; even when it is empty
   kState,        // `which`: the WorkerState
   kRefuses,      // ACTIVE, but takes nothing new by itself
+  kHeld,         // ...or its room is held for one task
   kLimited,      // after failures it takes one attempt at a time, and has it
   kNoRoom,       // `which`: as for kTooSmall; what is too small is not named again here
   kAvoided,      // it just failed the task

@@ -65,6 +65,13 @@ struct WorkerLink {
   std::vector<std::pair<AttemptKey, Incarnation>> lost_in_silence;
 };
 
+// A worker that is emptied for a class of tasks, and for the first of them by name.
+struct HeldFor {
+  TaskId task;
+  scheduler::ClassId cls;
+  absl::Time until;
+};
+
 struct Cluster {
   Cluster(CoreConfig core_config, std::string id, Epoch number);
 
@@ -96,6 +103,7 @@ struct Cluster {
 
   absl::flat_hash_map<WorkerId, WorkerLink> links;
   absl::btree_set<WorkerId> touched;                        // changed, or forgotten, since the last round
+  absl::btree_map<WorkerId, HeldFor> held_room;             // by held_room.h
   uint64_t offers_revision = 1;                             // one more whenever some worker's offer or state changed
   absl::flat_hash_map<TaskId, absl::Time> paused;           // queued, but not looked at until then
   absl::btree_set<TaskId> retries_beyond_budget;            // pending, waiting for the cluster's retry budget

@@ -186,7 +186,7 @@ absl::Time ClusterCore::Impl::NextDue() const {
   absl::Time next = cluster_.workers.NextDue();
   if (cluster_.stopping) return next;
   if (!cluster_.retries_beyond_budget.empty()) next = std::min(next, cluster_.retry_budget.NextAt());
-  return std::min({next, cluster_.dues.Next(), cluster_.health.NextDue(), cluster_.gates.NextAt()});
+  return std::min({next, cluster_.dues.Next(), cluster_.health.NextDue(), cluster_.gates.NextAt(), placing_.NextDue()});
 }
 
 ClusterCore::ClusterCore(CoreConfig config, RecoveredState recovered)

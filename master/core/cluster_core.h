@@ -60,6 +60,7 @@ struct CoreConfig {
   uint32_t prefetch_limit = 256;
   absl::Duration prefetch_horizon = absl::Milliseconds(20);
   absl::Duration prefetch_median = absl::Milliseconds(50);
+  absl::Duration reservation_after = absl::Seconds(10);  // zero: nothing is held for wide tasks
   absl::Duration straggler_floor = absl::Seconds(10);  // what has run for less is none
   std::map<std::string, QueueSettings> queues;  // by name; what people set by hand wins
   // What a task runs, in one line. Pure; the core cannot read a payload.
@@ -102,6 +103,7 @@ struct CoreCounters {
   uint64_t refused_submits = 0;
   uint64_t prefetched = 0;
   uint64_t recalled = 0;
+  uint64_t rooms_held = 0;            // times that a worker was emptied for a wide task
   uint64_t workers_limited = 0;       // fell to one attempt at a time
   uint64_t workers_quarantined = 0;   // by failure
   uint64_t quarantines_withheld = 0;  // a third of the fleet was there already

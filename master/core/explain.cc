@@ -70,6 +70,7 @@ ReasonCode CodeOfHopeless(Hopeless hopeless) {
 
 ReasonCode CodeOfState(const Miss& state) {
   if (state.obstacle == Obstacle::kRefuses) return ReasonCode::kWorkersRefuse;
+  if (state.obstacle == Obstacle::kHeld) return ReasonCode::kWorkersHeld;
   switch (static_cast<WorkerState>(state.which)) {
     case WorkerState::kDraining: return ReasonCode::kWorkersDraining;
     case WorkerState::kQuarantined: return ReasonCode::kWorkersQuarantined;
@@ -147,6 +148,22 @@ Verdict AvoidsFailedWorker(const Cluster& cluster, const Task& task, const Analy
                        " that could take it.")};
 }
 
+// The worker that is emptied for it.
+std::optional<WorkerId> EmptiedFor(const Cluster& cluster, TaskId task) {
+  for (const auto& held : cluster.held_room) {
+    if (held.second.task == task) return held.first;
+  }
+  return std::nullopt;
+}
+
+Verdict IsEmptiedForIt(const Cluster& cluster, const Task& task, WorkerId worker) {
+  const WorkerFacts& facts = cluster.workers.facts(worker);
+  return {ReasonCode::kRoomIsHeld,
+          absl::StrCat("Worker ", facts.name, " takes nothing else until it has room for it: it ",
+                       balancer::DoesNotFitNow(facts, task.spec().requirements.resources).value_or("has it"), "."),
+          absl::InfiniteFuture(), facts.name};
+}
+
 Verdict JudgeQueued(const Cluster& cluster, const Task& task, const Analysis& workers, const QueuePosition& position) {
   if (workers.starts_on) {
     const std::string& name = cluster.workers.name(*workers.starts_on);
@@ -156,6 +173,7 @@ Verdict JudgeQueued(const Cluster& cluster, const Task& task, const Analysis& wo
     return {CodeOfHopeless(workers.hopeless),
             Sentence(absl::StrJoin(cluster.balancer.WhyInfeasible(task.spec().requirements), "; "))};
   }
+  if (const auto held = EmptiedFor(cluster, task.id)) return IsEmptiedForIt(cluster, task, *held);
   if (workers.nearest_misses == std::vector<Miss>(1, Miss{Obstacle::kAvoided})) return AvoidsFailedWorker(cluster, task, workers);
   if (!workers.candidates.empty()) return NoRoom(cluster, task, workers, position);
   return NobodyTakesWork(cluster, task, workers);

@@ -55,6 +55,8 @@ constexpr ReasonRow kReasons[] = {
     {ReasonCode::kNoWorkerWithoutAvoided, "NO_WORKER_WITHOUT_AVOIDED",
      "Start a worker without that label, or submit without that --avoid."},
     {ReasonCode::kValidating, "VALIDATING", ""},
+    {ReasonCode::kRoomIsHeld, "ROOM_IS_HELD", "Wait: it starts when enough of what runs there has ended."},
+    {ReasonCode::kWorkersHeld, "WORKERS_HELD", "Wait, or add workers."},
 };
 
 }  // namespace

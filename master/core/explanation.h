@@ -60,6 +60,8 @@ enum class ReasonCode : uint8_t {
   kKeyOrder = 35,
   kNoWorkerWithoutAvoided = 36,
   kValidating = 37,
+  kRoomIsHeld = 38,
+  kWorkersHeld = 39,
 };
 
 struct ReasonRow {

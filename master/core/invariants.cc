@@ -98,6 +98,7 @@ void CheckWorker(const Cluster& cluster, WorkerId worker, const Sums& sums) {
   const WorkerFacts& facts = cluster.workers.facts(worker);
   const auto slots = sums.slots.find(worker);
   MUSTER_CHECK(facts.used.slots + facts.prefetched == (slots == sums.slots.end() ? 0 : slots->second));
+  MUSTER_CHECK(cluster.held_room.contains(worker) != facts.held_because.empty());
   const auto link = cluster.links.find(worker);
   if (link == cluster.links.end()) return;
   const auto ahead = sums.ahead.find(worker);

@@ -18,6 +18,11 @@ void Placing::Round(const Moment& turn) {
   Refresh(turn);
   unfinished_ = false;
   if (cluster_.stopping) return;
+  PlaceWhatFits(turn);
+  held_.Look(turn);
+}
+
+void Placing::PlaceWhatFits(const Moment& turn) {
   size_t looked_at = 0;
   while (const auto next = Next()) {
     if (++looked_at > kMaxPlacedPerRound) {
@@ -35,9 +40,9 @@ void Placing::Round(const Moment& turn) {
 }
 
 std::optional<scheduler::NextTask> Placing::Next() {
-  if (room_.empty()) return cluster_.queues.Peek();
+  if (room_.empty() && !held_.ready()) return cluster_.queues.Peek();
   return cluster_.queues.Peek([this](const scheduler::NextTask& next, const scheduler::ClassKey& key) {
-    return room_.MayFit(next, key);
+    return (held_.ready() && held_.RoomFor(next.cls).has_value()) || room_.MayFit(next, key);
   });
 }
 
@@ -49,6 +54,7 @@ void Placing::Refresh(const Moment& turn) {
 }
 
 void Placing::Changed(WorkerId worker) {
+  held_.Changed(worker);
   if (!cluster_.workers.Contains(worker)) {
     freed_.erase(worker);
     room_.Gone(worker);
@@ -88,20 +94,24 @@ void Placing::PlaceNext(const Moment& turn, const scheduler::NextTask& next) {
   if (task.last_attempt >= kMaxAttemptNumber) {
     return transitions_.End(turn, task, TaskState::kCancelled, {"no attempt number is left"});
   }
-  const Requirements& requirements = task.spec().requirements;
-  const balancer::Placement placement =
-      task.losses < kLossesUntilApart
-          ? cluster_.balancer.Choose(requirements, task.avoid)
-          : cluster_.balancer.Choose(requirements, task.avoid, [this](WorkerId worker) { return HasSuspect(worker); });
+  const balancer::Placement placement = Choose(task, next.cls);
   if (const auto* placed = std::get_if<balancer::Placed>(&placement)) {
     if (StaysApart(turn, task, placed->worker)) return;
-    auto reservation = cluster_.workers.Reserve(placed->worker, requirements.resources);
+    held_.Starts(next, placed->worker);
+    auto reservation = cluster_.workers.Reserve(placed->worker, task.spec().requirements.resources);
     MUSTER_CHECK(reservation.has_value());
     return Send(turn, task, next, std::move(*reservation), false);
   }
   const bool waits = std::holds_alternative<balancer::NoCapacityNow>(placement);
   if (waits && prefetch_.Eligible(task) && SendAhead(turn, task, next)) return;
   Park(turn, task, next.cls, waits);
+}
+
+balancer::Placement Placing::Choose(const Task& task, scheduler::ClassId cls) {
+  if (const auto held = held_.ready() ? held_.RoomFor(cls) : std::nullopt) return balancer::Placed{*held};
+  const Requirements& requirements = task.spec().requirements;
+  if (task.losses < kLossesUntilApart) return cluster_.balancer.Choose(requirements, task.avoid);
+  return cluster_.balancer.Choose(requirements, task.avoid, [this](WorkerId worker) { return HasSuspect(worker); });
 }
 
 bool Placing::SendAhead(const Moment& turn, Task& task, const scheduler::NextTask& next) {

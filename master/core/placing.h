@@ -13,6 +13,7 @@
 #include "absl/container/btree_set.h"
 #include "master/core/cluster.h"
 #include "master/core/dispatching.h"
+#include "master/core/held_room.h"
 #include "master/core/new_room.h"
 #include "master/core/prefetch.h"
 
@@ -21,13 +22,16 @@ namespace muster::core {
 class Placing {
  public:
   Placing(Cluster* cluster, Transitions* transitions, Dispatching* dispatching, Prefetch* prefetch)
-      : cluster_(*cluster), transitions_(*transitions), dispatching_(*dispatching), prefetch_(*prefetch) {}
+      : cluster_(*cluster), transitions_(*transitions), dispatching_(*dispatching), prefetch_(*prefetch),
+        held_(cluster, dispatching) {}
 
   void Round(const Moment& turn);
   // The last round ended at its bound: there is more to place.
   bool unfinished() const { return unfinished_; }
+  absl::Time NextDue() const { return held_.NextDue(); }
 
  private:
+  void PlaceWhatFits(const Moment& turn);
   void Refresh(const Moment& turn);
   void Changed(WorkerId worker);
   void WakeThoseWhoAvoid();
@@ -36,6 +40,7 @@ class Placing {
   bool PassesLimits(const Moment& turn, const Task& task, scheduler::ClassId cls);
   // What became of the first task in line.
   void PlaceNext(const Moment& turn, const scheduler::NextTask& next);
+  balancer::Placement Choose(const Task& task, scheduler::ClassId cls);
   bool SendAhead(const Moment& turn, Task& task, const scheduler::NextTask& next);
   void Park(const Moment& turn, const Task& task, scheduler::ClassId cls, bool waits);
   bool HasSuspect(WorkerId worker) const;
@@ -48,6 +53,7 @@ class Placing {
   Transitions& transitions_;
   Dispatching& dispatching_;
   Prefetch& prefetch_;
+  HeldRoom held_;
   NewRoom room_{&cluster_, &prefetch_};
   absl::btree_set<WorkerId> freed_;   // since the last round
   uint64_t offers_revision_ = 0;      // as of the last look at those who avoid a worker

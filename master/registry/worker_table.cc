@@ -11,6 +11,12 @@ namespace {
 
 constexpr int kHeartbeatsUntilNameIsFree = 2;
 
+// Why it takes less than it could.
+const std::string& ReasonOf(const WorkerFacts& facts) {
+  if (!facts.takes_nothing_because.empty()) return facts.takes_nothing_because;
+  return facts.held_because.empty() ? facts.limited_because : facts.held_because;
+}
+
 }  // namespace
 
 struct WorkerTable::Record {
@@ -227,6 +233,8 @@ void WorkerTable::SetStanding(WorkerId id, Standing standing) {
   Derive(record, now_);
 }
 
+void WorkerTable::HoldRoom(WorkerId id, std::string because) { At(id).facts.held_because = std::move(because); }
+
 bool WorkerTable::InService(WorkerId id) const {
   const Record& record = At(id);
   const WorkerSigns& signs = record.signs;
@@ -313,8 +321,7 @@ WorkerView WorkerTable::View(WorkerId id) const {
                     .version = record.version,
                     .incarnation = record.incarnation,
                     .state = record.facts.state,
-                    .reason = record.facts.takes_nothing_because.empty() ? record.facts.limited_because
-                                                                          : record.facts.takes_nothing_because,
+                    .reason = ReasonOf(record.facts),
                     .offer = record.facts.offer,
                     .load = record.signs.load,
                     .weight = record.facts.weight,

@@ -114,6 +114,8 @@ class WorkerTable {
   const std::string& quarantine_reason(WorkerId id) const;
   // As its failures have it. Below kSound it takes nothing, or one attempt more than it has now.
   void SetStanding(WorkerId id, Standing standing);
+  // Its room is held for one task: it takes nothing new. Empty: it is anybody's again.
+  void HoldRoom(WorkerId id, std::string because);
   // It is there, and neither on its way out nor put aside by hand.
   bool InService(WorkerId id) const;
 

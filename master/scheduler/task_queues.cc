@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <compare>
 #include <limits>
+#include <utility>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
@@ -137,6 +138,40 @@ class TaskQueues::Impl {
       first = std::min(first, HeadOf(lane->second));
     }
     return first.task;
+  }
+
+  uint64_t SizeOf(ClassId cls) const {
+    const ClassTable::Class* const found = classes_.Find(cls);
+    uint64_t size = 0;
+    if (found == nullptr) return size;
+    for (const auto& lane : found->lanes) size += lanes_[lane.second].tasks.size();
+    return size;
+  }
+
+  void VisitLeftOver(VisitHead visit) const {
+    const auto visit_all = [this, &visit](const absl::btree_set<Head>& heads, bool parked) {
+      return std::all_of(heads.begin(), heads.end(), [&](const Head& head) { return visit(Shown(head, parked)); });
+    };
+    for (const auto& turn : turns_.line()) {
+      if (!visit_all(queues_.at(turn.second).parked, true)) return;
+    }
+    for (const QueueIndex index : queues_.blocked()) {
+      if (!visit_all(queues_.at(index).parked, true) || !visit_all(queues_.at(index).ready, false)) return;
+    }
+  }
+
+  bool IsBefore(TaskId first, TaskId second) const {
+    const Place& one = places_.at(first);
+    const Place& other = places_.at(second);
+    const Lane& lane = lanes_[one.lane];
+    const Lane& other_lane = lanes_[other.lane];
+    const auto order = [this](const Lane& of, const Place& place) { return OrderOf(of, place.since_nanos); };
+    if (lane.queue == other_lane.queue) {
+      return std::pair(order(lane, one), first) < std::pair(order(other_lane, other), second);
+    }
+    const QueueEntry& queue = queues_.at(lane.queue);
+    const std::pair other_turn(queues_.at(other_lane.queue).share.pass, other_lane.queue);
+    return !queue.blocked && std::pair(queue.share.pass, lane.queue) < other_turn;
   }
 
   // --- Queues
@@ -396,6 +431,9 @@ const absl::btree_set<ClassId>& TaskQueues::parked() const { return impl_->parke
 const ClassKey& TaskQueues::key(ClassId cls) const { return impl_->KeyOf(cls); }
 std::optional<ClassId> TaskQueues::ClassOf(TaskId task) const { return impl_->ClassOf(task); }
 std::optional<TaskId> TaskQueues::FirstOf(ClassId cls, std::string_view queue) const { return impl_->FirstOf(cls, queue); }
+uint64_t TaskQueues::SizeOf(ClassId cls) const { return impl_->SizeOf(cls); }
+void TaskQueues::VisitLeftOver(VisitHead visit) const { impl_->VisitLeftOver(visit); }
+bool TaskQueues::IsBefore(TaskId first, TaskId second) const { return impl_->IsBefore(first, second); }
 void TaskQueues::Block(std::string_view queue) { impl_->SetBlocked(queue, true); }
 void TaskQueues::WakeBlocked() { impl_->WakeBlocked(); }
 void TaskQueues::Unblock(std::string_view queue) { impl_->SetBlocked(queue, false); }

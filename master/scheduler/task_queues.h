@@ -116,6 +116,15 @@ class TaskQueues {
   // The first task of the class in that queue, or else in some other one. Empty: it has none.
   std::optional<TaskId> FirstOf(ClassId cls, std::string_view queue) const;
 
+  // How many queued tasks the class has; 0: it is gone.
+  uint64_t SizeOf(ClassId cls) const;
+  // The first task of each lane that was not taken when everybody was asked: parked, in the order of the line, then
+  // those of queues that are blocked. For as long as `visit` says so.
+  using VisitHead = absl::FunctionRef<bool(const NextTask& head)>;
+  void VisitLeftOver(VisitHead visit) const;
+  // Whether `first` is before `second` in the line; both are queued. Queues compare by whose turn it is.
+  bool IsBefore(TaskId first, TaskId second) const;
+
   // A blocked queue is out of turn, whatever it has. One that is forgotten with its last task comes back unblocked.
   void Block(std::string_view queue);
   void Unblock(std::string_view queue);

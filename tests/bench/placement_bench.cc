@@ -5,7 +5,11 @@
 //
 // A placement is all that the core does for a task that ends and one that takes its place: report, outcome, round,
 // assignment. Each figure is the median of five rounds, in time of the processor; the sizes take turns.
+#if MUSTER_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#else
 #include <malloc.h>
+#endif
 #include <time.h>
 
 #include <algorithm>
@@ -33,8 +37,18 @@ constexpr uint32_t kSlots = 4;
 const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
 
 double HeapBytes() {
+#if MUSTER_JEMALLOC
+  uint64_t epoch = 1;
+  size_t allocated = 0;
+  size_t size = sizeof(epoch);
+  mallctl("epoch", &epoch, &size, &epoch, size);  // what follows is of now
+  size = sizeof(allocated);
+  mallctl("stats.allocated", &allocated, &size, nullptr, 0);
+  return static_cast<double>(allocated);
+#else
   const struct mallinfo2 heap = mallinfo2();
   return static_cast<double>(heap.uordblks + heap.hblkhd);
+#endif
 }
 
 // One thread computes: what else the machine does is not counted.

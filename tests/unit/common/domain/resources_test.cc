@@ -27,6 +27,17 @@ TEST(ResourcesTest, WhatIsNotAskedForIsNotMissed) {
   EXPECT_FALSE(Fits(Amounts(2, 0, 100), Amounts(3, 0, 0), Amounts(1, 0, 0)));
 }
 
+TEST(ResourcesTest, WhatLacksMostIsWhatCounts) {
+  const ResourceAmounts capacity = Amounts(4, 4000, 1000, {{"gpu", 2}});
+  const ResourceAmounts used = Amounts(2, 1000, 500, {{"gpu", 1}});
+  EXPECT_EQ(LackOf(capacity, used, Amounts(2, 3000, 500, {{"gpu", 1}})), 0u);
+  EXPECT_EQ(LackOf(capacity, used, Amounts(4, 3000, 500)), 500u);
+  EXPECT_EQ(LackOf(capacity, used, Amounts(4, 0, 2000)), 750u);
+  EXPECT_EQ(LackOf(capacity, used, Amounts(1, 0, 0, {{"fpga", 1}})), 1000u);
+  EXPECT_GE(LackOf(capacity, used, Amounts(1, 0, 501)), 1u);  // however little it is
+  EXPECT_EQ(LackOf(capacity, Amounts(9, 0, 0), Amounts(1, 0, 0)), 1000u);
+}
+
 TEST(ResourcesTest, AddingAndTakingBackLeavesNothing) {
   ResourceAmounts used;
   ResourceAmounts want = Amounts(2, 100, 50, {{"gpu", 1}, {"licence", 3}});

@@ -222,6 +222,20 @@ TEST_F(ExplainTest, WorkersThatAreShortOfDisk) {
   ExpectDocumented(cluster.Submit(Spec()), ReasonCode::kWorkersRefuse);
 }
 
+TEST_F(ExplainTest, WorkersThatAreEmptiedForAWideTask) {
+  cluster.Join("w1", 4);
+  std::vector<TaskId> narrow;
+  for (int i = 0; i < 4; ++i) narrow.push_back(cluster.Submit(Spec()));
+  const TaskId wide = cluster.Submit(Spec([](TaskSpec& spec) { spec.requirements.resources.slots = 4; }));
+  cluster.AdvanceBeating(absl::Seconds(11), {"w1"});
+  narrow.push_back(cluster.Submit(Spec()));
+  cluster.Exit(narrow[0], 0);
+  cluster.AdvanceBeating(absl::Seconds(1), {"w1"});
+  cluster.Exit(narrow[1], 0);
+  ExpectDocumented(wide, ReasonCode::kRoomIsHeld);
+  ExpectDocumented(cluster.Submit(Spec()), ReasonCode::kWorkersHeld);
+}
+
 TEST_F(ExplainTest, WorkersInQuarantine) {
   cluster.Join("w1", 1);
   cluster.Apply(QuarantineWorker{CallId(1), "w1", ""});

@@ -384,5 +384,48 @@ TEST_F(TaskQueuesTest, MadeUpQueueNamesDoNotPileUp) {
   EXPECT_EQ(queues_.Queues()[0].weight, 5u);
 }
 
+TEST_F(TaskQueuesTest, WhatIsLeftOverIsShownInTheOrderOfTheLineAndBlockedQueuesLast) {
+  Add(1, 0, 0, "a", Needing("x"));
+  Add(2, 5, 1, "a", Needing("y"));
+  Add(3, 0, 0, "blocked", Needing("x"));
+  Add(4, 0, 0, "a", Needing("ready"));
+  queues_.Park(ClassOf(1));
+  queues_.Park(ClassOf(2));
+  queues_.Block("blocked");
+  std::vector<uint64_t> shown;
+  const auto show = [&shown](const NextTask& head) {
+    shown.push_back(head.task.value());
+    return true;
+  };
+  queues_.VisitLeftOver(show);
+  EXPECT_THAT(shown, ElementsAre(2, 1, 3));
+  shown.clear();
+  queues_.VisitLeftOver([&](const NextTask& head) { return show(head) && false; });
+  EXPECT_THAT(shown, ElementsAre(2));
+}
+
+TEST_F(TaskQueuesTest, WhoIsBeforeWhomFollowsPriorityAndTheTurnOfTheQueues) {
+  Add(1, 0, 0, "a");
+  Add(2, 1, 0, "a");
+  Add(3, 0, 0, "b");
+  EXPECT_TRUE(queues_.IsBefore(TaskId(2), TaskId(1)));
+  EXPECT_FALSE(queues_.IsBefore(TaskId(1), TaskId(2)));
+  EXPECT_TRUE(queues_.IsBefore(TaskId(1), TaskId(3)));
+  queues_.Take(TaskId(2));  // and b's turn has come
+  EXPECT_TRUE(queues_.IsBefore(TaskId(3), TaskId(1)));
+  queues_.Block("b");
+  EXPECT_FALSE(queues_.IsBefore(TaskId(3), TaskId(1)));
+}
+
+TEST_F(TaskQueuesTest, AClassCountsItsTasksInAllQueues) {
+  Add(1, 0, 0, "a");
+  Add(2, 3, 0, "a");
+  Add(3, 0, 0, "b");
+  const ClassId cls = ClassOf(1);
+  EXPECT_EQ(queues_.SizeOf(cls), 3u);
+  while (queues_.Peek()) queues_.Take(queues_.Peek()->task);
+  EXPECT_EQ(queues_.SizeOf(cls), 0u);
+}
+
 }  // namespace
 }  // namespace muster::scheduler
