@@ -150,6 +150,7 @@ void TaskFlags::Declare(Flags& flags) {
   flags.Number("--slots", &slots, "N", "Slots that it takes (default 1).");
   flags.Real("--cpu", &cpu, "N", "Cores that it takes.");
   flags.Size("--memory", &memory_bytes, "SIZE", "Memory that it takes (64MiB, 2G).");
+  flags.Size("--disk", &disk_bytes, "SIZE", "Disk that it takes (10G): counted, not enforced.");
   flags.Texts("--resource", &resources, "NAME=N", "A named resource of the worker.");
   flags.Time("--timeout", &run_timeout, "D", "Stop it when it runs longer (90s, 1h30m).");
   flags.Time("--queue-timeout", &queue_timeout, "D", "Give up when it waits longer.");
@@ -246,7 +247,7 @@ absl::StatusOr<v1::TaskSpec> TaskFlags::Build(const std::vector<std::string>& ar
     MUSTER_ASSIGN_OR_RETURN(*sent->mutable_content(), ReadInput(script, kMostStdinBytes, "--script"));
     if (script != "-") sent->set_name(std::filesystem::path(script).filename().string());
   }
-  if (!needs.empty() || !avoids.empty() || slots || cpu || memory_bytes || !resources.empty()) {
+  if (!needs.empty() || !avoids.empty() || slots || cpu || memory_bytes || disk_bytes || !resources.empty()) {
     v1::Requirements* requirements = spec.mutable_requirements();
     for (const std::string& need : needs) requirements->add_needs(need);
     for (const std::string& avoided : avoids) requirements->add_avoids(avoided);
@@ -255,6 +256,7 @@ absl::StatusOr<v1::TaskSpec> TaskFlags::Build(const std::vector<std::string>& ar
     if (cpu && *cpu < 0) return UsageError("--cpu is negative");
     if (cpu) requirements->set_cpu(*cpu);
     if (memory_bytes) requirements->set_memory_bytes(*memory_bytes);
+    if (disk_bytes) requirements->set_disk_bytes(*disk_bytes);
     for (const std::string& resource : resources) MUSTER_RETURN_IF_ERROR(AddResource(resource, requirements));
   }
   if (retries) {

@@ -24,7 +24,7 @@ struct TaskFlags {
   std::string request_id;
   std::optional<int64_t> priority, retries, slots, limit;
   std::optional<double> cpu;
-  std::optional<int64_t> memory_bytes;
+  std::optional<int64_t> memory_bytes, disk_bytes;
   std::optional<absl::Duration> run_timeout, queue_timeout, kill_grace, delay, validate_timeout;
   std::vector<std::string> environment, environment_files, needs, avoids, resources, labels;
   bool shell = false;

@@ -75,6 +75,7 @@ void AddSpec(const v1::TaskSpec& spec, Page* page) {
   if (needs.slots() > 1) requirements.push_back(absl::StrCat(needs.slots(), " slots"));
   if (needs.cpu() > 0) requirements.push_back(absl::StrCat("cpu ", needs.cpu()));
   if (needs.memory_bytes() > 0) requirements.push_back(absl::StrCat("memory ", SizeText(needs.memory_bytes())));
+  if (needs.disk_bytes() > 0) requirements.push_back(absl::StrCat("disk ", SizeText(needs.disk_bytes())));
   for (const auto& resource : needs.resources()) requirements.push_back(absl::StrCat(resource.name(), "=", resource.amount()));
   page->Line("Needs", absl::StrJoin(requirements, ", "));
   page->Line("Avoids", absl::StrJoin(needs.avoids(), ", "));

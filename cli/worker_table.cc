@@ -102,6 +102,7 @@ std::string WorkerPage(const v1::Worker& worker, absl::Time now) {
   std::vector<std::string> resources;
   for (const v1::Resource& resource : worker.offer().resources()) resources.push_back(absl::StrCat(resource.name(), "=", resource.amount()));
   line("Offers", absl::StrCat("cpu ", worker.offer().cpu(), ", memory ", SizeText(worker.offer().memory_bytes()),
+                              ", disk ", SizeText(worker.offer().disk_bytes()),
                               resources.empty() ? "" : absl::StrCat(", ", absl::StrJoin(resources, ", "))));
   line("Load", absl::StrFormat("%.2f, %s memory and %s disk free", worker.load().load_average(),
                                SizeText(worker.load().free_memory_bytes()), SizeText(worker.load().free_disk_bytes())));

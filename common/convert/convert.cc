@@ -102,6 +102,7 @@ Requirements MakeRequirements(const v1::TaskSpec& message) {
   requirements.resources.slots = from.slots() == 0 ? 1 : from.slots();
   requirements.resources.cpu_millis = Millis(from.cpu());
   requirements.resources.memory_bytes = from.memory_bytes();
+  requirements.resources.disk_bytes = from.disk_bytes();
   requirements.resources.named = Named(from.resources());
   return requirements;
 }
@@ -225,6 +226,7 @@ void ToProto(const WorkerOffer& from, v1::WorkerOffer* to) {
   to->set_slots(from.capacity.slots);
   to->set_cpu(static_cast<double>(from.capacity.cpu_millis) / kMillisPerCore);
   to->set_memory_bytes(from.capacity.memory_bytes);
+  to->set_disk_bytes(from.capacity.disk_bytes);
   for (const auto& [name, amount] : from.capacity.named) {
     v1::Resource* resource = to->add_resources();
     resource->set_name(name);
@@ -252,6 +254,7 @@ WorkerOffer FromProto(const v1::WorkerOffer& from) {
   offer.capacity.slots = from.slots();
   offer.capacity.cpu_millis = Millis(from.cpu());
   offer.capacity.memory_bytes = from.memory_bytes();
+  offer.capacity.disk_bytes = from.disk_bytes();
   offer.capacity.named = Named(from.resources());
   offer.labels = Pairs(from.labels());
   for (const v1::ExecutorOffer& executor : from.executors()) {

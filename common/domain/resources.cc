@@ -34,6 +34,7 @@ ResourceAmounts Subtract(const ResourceAmounts& capacity, const ResourceAmounts&
   rest.slots = capacity.slots > used.slots ? capacity.slots - used.slots : 0;
   rest.cpu_millis = std::max<int64_t>(0, capacity.cpu_millis - used.cpu_millis);
   rest.memory_bytes = std::max<int64_t>(0, capacity.memory_bytes - used.memory_bytes);
+  rest.disk_bytes = std::max<int64_t>(0, capacity.disk_bytes - used.disk_bytes);
   for (auto& entry : rest.named) entry.second = std::max<int64_t>(0, entry.second - AmountOf(used, entry.first));
   return rest;
 }
@@ -42,6 +43,7 @@ bool Fits(const ResourceAmounts& capacity, const ResourceAmounts& used, const Re
   if (want.slots > int64_t{capacity.slots} - used.slots) return false;
   if (want.cpu_millis > 0 && want.cpu_millis > capacity.cpu_millis - used.cpu_millis) return false;
   if (want.memory_bytes > 0 && want.memory_bytes > capacity.memory_bytes - used.memory_bytes) return false;
+  if (want.disk_bytes > 0 && want.disk_bytes > capacity.disk_bytes - used.disk_bytes) return false;
   for (const auto& entry : want.named) {
     if (entry.second > AmountOf(capacity, entry.first) - AmountOf(used, entry.first)) return false;
   }
@@ -63,6 +65,7 @@ void AddTo(ResourceAmounts* amounts, const ResourceAmounts& more) {
   amounts->slots += more.slots;
   amounts->cpu_millis += more.cpu_millis;
   amounts->memory_bytes += more.memory_bytes;
+  amounts->disk_bytes += more.disk_bytes;
   for (const auto& entry : more.named) NamedEntry(amounts, entry.first) += entry.second;
 }
 
@@ -70,9 +73,11 @@ void TakeFrom(ResourceAmounts* amounts, const ResourceAmounts& less) {
   MUSTER_CHECK(amounts->slots >= less.slots);
   MUSTER_CHECK(amounts->cpu_millis >= less.cpu_millis);
   MUSTER_CHECK(amounts->memory_bytes >= less.memory_bytes);
+  MUSTER_CHECK(amounts->disk_bytes >= less.disk_bytes);
   amounts->slots -= less.slots;
   amounts->cpu_millis -= less.cpu_millis;
   amounts->memory_bytes -= less.memory_bytes;
+  amounts->disk_bytes -= less.disk_bytes;
   for (const auto& entry : less.named) {
     int64_t& rest = NamedEntry(amounts, entry.first);
     MUSTER_CHECK(rest >= entry.second);

@@ -35,12 +35,14 @@ struct ResourceAmounts {
   uint32_t slots = 0;
   int64_t cpu_millis = 0;
   int64_t memory_bytes = 0;
+  int64_t disk_bytes = 0;
   std::vector<std::pair<std::string, int64_t>> named;
 
   friend bool operator==(const ResourceAmounts&, const ResourceAmounts&) = default;
   template <typename H>
   friend H AbslHashValue(H state, const ResourceAmounts& amounts) {
-    return H::combine(std::move(state), amounts.slots, amounts.cpu_millis, amounts.memory_bytes, amounts.named);
+    return H::combine(std::move(state), amounts.slots, amounts.cpu_millis, amounts.memory_bytes, amounts.disk_bytes,
+                      amounts.named);
   }
 };
 
@@ -59,7 +61,7 @@ struct Requirements {
   // One slot and nothing else that is counted: may be sent ahead of a free slot.
   bool OneSlotOnly() const {
     return resources.slots == 1 && resources.cpu_millis == 0 && resources.memory_bytes == 0 &&
-           resources.named.empty();
+           resources.disk_bytes == 0 && resources.named.empty();
   }
 };
 

@@ -32,7 +32,7 @@ struct ExecutorOffer {
 };
 
 struct WorkerOffer {
-  ResourceAmounts capacity;  // slots, cpu, memory, named
+  ResourceAmounts capacity;  // slots, cpu, memory, disk, named
   std::vector<std::pair<std::string, std::string>> labels;
   std::vector<ExecutorOffer> executors;
   std::vector<std::string> capabilities;

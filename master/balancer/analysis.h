@@ -57,7 +57,7 @@ struct Analysis {
 
   // Workers that could take it when they have room, and take work; by id.
   std::vector<WorkerId> candidates;
-  // Of those: slots, and how many are taken; and whether one lacks nothing but cpu, memory or named resources.
+  // Of those: slots, and how many are taken; and whether one lacks nothing but cpu, memory, disk or named resources.
   uint64_t slots = 0;
   uint64_t used_slots = 0;
   bool slots_are_free = false;

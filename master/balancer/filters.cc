@@ -43,6 +43,7 @@ int64_t Wanted(const ResourceAmounts& want, uint16_t which) {
     case kSlots: return want.slots;
     case kCpu: return want.cpu_millis;
     case kMemory: return want.memory_bytes;
+    case kDisk: return want.disk_bytes;
     default: return want.named[which - kFirstNamed].second;
   }
 }
@@ -58,10 +59,12 @@ int64_t Free(const WorkerFacts& worker, const ResourceAmounts& want, uint16_t wh
 
 uint16_t ResourceKinds(const ResourceAmounts& want) { return static_cast<uint16_t>(kFirstNamed + want.named.size()); }
 
-// Cpu and memory that nobody asked for are not counted.
+bool IsInBytes(uint16_t which) { return which == kMemory || which == kDisk; }
+
+// Cpu, memory and disk that nobody asked for are not counted.
 bool IsShort(int64_t have, const ResourceAmounts& want, uint16_t which) {
   const int64_t wanted = Wanted(want, which);
-  if ((which == kCpu || which == kMemory) && wanted <= 0) return false;
+  if ((which == kCpu || IsInBytes(which)) && wanted <= 0) return false;
   return wanted > have;
 }
 
@@ -71,6 +74,7 @@ std::string AmountText(int64_t amount, const ResourceAmounts& want, uint16_t whi
     case kSlots: return absl::StrCat(amount, amount == 1 ? " slot" : " slots");
     case kCpu: return CpuText(amount);
     case kMemory: return absl::StrCat(BytesText(amount), " of memory");
+    case kDisk: return absl::StrCat(BytesText(amount), " of disk");
     default: return absl::StrCat(amount, " of resource ", want.named[which - kFirstNamed].first);
   }
 }
@@ -79,7 +83,7 @@ std::string AmountText(int64_t amount, const ResourceAmounts& want, uint16_t whi
 std::string ShortageText(int64_t have, const ResourceAmounts& want, uint16_t which, const char* state) {
   const int64_t wanted = Wanted(want, which);
   const std::string asked = which == kCpu      ? CpuText(wanted)
-                            : which == kMemory ? BytesText(wanted)
+                            : IsInBytes(which) ? BytesText(wanted)
                                                : absl::StrCat(wanted);
   return absl::StrCat("has ", AmountText(std::max<int64_t>(0, have), want, which), state, ", ", asked,
                       asked == "1" || asked == "1 cpu" ? " is" : " are", " asked for");
@@ -306,9 +310,10 @@ std::optional<Requirements> Without(const std::vector<Miss>& misses, const Worke
       left.resources.slots = static_cast<uint32_t>(free);
     } else if (miss.which == kCpu) {
       left.resources.cpu_millis = free;
-    } else if (miss.which == kMemory) {
+    } else if (IsInBytes(miss.which)) {
       constexpr int64_t kMebi = int64_t{1} << 20;
-      left.resources.memory_bytes = free / kMebi * kMebi;  // a figure that a person can type
+      int64_t& bytes = miss.which == kDisk ? left.resources.disk_bytes : left.resources.memory_bytes;
+      bytes = free / kMebi * kMebi;  // a figure that a person can type
     } else {
       left.resources.named[miss.which - kFirstNamed].second = free;
     }
@@ -327,10 +332,13 @@ std::string ChangeText(const Requirements& from, const Requirements& to) {
     if (after.cpu_millis > 0) with.push_back(absl::StrCat("cpu <= ", static_cast<double>(after.cpu_millis) / 1000));
     if (after.cpu_millis == 0) without.push_back("cpu");
   }
-  if (after.memory_bytes != before.memory_bytes) {
-    if (after.memory_bytes > 0) with.push_back(absl::StrCat("memory <= ", BytesText(after.memory_bytes)));
-    if (after.memory_bytes == 0) without.push_back("memory");
-  }
+  const auto note_bytes = [&](const char* name, int64_t asked, int64_t left) {
+    if (left == asked) return;
+    if (left > 0) with.push_back(absl::StrCat(name, " <= ", BytesText(left)));
+    if (left == 0) without.push_back(name);
+  };
+  note_bytes("memory", before.memory_bytes, after.memory_bytes);
+  note_bytes("disk", before.disk_bytes, after.disk_bytes);
   for (const auto& [name, amount] : before.named) {
     const int64_t left = AmountOf(after, name);
     if (left == amount) continue;

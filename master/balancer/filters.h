@@ -69,7 +69,8 @@ enum class Obstacle : uint8_t {
 inline constexpr uint16_t kSlots = 0;
 inline constexpr uint16_t kCpu = 1;
 inline constexpr uint16_t kMemory = 2;
-inline constexpr uint16_t kFirstNamed = 3;  // and on, in the order of ResourceAmounts::named
+inline constexpr uint16_t kDisk = 3;
+inline constexpr uint16_t kFirstNamed = 4;  // and on, in the order of ResourceAmounts::named
 
 struct Miss {
   Obstacle obstacle;

@@ -342,7 +342,7 @@ void WorkerTable::CheckInvariants() const {
     MUSTER_CHECK(Find(facts.name) == facts.id);
     MUSTER_CHECK(record->present == (facts.state != WorkerState::kNone));
     MUSTER_CHECK(facts.prefetched == 0 || facts.FreeSlots() == 0);
-    MUSTER_CHECK(facts.used.cpu_millis >= 0 && facts.used.memory_bytes >= 0);
+    MUSTER_CHECK(facts.used.cpu_millis >= 0 && facts.used.memory_bytes >= 0 && facts.used.disk_bytes >= 0);
     for (const auto& entry : facts.used.named) MUSTER_CHECK(entry.second > 0);
     MUSTER_CHECK(facts.weight > 0);
     MUSTER_CHECK(facts.state != WorkerState::kActive || record->signs.session_open);

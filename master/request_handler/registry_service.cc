@@ -63,6 +63,7 @@ void CheckOffer(const v1::WorkerOffer& offer, std::vector<FieldViolation>* viola
     violations->push_back({"offer.cpu", "is no number of cores"});
   }
   if (!IsAmount(offer.memory_bytes())) violations->push_back({"offer.memory_bytes", "is no number of bytes"});
+  if (!IsAmount(offer.disk_bytes())) violations->push_back({"offer.disk_bytes", "is no number of bytes"});
   std::set<std::string_view> names;
   for (const v1::Resource& resource : offer.resources()) {
     if (!IsAmount(resource.amount())) violations->push_back({"offer.resources", "has an impossible amount"});

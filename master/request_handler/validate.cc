@@ -233,6 +233,9 @@ class SpecCheck {
     if (requirements.memory_bytes() < 0 || requirements.memory_bytes() > kMostAmount) {
       Add("BAD_RESOURCES", "requirements.memory_bytes", "must be 0 or more");
     }
+    if (requirements.disk_bytes() < 0 || requirements.disk_bytes() > kMostAmount) {
+      Add("BAD_RESOURCES", "requirements.disk_bytes", "must be 0 or more");
+    }
     Resources();
   }
 

@@ -65,6 +65,17 @@ class Explain(unittest.TestCase):
         self.assertIn(b"requirements.needs[0]", refused.stderr)
         self.assertIn(b"is also avoided", refused.stderr)
 
+    def test_disk_is_counted(self):
+        offer = self.cluster.json("worker", "get", "w1")["offer"]
+        self.assertGreater(int(offer["disk_bytes"]), 0)
+        page = self.cluster.ok("submit", "--dry-run", "--disk", "1000000T", "--", "true")
+        self.assertRegex(page, r"Reason: +NO_WORKER_EVER_FITS\n +No worker is large enough \(w[12] has \d+ [GM]iB of disk, ")
+        self.assertRegex(page, r"Would start: +now, with disk <= \d+ [GM]iB\n")
+        task, said = self.submit("--disk", "1M", "--", "true")
+        self.assertEqual(said, "")
+        self.cluster.await_state(task, "SUCCEEDED")
+        self.assertRegex(self.cluster.ok("get", task), r"Needs: +disk 1.0 MiB\n")
+
     def test_a_full_cluster_says_who_is_first(self):
         running = [self.submit("--", "sleep", "60")[0] for _ in range(2)]
         for task in running:

@@ -43,7 +43,7 @@ bool IsSpanOrNone(absl::Duration duration) { return duration == absl::InfiniteDu
 
 void CheckRules(const TaskSpec& spec) {
   const ResourceAmounts& wants = spec.requirements.resources;
-  MUSTER_CLAIM(wants.slots >= 1 && wants.cpu_millis >= 0 && wants.memory_bytes >= 0, "");
+  MUSTER_CLAIM(wants.slots >= 1 && wants.cpu_millis >= 0 && wants.memory_bytes >= 0 && wants.disk_bytes >= 0, "");
   const auto by_name = [](const auto& a, const auto& b) { return a.first >= b.first; };
   MUSTER_CLAIM(std::adjacent_find(wants.named.begin(), wants.named.end(), by_name) == wants.named.end(),
                "resources are sorted and each is named once");

@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <thread>
 
 namespace muster::worker {
@@ -76,6 +79,15 @@ int64_t UsableMemoryBytes() {
   UpTheCgroups([&take](const std::string& path) { take(path + "/memory.max"); });
   take("/sys/fs/cgroup/memory/memory.limit_in_bytes");
   return bytes;
+}
+
+int64_t FreeDiskBytes(const std::string& directory) {
+  for (std::filesystem::path path = directory;; path = path.parent_path()) {
+    std::error_code error;
+    const std::filesystem::space_info space = std::filesystem::space(path, error);
+    if (!error) return static_cast<int64_t>(std::min<uintmax_t>(space.available, INT64_MAX));
+    if (path == path.parent_path()) return 0;
+  }
 }
 
 double LoadAverage() {

@@ -11,6 +11,8 @@ namespace muster::worker {
 uint32_t UsableCores();
 // Memory it may use: the smaller of the machine's and the cgroup's.
 int64_t UsableMemoryBytes();
+// Free for us where the directory is, or will be when it is made. 0: not to be found out.
+int64_t FreeDiskBytes(const std::string& directory);
 double LoadAverage();  // one minute
 std::string HostName();
 

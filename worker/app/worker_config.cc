@@ -107,6 +107,9 @@ void Declare(WorkerConfig* config, config::Schema* schema) {
   schema->Real("cpu", &c.cpu, 0, "Cores that tasks may ask for. 0: the cores that it may use.", {.least = 0, .most = 1e6});
   schema->Size("memory", &c.memory_bytes, 0, "Memory that tasks may ask for. 0: what the machine or cgroup has.",
                {.least = 0});
+  schema->Size("disk", &c.disk_bytes, 0,
+               "Disk that tasks may ask for, counted and not enforced. 0: what is free under work_dir at start, less disk.low_water.",
+               {.least = 0});
   schema->Map("labels", &c.labels, "Labels that tasks may need: zone=a,disk=ssd.");
   schema->List("capabilities", &c.capabilities, "Words that tasks may need: gpu,licence.");
   schema->Map("resources", &c.resources, "Named amounts that tasks may ask for: gpu=2.");
@@ -153,6 +156,7 @@ absl::Status Complete(WorkerConfig* config, const std::string& plugin_dir) {
   if (c.memory_bytes == 0) c.memory_bytes = UsableMemoryBytes();
   if (c.work_dir.empty()) c.work_dir = absl::StrCat(StateDirectory(), "/muster/worker/", c.name);
   if (c.work_dir[0] != '/') return Bad("work_dir", absl::StrCat(c.work_dir, " must be an absolute path"));
+  if (c.disk_bytes == 0) c.disk_bytes = std::max<int64_t>(0, FreeDiskBytes(c.work_dir) - c.disk_low_water_bytes);
   if (!c.http_listen.empty() && !rpc::IsLoopback(c.http_listen)) {
     return Bad("http.listen", absl::StrCat(c.http_listen, " is not loopback; use health.listen for other addresses"));
   }
@@ -174,6 +178,7 @@ WorkerOffer FixedOffer(const WorkerConfig& config) {
   offer.capacity.slots = static_cast<uint32_t>(config.slots);
   offer.capacity.cpu_millis = static_cast<int64_t>(config.cpu * 1000);
   offer.capacity.memory_bytes = config.memory_bytes;
+  offer.capacity.disk_bytes = config.disk_bytes;
   for (const auto& [name, amount] : config.resources) {
     int64_t number = 0;
     if (absl::SimpleAtoi(amount, &number)) offer.capacity.named.emplace_back(name, number);

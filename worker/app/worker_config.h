@@ -30,6 +30,7 @@ struct WorkerConfig {
   int64_t slots = 0;
   double cpu = 0;
   int64_t memory_bytes = 0;
+  int64_t disk_bytes = 0;
   std::map<std::string, std::string> labels;
   std::vector<std::string> capabilities;
   std::map<std::string, std::string> resources;

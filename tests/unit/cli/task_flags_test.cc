@@ -36,6 +36,7 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   flags.avoids = {"spot", "zone=b"};
   flags.resources = {"license=2"};
   flags.memory_bytes = 1 << 20;
+  flags.disk_bytes = int64_t{10} << 30;
   flags.labels = {"team=x"};
   flags.on_worker_loss = "rerun-after-fence";
   flags.environment = {"A=1", "B=x=y"};
@@ -65,6 +66,7 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   EXPECT_EQ(spec->limit_key(), "user=ann");
   EXPECT_EQ(spec->limit(), 3u);
   EXPECT_EQ(spec->requirements().resources(0).amount(), 2);
+  EXPECT_EQ(spec->requirements().disk_bytes(), int64_t{10} << 30);
   EXPECT_EQ(spec->on_worker_loss(), v1::ON_WORKER_LOSS_RERUN_AFTER_FENCE);
   EXPECT_EQ(spec->command().environment(1).value(), "x=y");
 }

@@ -126,6 +126,19 @@ TEST(Convert, AValidatedTaskNeedsAWorkerThatKnowsOfIt) {
   EXPECT_EQ(spec->accepted_exit_codes, std::vector<int32_t>{3});
 }
 
+TEST(Convert, DiskIsAskedForAndOffered) {
+  v1::TaskSpec message;
+  message.mutable_requirements()->set_disk_bytes(1000);
+  const TaskSpecPtr spec = MakeTaskSpec(message, "");
+  EXPECT_EQ(spec->requirements.resources.disk_bytes, 1000);
+  EXPECT_FALSE(spec->requirements.OneSlotOnly());
+  WorkerOffer offer;
+  offer.capacity.disk_bytes = 5000;
+  v1::WorkerOffer told;
+  ToProto(offer, &told);
+  EXPECT_EQ(FromProto(told), offer);
+}
+
 TEST(Convert, AReportComesBackWithItsOutput) {
   AttemptReport report;
   report.key = {TaskId(7), AttemptNumber(2)};

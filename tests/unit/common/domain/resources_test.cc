@@ -21,6 +21,20 @@ TEST(ResourcesTest, FitsOnlyWhenEveryResourceHasRoom) {
   EXPECT_FALSE(Fits(capacity, used, Amounts(1, 0, 0, {{"fpga", 1}})));
 }
 
+TEST(ResourcesTest, DiskIsCountedAsMemoryIs) {
+  const ResourceAmounts capacity{.slots = 4, .disk_bytes = 100};
+  ResourceAmounts used{.slots = 1, .disk_bytes = 60};
+  const ResourceAmounts want{.slots = 1, .disk_bytes = 40};
+  EXPECT_TRUE(Fits(capacity, used, want));
+  AddTo(&used, want);
+  EXPECT_FALSE(Fits(capacity, used, {.slots = 1, .disk_bytes = 1}));
+  EXPECT_TRUE(Fits(capacity, used, {.slots = 1}));
+  EXPECT_EQ(Subtract(capacity, used).disk_bytes, 0);
+  TakeFrom(&used, want);
+  EXPECT_EQ(used, (ResourceAmounts{.slots = 1, .disk_bytes = 60}));
+  EXPECT_NE(want, (ResourceAmounts{.slots = 1}));
+}
+
 TEST(ResourcesTest, WhatIsNotAskedForIsNotMissed) {
   // More taken than there is, after a smaller offer: it only keeps out who asks for it.
   EXPECT_TRUE(Fits(Amounts(2, 0, 100), Amounts(1, 500, 200), Amounts(1, 0, 0)));
@@ -55,6 +69,8 @@ TEST(ResourcesTest, SubtractNeverGoesBelowZero) {
 }
 
 TEST(ResourcesDeathTest, TakingBackMoreThanWasTakenIsABrokenInvariant) {
+  ResourceAmounts disk{.disk_bytes = 1};
+  EXPECT_DEATH(TakeFrom(&disk, {.disk_bytes = 2}), "broken invariant");
   ResourceAmounts used = Amounts(1, 0, 0);
   EXPECT_DEATH(TakeFrom(&used, Amounts(2, 0, 0)), "broken invariant");
 }

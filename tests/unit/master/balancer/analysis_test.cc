@@ -50,6 +50,7 @@ class RandomCluster {
     requirements.resources.slots = static_cast<uint32_t>(Below(6) == 0 ? 0 : 1 + Below(3));
     if (Below(3) == 0) requirements.resources.cpu_millis = 500 * (1 + Below(8));
     if (Below(3) == 0) requirements.resources.memory_bytes = kMebi / 2 * (1 + Below(8));
+    if (Below(4) == 0) requirements.resources.disk_bytes = kMebi / 2 * (1 + Below(8));
     if (Below(3) == 0) requirements.resources.named = {{"licence", 1 + Below(3)}};
     return requirements;
   }
@@ -73,11 +74,12 @@ class RandomCluster {
       offer.executors = {ExecutorOffer{.name = "command", .healthy = Below(8) != 0}};
       if (Below(2) == 0) offer.executors.push_back(ExecutorOffer{.name = "http", .healthy = Below(2) == 0});
       offer.capacity = {.slots = static_cast<uint32_t>(Below(5)), .cpu_millis = 500 * Below(9),
-                        .memory_bytes = kMebi / 2 * Below(9), .named = {}};
+                        .memory_bytes = kMebi / 2 * Below(9), .disk_bytes = kMebi / 2 * Below(9), .named = {}};
       if (Below(2) == 0) offer.capacity.named = {{"licence", Below(4)}};
       // More may be taken than there is, after adoption.
       worker.used = {.slots = static_cast<uint32_t>(Below(5)), .cpu_millis = 500 * Below(5),
-                     .memory_bytes = kMebi / 2 * Below(5), .named = {{"licence", Below(3)}}};
+                     .memory_bytes = kMebi / 2 * Below(5), .disk_bytes = kMebi / 2 * Below(5),
+                     .named = {{"licence", Below(3)}}};
       ++worker.offer_revision;
       static constexpr WorkerState kStates[] = {WorkerState::kActive, WorkerState::kActive,   WorkerState::kActive,
                                                 WorkerState::kActive, WorkerState::kSuspect,  WorkerState::kLost,
@@ -216,11 +218,11 @@ TEST(AnalysisTest, AWorkerWithAnAvoidedLabelIsNearestWhenNothingElseIsWrongWithI
 TEST(ChangeTextTest, SaysWithAndWithout) {
   Requirements from = OneSlot({NeedNamed("gpu")});
   from.excludes = {NeedNamed("spot")};
-  from.resources = {.slots = 4, .cpu_millis = 4000, .memory_bytes = 8 * 1024 * kMebi, .named = {{"fpga", 2}, {"licence", 3}}};
+  from.resources = {.slots = 4, .cpu_millis = 4000, .memory_bytes = 8 * 1024 * kMebi, .disk_bytes = kMebi, .named = {{"fpga", 2}, {"licence", 3}}};
   Requirements to = OneSlot();
   to.resources = {.slots = 2, .cpu_millis = 500, .memory_bytes = 6 * 1024 * kMebi, .named = {{"licence", 1}}};
   EXPECT_EQ(ChangeText(from, to),
-            "with 2 slots and cpu <= 0.5 and memory <= 6 GiB and resource licence <= 1 and label spot allowed, without resource fpga and label gpu");
+            "with 2 slots and cpu <= 0.5 and memory <= 6 GiB and resource licence <= 1 and label spot allowed, without disk and resource fpga and label gpu");
 }
 
 }  // namespace

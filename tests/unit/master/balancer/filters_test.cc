@@ -14,7 +14,8 @@ WorkerFacts Worker() {
   worker.id = WorkerId(1);
   worker.name = "w1";
   worker.state = WorkerState::kActive;
-  worker.offer.capacity = {.slots = 4, .cpu_millis = 4000, .memory_bytes = int64_t{1} << 30, .named = {{"licence", 1}}};
+  worker.offer.capacity = {.slots = 4, .cpu_millis = 4000, .memory_bytes = int64_t{1} << 30, .disk_bytes = int64_t{8} << 30,
+                           .named = {{"licence", 1}}};
   worker.offer.labels = {{"gpu", "a100"}, {"zone", "east"}};
   worker.offer.capabilities = {"docker"};
   worker.offer.executors = {
@@ -83,6 +84,8 @@ TEST(ResourcesFilterTest, TellsWhatCouldNeverFit) {
   EXPECT_THAT(NeverFits(worker.offer, {.slots = 1, .cpu_millis = 4001}), Optional(HasSubstr("cpu")));
   EXPECT_EQ(NeverFits(worker.offer, {.slots = 1, .memory_bytes = int64_t{2} << 30}),
             "has 1 GiB of memory, 2 GiB are asked for");
+  EXPECT_EQ(NeverFits(worker.offer, {.slots = 1, .disk_bytes = int64_t{10} << 30}),
+            "has 8 GiB of disk, 10 GiB are asked for");
   EXPECT_THAT(NeverFits(worker.offer, {.slots = 1, .named = {{"fpga", 1}}}), Optional(HasSubstr("fpga")));
 }
 
@@ -93,6 +96,9 @@ TEST(RoomFilterTest, TellsWhatDoesNotFitNow) {
   EXPECT_FALSE(DoesNotFitNow(worker, {.slots = 1}).has_value());
   EXPECT_EQ(DoesNotFitNow(worker, {.slots = 2}), "has 1 slot free, 2 are asked for");
   EXPECT_THAT(DoesNotFitNow(worker, {.slots = 1, .named = {{"licence", 1}}}), Optional(HasSubstr("licence")));
+  worker.used.disk_bytes = int64_t{6} << 30;
+  EXPECT_EQ(DoesNotFitNow(worker, {.slots = 1, .disk_bytes = int64_t{4} << 30}), "has 2 GiB of disk free, 4 GiB are asked for");
+  EXPECT_FALSE(DoesNotFitNow(worker, {.slots = 1}).has_value()) << "who asks for none is not counted";
   worker.used.slots = 4;
   EXPECT_EQ(DoesNotFitNow(worker, {.slots = 1}), "has none of its 4 slots free");
   worker.used.slots = 1;

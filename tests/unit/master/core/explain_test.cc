@@ -153,6 +153,23 @@ TEST_F(ExplainTest, MemoryTaken) {
   EXPECT_THAT(explanation.nearest->misses, ElementsAre("has 2 GiB of memory free, 3 GiB are asked for"));
 }
 
+TEST_F(ExplainTest, DiskTaken) {
+  WorkerOffer offer = Offer(4);
+  offer.capacity.disk_bytes = int64_t{10} << 30;
+  JoinWith("w1", offer);
+  const auto asking = [](int64_t gibi) {
+    return Spec([gibi](TaskSpec& spec) { spec.requirements.resources.disk_bytes = gibi << 30; });
+  };
+  const TaskId first = cluster.Submit(asking(6));
+  const TaskId task = cluster.Submit(asking(5));
+  EXPECT_EQ(Of(task).code, ReasonCode::kWaitsForResource);
+  EXPECT_EQ(Of(task).sentence, "Slots are free, but not all else that it asks for: worker w1 has 4 GiB of disk free, 5 GiB are asked for.");
+  EXPECT_EQ(Of(task).would_start_now, "with disk <= 4 GiB");
+  cluster.Exit(first, 0);
+  EXPECT_EQ(Of(task).code, ReasonCode::kStarting) << "what has ended gives its disk back";
+  EXPECT_EQ(Of(cluster.Submit(asking(11))).code, ReasonCode::kNoWorkerEverFits);
+}
+
 TEST_F(ExplainTest, HigherPrioritiesFirst) {
   cluster.Join("w1", 2);
   for (int i = 0; i < 2; ++i) cluster.Submit(Spec());

@@ -12,7 +12,7 @@ const absl::Time kNow = absl::FromUnixSeconds(1'000'000);
 const ResourceAmounts kOne{.slots = 1};
 
 ResourceAmounts Capacity(uint32_t slots) {
-  return ResourceAmounts{.slots = slots, .cpu_millis = 4000, .memory_bytes = 1000, .named = {{"gpu", 2}}};
+  return ResourceAmounts{.slots = slots, .cpu_millis = 4000, .memory_bytes = 1000, .disk_bytes = 1000, .named = {{"gpu", 2}}};
 }
 
 class CapacityTest : public ::testing::Test {
@@ -82,6 +82,7 @@ TEST_F(CapacityTest, EveryResourceIsCounted) {
   ASSERT_TRUE(Dispatch({.slots = 1, .cpu_millis = 3000, .memory_bytes = 100, .named = {{"gpu", 1}}}));
   EXPECT_FALSE(Dispatch({.slots = 1, .cpu_millis = 1001}));
   EXPECT_FALSE(Dispatch({.slots = 1, .memory_bytes = 901}));
+  EXPECT_FALSE(Dispatch({.slots = 1, .disk_bytes = 1001}));
   EXPECT_FALSE(Dispatch({.slots = 1, .named = {{"gpu", 2}}}));
   EXPECT_TRUE(Dispatch({.slots = 3, .cpu_millis = 1000, .memory_bytes = 900, .named = {{"gpu", 1}}}));
 }
@@ -167,6 +168,7 @@ ResourceAmounts RandomAmounts(std::mt19937_64& random) {
   if (random() % 3 == 0) amounts.slots = 1 + random() % 4;
   if (random() % 4 == 0) amounts.cpu_millis = 500 * (1 + random() % 8);
   if (random() % 4 == 0) amounts.memory_bytes = 100 * (1 + random() % 10);
+  if (random() % 4 == 0) amounts.disk_bytes = 100 * (1 + random() % 10);
   if (random() % 6 == 0) amounts.named = {{"gpu", 1 + static_cast<int64_t>(random() % 2)}};
   return amounts;
 }
@@ -178,6 +180,7 @@ ResourceAmounts SumOf(const std::deque<Attempt>& attempts) {
     sum.slots += attempt.amounts.slots;
     sum.cpu_millis += attempt.amounts.cpu_millis;
     sum.memory_bytes += attempt.amounts.memory_bytes;
+    sum.disk_bytes += attempt.amounts.disk_bytes;
     for (const auto& entry : attempt.amounts.named) gpus += entry.second;
   }
   if (gpus > 0) sum.named = {{"gpu", gpus}};
@@ -224,6 +227,7 @@ TEST_P(CapacityModelTest, WhatIsHeldIsAlwaysWhatWasSentAndNeverMoreThanThereIs) 
       ASSERT_LE(facts.used.slots, offer.capacity.slots);
       ASSERT_LE(facts.used.cpu_millis, offer.capacity.cpu_millis);
       ASSERT_LE(facts.used.memory_bytes, offer.capacity.memory_bytes);
+      ASSERT_LE(facts.used.disk_bytes, offer.capacity.disk_bytes);
       ASSERT_LE(facts.prefetched, 3u);
       table.CheckInvariants();
     }

@@ -52,6 +52,7 @@ TEST(CheckJoin, CoresThatAreNoNumberAreRefused) {
 TEST(CheckJoin, AmountsThatCannotBeAddedUpAreRefused) {
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
   EXPECT_EQ(Spoiled([](auto* offer) { offer->set_memory_bytes(kMost); }), "offer.memory_bytes");
+  EXPECT_EQ(Spoiled([](auto* offer) { offer->set_disk_bytes(-1); }), "offer.disk_bytes");
   EXPECT_EQ(Spoiled([](auto* offer) { offer->mutable_resources(0)->set_amount(kMost); }), "offer.resources");
 }
 

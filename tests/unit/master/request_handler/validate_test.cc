@@ -177,6 +177,8 @@ std::vector<Rule> Rules() {
        "BAD_RESOURCES", "task.requirements.cpu"},
       {"NegativeMemory", [](auto* s) { s->mutable_requirements()->set_memory_bytes(-1); }, "BAD_RESOURCES",
        "task.requirements.memory_bytes"},
+      {"NegativeDisk", [](auto* s) { s->mutable_requirements()->set_disk_bytes(-1); }, "BAD_RESOURCES",
+       "task.requirements.disk_bytes"},
       {"NegativeResource",
        [](auto* s) {
          s->mutable_requirements()->add_resources()->set_name("gpu");

@@ -43,6 +43,17 @@ TEST_F(WorkerConfigTest, WhatItOffersIsWhatWasConfigured) {
   EXPECT_EQ(offer.capabilities[0], "gpu");
 }
 
+TEST_F(WorkerConfigTest, TheDiskIsWhatIsFreeLessTheLowWaterMark) {
+  // Where the directory will be made: the root's file system is asked.
+  ASSERT_TRUE(Load({"--work_dir=/no-such-directory/worker", "--disk.low_water=0"}).ok());
+  const int64_t free = config_.disk_bytes;
+  EXPECT_GT(free, 0);
+  ASSERT_TRUE(Load({"--work_dir=/no-such-directory/worker", "--disk.low_water=1000000T"}).ok());
+  EXPECT_EQ(config_.disk_bytes, 0) << "less than the mark is free: nothing to ask for";
+  ASSERT_TRUE(Load({"--disk=10G"}).ok());
+  EXPECT_EQ(FixedOffer(config_).capacity.disk_bytes, int64_t{10} << 30);
+}
+
 TEST_F(WorkerConfigTest, BadValuesNameTheirKey) {
   EXPECT_THAT(std::string(Load({"--name=a b"}).message()), HasSubstr("name"));
   EXPECT_THAT(std::string(Load({"--work_dir=here"}).message()), HasSubstr("work_dir"));
