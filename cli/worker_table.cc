@@ -1,5 +1,6 @@
 #include "cli/worker_table.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -31,6 +32,47 @@ std::string Executors(const v1::Worker& worker) {
 
 std::string Since(const google::protobuf::Timestamp& time, absl::Time now) {
   return time.seconds() == 0 ? "-" : AgeText(now - convert::FromProto(time));
+}
+
+// "" where an older worker does not say.
+std::string OriginText(v1::CapacityOrigin origin, const char* of_machine) {
+  switch (origin) {
+    case v1::CAPACITY_ORIGIN_CONFIGURED: return "configured";
+    case v1::CAPACITY_ORIGIN_MACHINE: return absl::StrCat("detected: ", of_machine);
+    case v1::CAPACITY_ORIGIN_AFFINITY: return "detected: the cores that it is bound to";
+    case v1::CAPACITY_ORIGIN_CGROUP: return "detected: its cgroup's limit";
+    default: return "";
+  }
+}
+
+int64_t AmountIn(const google::protobuf::RepeatedPtrField<v1::Resource>& resources, const std::string& name) {
+  for (const v1::Resource& resource : resources) {
+    if (resource.name() == name) return resource.amount();
+  }
+  return 0;
+}
+
+// "  memory   512.0 MiB of 4.0 GiB     detected: its cgroup's limit", a line for each resource.
+std::string CapacityLines(const v1::Worker& worker) {
+  const v1::WorkerOffer& offer = worker.offer();
+  const v1::WorkerUse& used = worker.used();
+  std::string lines;
+  const auto line = [&lines](const std::string& name, const std::string& taken, const std::string& of, const std::string& origin) {
+    std::string text = absl::StrFormat("  %-8s %-24s %s", name, absl::StrCat(taken, " of ", of), origin);
+    absl::StripTrailingAsciiWhitespace(&text);
+    absl::StrAppend(&lines, text, "\n");
+  };
+  line("slots", absl::StrCat(worker.used_slots()), absl::StrCat(offer.slots()),
+       OriginText(offer.origins().slots(), "the machine's cores"));
+  line("cpu", absl::StrCat(used.cpu()), absl::StrCat(offer.cpu()), OriginText(offer.origins().cpu(), "the machine's cores"));
+  line("memory", SizeText(used.memory_bytes()), SizeText(offer.memory_bytes()),
+       OriginText(offer.origins().memory(), "the machine's memory"));
+  line("disk", SizeText(used.disk_bytes()), SizeText(offer.disk_bytes()),
+       OriginText(offer.origins().disk(), "free under work_dir when it started, less disk.low_water"));
+  for (const v1::Resource& resource : offer.resources()) {
+    line(resource.name(), absl::StrCat(AmountIn(used.resources(), resource.name())), absl::StrCat(resource.amount()), "configured");
+  }
+  return lines;
 }
 
 }  // namespace
@@ -99,14 +141,10 @@ std::string WorkerPage(const v1::Worker& worker, absl::Time now) {
   line("Weight", absl::StrCat(worker.weight()));
   line("Ended", absl::StrCat(worker.ended_count(), ", of them failed ", worker.failed_count()));
   line("Labels", Labels(worker));
-  std::vector<std::string> resources;
-  for (const v1::Resource& resource : worker.offer().resources()) resources.push_back(absl::StrCat(resource.name(), "=", resource.amount()));
-  line("Offers", absl::StrCat("cpu ", worker.offer().cpu(), ", memory ", SizeText(worker.offer().memory_bytes()),
-                              ", disk ", SizeText(worker.offer().disk_bytes()),
-                              resources.empty() ? "" : absl::StrCat(", ", absl::StrJoin(resources, ", "))));
   line("Load", absl::StrFormat("%.2f, %s memory and %s disk free", worker.load().load_average(),
                                SizeText(worker.load().free_memory_bytes()), SizeText(worker.load().free_disk_bytes())));
   line("Kills by", worker.load().kill_tier());
+  absl::StrAppend(&page, "Taken, of its capacity:\n", CapacityLines(worker));
   if (!worker.offer().executors().empty()) absl::StrAppend(&page, "Executors:\n");
   for (const v1::ExecutorOffer& executor : worker.offer().executors()) {
     absl::StrAppend(&page, "  ", executor.name(), " ", executor.version(), ": ", executor.healthy() ? "healthy" : absl::StrCat("unhealthy: ", executor.reason()),

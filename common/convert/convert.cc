@@ -42,6 +42,14 @@ std::vector<std::pair<std::string, int64_t>> Named(const google::protobuf::Repea
   return named;
 }
 
+void AddNamed(const ResourceAmounts& from, google::protobuf::RepeatedPtrField<v1::Resource>* to) {
+  for (const auto& [name, amount] : from.named) {
+    v1::Resource* const resource = to->Add();
+    resource->set_name(name);
+    resource->set_amount(amount);
+  }
+}
+
 std::vector<Need> Needs(const google::protobuf::RepeatedPtrField<std::string>& from) {
   std::vector<Need> needs;
   for (const std::string& text : from) {
@@ -222,16 +230,35 @@ AttemptKey FromProto(const v1::AttemptKey& from) {
   return {TaskId(from.task()), AttemptNumber(from.attempt())};
 }
 
+void ToProto(const CapacityOrigins& from, v1::CapacityOrigins* to) {
+  to->set_slots(static_cast<v1::CapacityOrigin>(from.slots));
+  to->set_cpu(static_cast<v1::CapacityOrigin>(from.cpu));
+  to->set_memory(static_cast<v1::CapacityOrigin>(from.memory));
+  to->set_disk(static_cast<v1::CapacityOrigin>(from.disk));
+}
+
+CapacityOrigins FromProto(const v1::CapacityOrigins& from) {
+  const auto known = [](v1::CapacityOrigin origin) {
+    return v1::CapacityOrigin_IsValid(origin) ? static_cast<CapacityOrigin>(origin) : CapacityOrigin::kUnknown;
+  };
+  return {known(from.slots()), known(from.cpu()), known(from.memory()), known(from.disk())};
+}
+
+void ToProto(const ResourceAmounts& from, v1::WorkerUse* to) {
+  to->set_slots(from.slots);
+  to->set_cpu(static_cast<double>(from.cpu_millis) / kMillisPerCore);
+  to->set_memory_bytes(from.memory_bytes);
+  to->set_disk_bytes(from.disk_bytes);
+  AddNamed(from, to->mutable_resources());
+}
+
 void ToProto(const WorkerOffer& from, v1::WorkerOffer* to) {
   to->set_slots(from.capacity.slots);
   to->set_cpu(static_cast<double>(from.capacity.cpu_millis) / kMillisPerCore);
   to->set_memory_bytes(from.capacity.memory_bytes);
   to->set_disk_bytes(from.capacity.disk_bytes);
-  for (const auto& [name, amount] : from.capacity.named) {
-    v1::Resource* resource = to->add_resources();
-    resource->set_name(name);
-    resource->set_amount(amount);
-  }
+  AddNamed(from.capacity, to->mutable_resources());
+  ToProto(from.origins, to->mutable_origins());
   for (const auto& [key, value] : from.labels) {
     v1::Label* label = to->add_labels();
     label->set_key(key);
@@ -256,6 +283,7 @@ WorkerOffer FromProto(const v1::WorkerOffer& from) {
   offer.capacity.memory_bytes = from.memory_bytes();
   offer.capacity.disk_bytes = from.disk_bytes();
   offer.capacity.named = Named(from.resources());
+  offer.origins = FromProto(from.origins());
   offer.labels = Pairs(from.labels());
   for (const v1::ExecutorOffer& executor : from.executors()) {
     offer.executors.push_back({.name = executor.name(),
@@ -297,7 +325,8 @@ void ToProto(const WorkerView& from, v1::Worker* to) {
   ToProto(from.offer, to->mutable_offer());
   ToProto(from.load, to->mutable_load());
   to->set_weight(from.weight);
-  to->set_used_slots(from.used_slots);
+  to->set_used_slots(from.used.slots);
+  ToProto(from.used, to->mutable_used());
   to->set_prefetched(from.prefetched);
   // Expected after a restart, and not seen yet: it has no times.
   if (from.join_time > absl::UnixEpoch()) ToProto(from.join_time, to->mutable_join_time());

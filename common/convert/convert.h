@@ -53,6 +53,9 @@ AttemptKey FromProto(const v1::AttemptKey& from);
 
 void ToProto(const LearnedRunTimes& from, v1::RunTimes* to);
 
+void ToProto(const CapacityOrigins& from, v1::CapacityOrigins* to);
+CapacityOrigins FromProto(const v1::CapacityOrigins& from);  // one of the future is not known
+void ToProto(const ResourceAmounts& from, v1::WorkerUse* to);
 void ToProto(const WorkerOffer& from, v1::WorkerOffer* to);
 WorkerOffer FromProto(const v1::WorkerOffer& from);
 void ToProto(const WorkerLoad& from, v1::WorkerLoad* to);

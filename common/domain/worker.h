@@ -31,8 +31,21 @@ struct ExecutorOffer {
   friend bool operator==(const ExecutorOffer&, const ExecutorOffer&) = default;
 };
 
+// Where a figure of a worker's capacity comes from. Numbers are those of muster.v1.CapacityOrigin.
+enum class CapacityOrigin : uint8_t { kUnknown = 0, kConfigured = 1, kMachine = 2, kAffinity = 3, kCgroup = 4 };
+
+struct CapacityOrigins {
+  CapacityOrigin slots = CapacityOrigin::kUnknown;
+  CapacityOrigin cpu = CapacityOrigin::kUnknown;
+  CapacityOrigin memory = CapacityOrigin::kUnknown;
+  CapacityOrigin disk = CapacityOrigin::kUnknown;
+
+  friend bool operator==(const CapacityOrigins&, const CapacityOrigins&) = default;
+};
+
 struct WorkerOffer {
   ResourceAmounts capacity;  // slots, cpu, memory, disk, named
+  CapacityOrigins origins;   // for people
   std::vector<std::pair<std::string, std::string>> labels;
   std::vector<ExecutorOffer> executors;
   std::vector<std::string> capabilities;
@@ -61,7 +74,7 @@ struct WorkerView {
   WorkerOffer offer;
   WorkerLoad load;
   uint32_t weight = 0;
-  uint32_t used_slots = 0;
+  ResourceAmounts used;
   uint32_t prefetched = 0;
   absl::Time join_time;
   absl::Time heartbeat_time;

@@ -325,7 +325,7 @@ WorkerView WorkerTable::View(WorkerId id) const {
                     .offer = record.facts.offer,
                     .load = record.signs.load,
                     .weight = record.facts.weight,
-                    .used_slots = record.facts.used.slots,
+                    .used = record.facts.used,
                     .prefetched = record.facts.prefetched,
                     .join_time = record.join_time,
                     .heartbeat_time = record.signs.heartbeat_time,

@@ -66,7 +66,7 @@ void CountWorkers(const std::vector<WorkerView>& workers, v1::ClusterSummary* su
   uint32_t active = 0, slots = 0, used = 0;
   for (const WorkerView& worker : workers) {
     if (worker.state == WorkerState::kLost) continue;
-    used += worker.used_slots;
+    used += worker.used.slots;
     slots += worker.offer.capacity.slots;
     if (worker.state == WorkerState::kActive) ++active;
   }

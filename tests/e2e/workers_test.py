@@ -12,7 +12,70 @@ from cluster import BIN, Cluster, alive, children, eventually
 PLUGINS = pathlib.Path(os.environ.get("MUSTER_PLUGINS", BIN.parent / "lib"))
 
 
+class InCgroups(Cluster):
+    """A cluster whose workers start in cgroups of their own."""
+
+    def __init__(self, cgroups, **options):
+        super().__init__(**options)
+        self.cgroups = cgroups
+
+    def prefix(self, node):
+        if node == "master":
+            return []
+        join = " && ".join(f"echo $$ > {directory}/cgroup.procs" for directory in self.cgroups)
+        return ["sh", "-c", f'{join} && exec "$@"', "sh"]
+
+
+def remove_cgroup(directory):
+    """Bottom up; what lived in it may take a moment to be gone."""
+    def gone():
+        try:
+            for below, _, _ in os.walk(directory, topdown=False):
+                os.rmdir(below)
+        except OSError:
+            pass
+        return not directory.exists()
+    eventually(gone, what=f"the end of {directory}")
+
+
 class Workers(unittest.TestCase):
+    def limited_cgroups(self, quota_us, memory_bytes):
+        """New cgroups that together give a part of every 100 ms, and so much memory."""
+        base, name = pathlib.Path("/sys/fs/cgroup"), f"muster-e2e-{os.getpid()}"
+        if (base / "cgroup.controllers").exists():
+            limits = {base / name: {"cpu.max": f"{quota_us} 100000", "memory.max": memory_bytes}}
+        else:
+            limits = {base / "cpu" / name: {"cpu.cfs_period_us": 100000, "cpu.cfs_quota_us": quota_us},
+                      base / "memory" / name: {"memory.limit_in_bytes": memory_bytes}}
+        for directory, values in limits.items():
+            try:
+                directory.mkdir()
+                self.addCleanup(remove_cgroup, directory)
+                for file, value in values.items():
+                    (directory / file).write_text(str(value))
+            except OSError as error:
+                self.skipTest(f"this machine lets nobody limit a cgroup: {error}")
+        return list(limits)
+
+    def test_a_worker_offers_what_its_cgroup_leaves_it_and_says_so(self):
+        with InCgroups(self.limited_cgroups(50_000, 768 << 20), workers=1, worker_flags=["--resources=gpu=2"]) as cluster:
+            offer = cluster.worker("w1")["offer"]
+            self.assertEqual((offer["cpu"], offer["memory_bytes"]), (0.5, str(768 << 20)))
+            self.assertEqual(offer["origins"], {"slots": "CAPACITY_ORIGIN_CONFIGURED", "cpu": "CAPACITY_ORIGIN_CGROUP",
+                                                "memory": "CAPACITY_ORIGIN_CGROUP", "disk": "CAPACITY_ORIGIN_MACHINE"})
+            task = cluster.ok("submit", "--cpu", "0.5", "--memory", "64M", "--resource", "gpu=1", "--", "sleep", "60").strip()
+            cluster.await_state(task, "RUNNING")
+            page = cluster.ok("worker", "get", "w1")
+            self.assertRegex(page, r"  slots +1 of 2 +configured\n")
+            self.assertRegex(page, r"  cpu +0\.5 of 0\.5 +detected: its cgroup's limit\n")
+            self.assertRegex(page, r"  memory +64\.0 MiB of 768 MiB +detected: its cgroup's limit\n")
+            self.assertRegex(page, r"  disk +0 B of .* +detected: free under work_dir")
+            self.assertRegex(page, r"  gpu +1 of 2 +configured\n")
+            more = cluster.ok("submit", "--cpu", "0.25", "--", "true").strip()
+            self.assertIn("cpu", cluster.ok("explain", more))
+            cluster.ok("cancel", task)
+            cluster.await_state(more, "SUCCEEDED")
+
     def test_a_failing_command_is_tried_again_on_another_worker(self):
         with Cluster(workers=2) as cluster:
             done = cluster.muster("run", "--name", "twice", "--retries", "1", "--retry-delay", "0.1", "--",

@@ -75,6 +75,31 @@ absl::Status CompleteExecutors(WorkerConfig* config, const std::string& plugin_d
   return absl::OkStatus();
 }
 
+// What is not configured is what there is.
+void CompleteCapacity(WorkerConfig* config) {
+  WorkerConfig& c = *config;
+  constexpr CapacityOrigin kConfigured = CapacityOrigin::kConfigured;
+  c.origins = {kConfigured, kConfigured, kConfigured, kConfigured};
+  const UsableCores usable = DetectCores();
+  if (c.slots == 0) {
+    c.slots = std::max<int64_t>(1, static_cast<int64_t>(usable.cores));
+    c.origins.slots = usable.origin;
+  }
+  if (c.cpu == 0) {
+    c.cpu = usable.cores;
+    c.origins.cpu = usable.origin;
+  }
+  if (c.memory_bytes == 0) {
+    const UsableMemory memory = DetectMemory();
+    c.memory_bytes = memory.bytes;
+    c.origins.memory = memory.origin;
+  }
+  if (c.disk_bytes == 0) {
+    c.disk_bytes = std::max<int64_t>(0, FreeDiskBytes(c.work_dir) - c.disk_low_water_bytes);
+    c.origins.disk = CapacityOrigin::kMachine;
+  }
+}
+
 absl::Status CheckResources(const WorkerConfig& config) {
   for (const auto& [name, amount] : config.resources) {
     int64_t number = 0;
@@ -150,13 +175,9 @@ absl::Status Complete(WorkerConfig* config, const std::string& plugin_dir) {
     return Bad("name", absl::StrCat("\"", c.name, "\" must be 1 to 128 letters, digits, '.', '_' or '-'"));
   }
   if (c.master.empty() || !absl::StrContains(c.master, ":")) return Bad("master", "must be host:port");
-  const uint32_t cores = UsableCores();
-  if (c.slots == 0) c.slots = cores;
-  if (c.cpu == 0) c.cpu = cores;
-  if (c.memory_bytes == 0) c.memory_bytes = UsableMemoryBytes();
   if (c.work_dir.empty()) c.work_dir = absl::StrCat(StateDirectory(), "/muster/worker/", c.name);
   if (c.work_dir[0] != '/') return Bad("work_dir", absl::StrCat(c.work_dir, " must be an absolute path"));
-  if (c.disk_bytes == 0) c.disk_bytes = std::max<int64_t>(0, FreeDiskBytes(c.work_dir) - c.disk_low_water_bytes);
+  CompleteCapacity(config);
   if (!c.http_listen.empty() && !rpc::IsLoopback(c.http_listen)) {
     return Bad("http.listen", absl::StrCat(c.http_listen, " is not loopback; use health.listen for other addresses"));
   }
@@ -179,6 +200,7 @@ WorkerOffer FixedOffer(const WorkerConfig& config) {
   offer.capacity.cpu_millis = static_cast<int64_t>(config.cpu * 1000);
   offer.capacity.memory_bytes = config.memory_bytes;
   offer.capacity.disk_bytes = config.disk_bytes;
+  offer.origins = config.origins;
   for (const auto& [name, amount] : config.resources) {
     int64_t number = 0;
     if (absl::SimpleAtoi(amount, &number)) offer.capacity.named.emplace_back(name, number);

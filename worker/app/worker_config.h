@@ -31,6 +31,7 @@ struct WorkerConfig {
   double cpu = 0;
   int64_t memory_bytes = 0;
   int64_t disk_bytes = 0;
+  CapacityOrigins origins;  // of the four
   std::map<std::string, std::string> labels;
   std::vector<std::string> capabilities;
   std::map<std::string, std::string> resources;
@@ -48,7 +49,7 @@ struct WorkerConfig {
 // `config` must outlive the schema.
 void Declare(WorkerConfig* config, config::Schema* schema);
 
-// Puts in what depends on this machine (name, slots, work_dir, paths of the shipped executors) and checks the whole.
+// Puts in what depends on this machine (name, capacity, work_dir, paths of the shipped executors) and checks the whole.
 // `plugin_dir`: where the shipped executors lie.
 absl::Status Complete(WorkerConfig* config, const std::string& plugin_dir);
 

@@ -140,7 +140,11 @@ void Promises::Ended(const core::OutcomeRow& row) {
 
 void Promises::Places(const core::Assign& assign, const core::ClusterCore& core) {
   const auto worker = core.FindWorker(assign.worker);
-  if (!worker || worker->state != WorkerState::kActive) {
+  // One in quarantine is tried with one attempt at a time.
+  const bool is_probe = worker && worker->state == WorkerState::kQuarantined &&
+                        worker->used.slots == assign.spec->requirements.resources.slots;
+  if (is_probe) scene_.Count("tried in quarantine");
+  if (!worker || (worker->state != WorkerState::kActive && !is_probe)) {
     scene_.Wrong(absl::StrCat("P6: ", Name(assign.key), " goes to a worker that is not ACTIVE"));
   }
 }

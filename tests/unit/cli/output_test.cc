@@ -129,6 +129,31 @@ TEST(WorkerTable, AnUnhealthyExecutorShowsWithItsReason) {
   EXPECT_EQ(WorkerRow(worker, true, absl::Now()).size(), WorkerHeader(true).size());
 }
 
+TEST(WorkerPage, ShowsWhatIsTakenOfWhatAndWhereThatComesFrom) {
+  v1::Worker worker = Named("w1");
+  v1::WorkerOffer* const offer = worker.mutable_offer();
+  offer->set_slots(4);
+  offer->set_cpu(1.5);
+  offer->set_memory_bytes(int64_t{1} << 30);
+  v1::Resource* const gpu = offer->add_resources();
+  gpu->set_name("gpu");
+  gpu->set_amount(2);
+  offer->mutable_origins()->set_slots(v1::CAPACITY_ORIGIN_CONFIGURED);
+  offer->mutable_origins()->set_cpu(v1::CAPACITY_ORIGIN_CGROUP);
+  offer->mutable_origins()->set_memory(v1::CAPACITY_ORIGIN_MACHINE);
+  worker.set_used_slots(3);
+  worker.mutable_used()->set_cpu(0.5);
+  worker.mutable_used()->set_memory_bytes(int64_t{256} << 20);
+  *worker.mutable_used()->add_resources() = *gpu;
+  worker.mutable_used()->mutable_resources(0)->set_amount(1);
+  const std::string page = WorkerPage(worker, absl::Now());
+  EXPECT_THAT(page, HasSubstr("  slots    3 of 4                   configured\n"));
+  EXPECT_THAT(page, HasSubstr("  cpu      0.5 of 1.5               detected: its cgroup's limit\n"));
+  EXPECT_THAT(page, HasSubstr("  memory   256 MiB of 1.0 GiB       detected: the machine's memory\n"));
+  EXPECT_THAT(page, HasSubstr("  disk     0 B of 0 B\n")) << "an older worker does not say where it comes from";
+  EXPECT_THAT(page, HasSubstr("  gpu      1 of 2                   configured\n"));
+}
+
 TEST(ActivityText, EveryEventHasWords) {
   const auto* oneof = v1::ActivityRecord::descriptor()->FindOneofByName("event");
   for (int i = 0; i < oneof->field_count(); ++i) {

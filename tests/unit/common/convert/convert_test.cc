@@ -134,9 +134,25 @@ TEST(Convert, DiskIsAskedForAndOffered) {
   EXPECT_FALSE(spec->requirements.OneSlotOnly());
   WorkerOffer offer;
   offer.capacity.disk_bytes = 5000;
+  offer.origins = {CapacityOrigin::kConfigured, CapacityOrigin::kCgroup, CapacityOrigin::kUnknown, CapacityOrigin::kMachine};
   v1::WorkerOffer told;
   ToProto(offer, &told);
   EXPECT_EQ(FromProto(told), offer);
+  told.mutable_origins()->set_slots(static_cast<v1::CapacityOrigin>(77));
+  EXPECT_EQ(FromProto(told).origins.slots, CapacityOrigin::kUnknown) << "of a later worker";
+}
+
+TEST(Convert, AWorkerShowsWhatIsTakenOfIt) {
+  WorkerView view;
+  view.used = {.slots = 2, .cpu_millis = 1500, .memory_bytes = 7, .disk_bytes = 8, .named = {{"gpu", 1}}};
+  v1::Worker shown;
+  ToProto(view, &shown);
+  EXPECT_EQ(shown.used_slots(), 2u);
+  EXPECT_EQ(shown.used().slots(), 2u);
+  EXPECT_EQ(shown.used().cpu(), 1.5);
+  EXPECT_EQ(shown.used().memory_bytes(), 7);
+  EXPECT_EQ(shown.used().disk_bytes(), 8);
+  EXPECT_EQ(shown.used().resources(0).amount(), 1);
 }
 
 TEST(Convert, AReportComesBackWithItsOutput) {

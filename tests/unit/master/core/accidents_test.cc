@@ -209,7 +209,7 @@ TEST(Accidents, AKilledMasterTakesRunningCommandsUpAgainAsTheSameAttempt) {
   cluster.Join("a", 2, {{key, Phase::kRunning}});
   EXPECT_EQ(cluster.StateOf(task), TaskState::kRunning);
   EXPECT_EQ(cluster.KeyOf(task), key);
-  EXPECT_EQ(cluster.core().FindWorker("a")->used_slots, 1u);
+  EXPECT_EQ(cluster.core().FindWorker("a")->used.slots, 1u);
   cluster.Exit(task, 0);
   EXPECT_EQ(cluster.StateOf(task), TaskState::kSucceeded);
 }
@@ -391,7 +391,7 @@ TEST(Accidents, AWorkerThatIsForgottenBetweenTwoPartsOfARoundIsNotFilled) {
   cluster.JoinOnly("c", Offer(1), Incarnation(100));
   EXPECT_FALSE(cluster.core().FindWorker("a").has_value());
   while (cluster.core().NextDue() <= cluster.now()) cluster.Turn();
-  EXPECT_EQ(cluster.core().FindWorker("b")->used_slots, 9000u);
+  EXPECT_EQ(cluster.core().FindWorker("b")->used.slots, 9000u);
 }
 
 TEST(Accidents, TwoTasksThatWorkersDiedOfKeepApartAndUseTheRoomThatThereIs) {

@@ -214,7 +214,7 @@ TEST_F(HeldRoomTest, ARoomThatIsNotNeededAfterAllIsOfferedAtOnce) {
   EXPECT_EQ(cluster_.WorkerOf(wide), "b");
   EXPECT_EQ(ReasonOfWorker("a"), "");
   cluster_.Turn();
-  EXPECT_EQ(cluster_.core().FindWorker("a")->used_slots, 2u);
+  EXPECT_EQ(cluster_.core().FindWorker("a")->used.slots, 2u);
 }
 
 TEST_F(HeldRoomTest, WhatIsLeftBesideTheWideTaskIsOfferedAtOnce) {
@@ -223,7 +223,7 @@ TEST_F(HeldRoomTest, WhatIsLeftBesideTheWideTaskIsOfferedAtOnce) {
   const TaskId wide = cluster_.Submit(Wide(3));
   ASSERT_TRUE(StartsWithin(wide, absl::Minutes(2)));
   cluster_.Turn();
-  EXPECT_EQ(cluster_.core().FindWorker("a")->used_slots, 4u);
+  EXPECT_EQ(cluster_.core().FindWorker("a")->used.slots, 4u);
 }
 
 TEST_F(HeldRoomTest, APausedQueueHoldsNobodysRoom) {

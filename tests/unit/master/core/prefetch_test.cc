@@ -60,7 +60,7 @@ TEST_F(PrefetchTest, TheOldestTakesTheSlotThatFrees) {
   cluster.Exit(first, 0);
   EXPECT_FALSE(SentAhead(second));
   EXPECT_TRUE(SentAhead(third));
-  EXPECT_EQ(cluster.core().FindWorker("a")->used_slots, 1u);
+  EXPECT_EQ(cluster.core().FindWorker("a")->used.slots, 1u);
 }
 
 TEST_F(PrefetchTest, TasksThatMustNotRunTwiceAreNotSentAhead) {

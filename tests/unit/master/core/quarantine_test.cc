@@ -193,14 +193,14 @@ TEST(Quarantine, OneAttemptOpensItWhenItsCauseIsGone) {
   }
   EXPECT_GE(fleet.cluster.now() - since, absl::Seconds(28));
   EXPECT_LE(fleet.cluster.now() - since, absl::Seconds(32));
-  EXPECT_EQ(fleet.View("w6").used_slots, 1u);
+  EXPECT_EQ(fleet.View("w6").used.slots, 1u);
   EXPECT_EQ(fleet.View("w6").state, WorkerState::kQuarantined);
   EXPECT_THAT(fleet.View("w6").reason, HasSubstr("one attempt is tried now"));
   for (int i = 0; i < 100; ++i) {
     fleet.Submit(kHonestWork, 5);
     fleet.RunDownTo(40);
     if (fleet.View("w6").state == WorkerState::kActive) break;
-    ASSERT_EQ(fleet.View("w6").used_slots, 1u);  // one, and no other beside it
+    ASSERT_EQ(fleet.View("w6").used.slots, 1u);  // one, and no other beside it
   }
   EXPECT_EQ(fleet.View("w6").state, WorkerState::kActive);
   fleet.RunDownTo(0);
@@ -213,9 +213,9 @@ TEST(Quarantine, AProbeWaitsForTheSession) {
   fleet.cluster.CloseSession("w6");
   fleet.cluster.Advance(absl::Seconds(31));
   for (int i = 0; i < 60; ++i) fleet.Submit(kHonestWork, 5);  // more than the others have room for
-  EXPECT_EQ(fleet.View("w6").used_slots, 0u);
+  EXPECT_EQ(fleet.View("w6").used.slots, 0u);
   fleet.cluster.Hello("w6");
-  EXPECT_EQ(fleet.View("w6").used_slots, 1u);
+  EXPECT_EQ(fleet.View("w6").used.slots, 1u);
 }
 
 TEST(Quarantine, APersonsWordEndsItAtOnceAndANewProcessDoesToo) {

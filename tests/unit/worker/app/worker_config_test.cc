@@ -43,6 +43,19 @@ TEST_F(WorkerConfigTest, WhatItOffersIsWhatWasConfigured) {
   EXPECT_EQ(offer.capabilities[0], "gpu");
 }
 
+TEST_F(WorkerConfigTest, EachFigureSaysWhereItComesFrom) {
+  ASSERT_TRUE(Load({"--memory=1G"}).ok());
+  const CapacityOrigins origins = FixedOffer(config_).origins;
+  EXPECT_EQ(origins.memory, CapacityOrigin::kConfigured);
+  EXPECT_EQ(origins.disk, CapacityOrigin::kMachine);
+  EXPECT_NE(origins.slots, CapacityOrigin::kConfigured);
+  EXPECT_EQ(origins.slots, origins.cpu);
+  ASSERT_TRUE(Load({"--slots=3", "--cpu=0.5", "--disk=1G"}).ok());
+  EXPECT_EQ(config_.origins.slots, CapacityOrigin::kConfigured);
+  EXPECT_EQ(config_.origins.cpu, CapacityOrigin::kConfigured);
+  EXPECT_EQ(config_.origins.disk, CapacityOrigin::kConfigured);
+}
+
 TEST_F(WorkerConfigTest, TheDiskIsWhatIsFreeLessTheLowWaterMark) {
   // Where the directory will be made: the root's file system is asked.
   ASSERT_TRUE(Load({"--work_dir=/no-such-directory/worker", "--disk.low_water=0"}).ok());
