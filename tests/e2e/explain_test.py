@@ -121,6 +121,16 @@ class Explain(unittest.TestCase):
         self.assertEqual(len(self.explain("--limit", "15", batch)), 15)
         self.assertIn(b"no worker has label moon", done.stderr)
 
+    def test_run_says_at_once_what_no_worker_can_take(self):
+        before = self.cluster.metric("muster_tasks_impossible_total")
+        done = self.cluster.muster("run", "--detach", "--slots", "64", "--", "true")
+        self.assertEqual(done.returncode, 0)
+        task = done.stdout.decode().strip()
+        self.submitted.append(task)
+        self.assertIn(f"{task} waits for a worker that can take it: no worker is large enough", done.stderr.decode())
+        self.assertRegex(self.cluster.ok("get", task), r"Reason: +no worker is large enough \(w[12] has 1 slot, 64 are asked for")
+        eventually(lambda: self.cluster.metric("muster_tasks_impossible_total") == before + 1, what="the metric")
+
     def test_what_is_not_there_is_a_refusal(self):
         self.assertEqual(self.cluster.muster("explain", "no-such-task").returncode, 125)
         self.assertEqual(self.cluster.muster("explain").returncode, 2)

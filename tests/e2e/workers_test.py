@@ -223,6 +223,35 @@ class Workers(unittest.TestCase):
             cluster.await_state("wants-gpu", "SUCCEEDED")
             self.assertEqual(cluster.task("wants-gpu")["attempts"][0]["worker"], "w2")
 
+    def test_what_was_sent_ahead_is_recalled_for_a_worker_that_joins_or_falls_idle(self):
+        with Cluster(workers=1, slots=4) as cluster:
+            # One kind of command, for the words are the same: short while its gate is not there.
+            command = ["--", "sh", "-c", "while [ -e $GATE ]; do sleep 0.02; done"]
+            for _ in range(8):
+                cluster.ok("run", "-e", "GATE=/no-such-gate", *command)
+            gates = [cluster.directory / f"gate{number}" for number in range(6)]
+            for gate in gates:
+                gate.touch()
+            tasks = [cluster.ok("submit", "-e", f"GATE={gate}", *command).strip() for gate in gates]
+            self.assertEqual(eventually(lambda: cluster.worker("w1").get("prefetched"), what="work sent ahead"), 2)
+            self.assertEqual(cluster.metric("muster_recalled_total"), 0)
+
+            def running_on_w2():
+                return [number for number, task in enumerate(tasks) if cluster.state(task) == "RUNNING"
+                        and cluster.task(task)["attempts"][-1]["worker"] == "w2"]
+            cluster.start_worker("w2", slots=1)
+            first = eventually(running_on_w2, what="one of them on the worker that joined")
+            self.assertEqual(cluster.metric("muster_recalled_total"), 1)
+            gates[first[0]].unlink()
+            cluster.await_state(tasks[first[0]], "SUCCEEDED")
+            second = eventually(running_on_w2, what="the other on the worker that fell idle")
+            self.assertEqual(sorted(first + second), [4, 5])
+            self.assertEqual(cluster.metric("muster_recalled_total"), 2)
+            for gate in gates:
+                gate.unlink(missing_ok=True)
+            for task in tasks:
+                cluster.await_state(task, "SUCCEEDED")
+
     def test_two_hundred_commands_run_at_once_without_a_thread_each(self):
         with Cluster(workers=1, slots=200) as cluster:
             # All wait for one lock, so that none has to look again and again.
