@@ -53,7 +53,8 @@ bool Fits(const ResourceAmounts& capacity, const ResourceAmounts& used, const Re
 uint32_t LackOf(const ResourceAmounts& capacity, const ResourceAmounts& used, const ResourceAmounts& want) {
   uint32_t lack = std::max({LackOfOne(int64_t{capacity.slots} - used.slots, want.slots),
                             LackOfOne(capacity.cpu_millis - used.cpu_millis, want.cpu_millis),
-                            LackOfOne(capacity.memory_bytes - used.memory_bytes, want.memory_bytes)});
+                            LackOfOne(capacity.memory_bytes - used.memory_bytes, want.memory_bytes),
+                            LackOfOne(capacity.disk_bytes - used.disk_bytes, want.disk_bytes)});
   for (const auto& entry : want.named) {
     const int64_t free = AmountOf(capacity, entry.first) - AmountOf(used, entry.first);
     lack = std::max(lack, LackOfOne(free, entry.second));
