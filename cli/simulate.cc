@@ -11,7 +11,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "cli/activity_trace.h"
 #include "cli/errors.h"
 #include "cli/list_flags.h"
@@ -169,7 +168,7 @@ absl::StatusOr<int> Simulate(Session& session, const SimulateFlags& flags) {
     const absl::StatusOr<simulate::Outcome> outcome = simulate::RunTrace(
         trace, {.fleet = fleet, .balancer = balancer, .turnaround = flags.turnaround.value_or(absl::ZeroDuration())});
     if (!outcome.ok()) {
-      return UsageError(absl::StrCat(outcome.status().message(), "; use ", absl::StrJoin(simulate::BalancerNames(), ", ")));
+      return UsageError(std::string(outcome.status().message()));
     }
     runs.push_back({balancer, simulate::FiguresOf(trace, fleet, *outcome)});
   }
@@ -189,7 +188,7 @@ Action SetUpSimulate(Flags& flags) {
   flags.Number("--workers", &values->workers, "N", "So many workers (as many as the log names).");
   flags.Number("--slots", &values->slots, "N", "Slots of each (as the log says).");
   flags.Texts("--balancer", &values->balancers, "NAME",
-              "least_loaded, round_robin or weighted; given twice, both side by side (least_loaded).");
+              "least_loaded, round_robin, weighted or locality; given twice, both side by side (least_loaded).");
   flags.Time("--since", &values->since, "D", "Only what arrived in the last D of the log.");
   flags.Time("--turnaround", &values->turnaround, "D", "From a decision to the start that it causes (0).");
   values->output.Declare(flags);

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/domain/balancer_kind.h"
 #include "master/app/queue_config.h"
 
 namespace muster::master {
@@ -54,8 +55,8 @@ void DeclareCluster(MasterConfig* config, config::Schema* schema) {
   schema->Size("store.low_water", &config->low_water_bytes, int64_t{64} << 20,
                "With less than this free beside the store the ballast is let go and new tasks are refused.",
                {.least = 0});
-  schema->Choice("scheduler.balancer", &config->balancer, "least_loaded", {"round_robin", "weighted", "least_loaded"},
-                 "How a worker is chosen.");
+  schema->Choice("scheduler.balancer", &config->balancer, std::string(BalancerName(BalancerKind::kLeastLoaded)), BalancerNames(),
+                 "How a worker is chosen (docs/placement.md).");
   schema->Time("scheduler.aging_interval", &core.aging_interval, absl::Seconds(60),
                "A waiting task gains one step of priority in this time.", {.least = 0.001});
   schema->Time("scheduler.reservation_after", &core.reservation_after, absl::Seconds(10),
@@ -166,12 +167,6 @@ absl::Status CheckTimes(const core::CoreConfig& core) {
   return absl::OkStatus();
 }
 
-core::BalancerKind KindOf(const std::string& balancer) {
-  if (balancer == "round_robin") return core::BalancerKind::kRoundRobin;
-  if (balancer == "weighted") return core::BalancerKind::kWeighted;
-  return core::BalancerKind::kLeastLoaded;
-}
-
 }  // namespace
 
 void Declare(MasterConfig* config, config::Schema* schema) {
@@ -195,7 +190,7 @@ absl::Status Finish(MasterConfig* config) {
   if (config->store_path.empty()) config->store_path = DefaultStorePath();
   core::CoreConfig& core = config->core;
   Derive(&core);
-  core.balancer = KindOf(config->balancer);
+  core.balancer = BalancerNamed(config->balancer).value_or(core.balancer);  // a choice: it is one
   core.max_queued = static_cast<uint64_t>(config->max_queued);
   MUSTER_ASSIGN_OR_RETURN(core.queues, ReadQueues(config->queues));
   core.known_executors = {"command", "noop"};

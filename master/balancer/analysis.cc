@@ -42,7 +42,7 @@ bool AreStatic(const std::vector<Miss>& misses) { return !misses.empty() && IsSt
 Analyst::Analyst(const Requirements& requirements, WorkerId avoid)
     : requirements_(requirements), avoid_(avoid), has_need_(requirements.needs.size(), false), is_free_of_(requirements.excludes.size(), false) {}
 
-void Analyst::LookAt(const WorkerFacts& worker, uint64_t rank) {
+void Analyst::LookAt(const WorkerFacts& worker, Precedence precedence) {
   ++analysis_.workers;
   FindMisses(worker, requirements_, WorkerId(), &misses_);
   NoteOffer();
@@ -50,8 +50,8 @@ void Analyst::LookAt(const WorkerFacts& worker, uint64_t rank) {
   if (!misses_.empty()) return NoteMisses(worker);
   if (avoid_ && worker.id == avoid_) {
     avoided_has_room_ = true;
-  } else if (!analysis_.starts_on || std::pair(rank, worker.id) < best_) {
-    best_ = {rank, worker.id};
+  } else if (!analysis_.starts_on || precedence < best_) {  // ids ascend: of equals the first one stays
+    best_ = precedence;
     analysis_.starts_on = worker.id;
   }
 }

@@ -3,12 +3,14 @@
 // the two is a check of the other; a property test holds them together.
 //
 //   Analyst analyst(requirements, avoid);
-//   for (worker : there) analyst.LookAt(worker, policy.Rank(worker));
+//   for (worker : there) analyst.LookAt(worker, {favourites.PlaceOf(worker.id), policy.Rank(worker)});
 //   Analysis analysis = analyst.Finish();
 //
 // Cost: O(1) a worker, without words. Pure. Thread rule: one thread; what it looked at must stay until Finish.
 #pragma once
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -63,13 +65,21 @@ struct Analysis {
   bool slots_are_free = false;
 };
 
+// Who is asked first: favourites by their place (the same number for all others), then by the policy's rank.
+struct Precedence {
+  size_t place = 0;
+  uint64_t rank = 0;
+
+  friend auto operator<=>(const Precedence&, const Precedence&) = default;
+};
+
 class Analyst {
  public:
   // `requirements` must outlive it.
   Analyst(const Requirements& requirements, WorkerId avoid);
 
-  // By ascending id. `rank` as the policy ranks it for a free slot.
-  void LookAt(const WorkerFacts& worker, uint64_t rank);
+  // By ascending id. `precedence` as the policy has it for a free slot.
+  void LookAt(const WorkerFacts& worker, Precedence precedence);
   Analysis Finish();
 
  private:
@@ -93,7 +103,7 @@ class Analyst {
   bool some_could_ = false;          // ...and is large enough
   bool another_could_ = false;       // ...and takes work, and is not the avoided one
   bool avoided_has_room_ = false;
-  std::pair<uint64_t, WorkerId> best_;  // (rank, id) of those that pass
+  Precedence best_;  // of those that pass
   std::pair<size_t, int> nearest_cost_;
   size_t change_cost_ = 0;
 };

@@ -24,11 +24,14 @@ bool FitsNow(const WorkerFacts& worker, const ResourceAmounts& want) {
   return Fits(worker.offer.capacity, worker.used, want);
 }
 
+using Unwanted = std::function<bool(WorkerId)>;
+using Allowance = std::function<uint32_t(uint32_t)>;
+
 }  // namespace
 
 class Balancer::Impl {
  public:
-  explicit Impl(PolicyKind policy) : policy_(MakePolicy(policy)) {}
+  Impl(BalancerKind kind, FormerPlaces former) : policy_(MakePolicy(kind, std::move(former))) {}
 
   void Changed(const WorkerFacts& facts) {
     Entry& entry = EntryOf(facts);
@@ -44,10 +47,12 @@ class Balancer::Impl {
     Relist(entry);
   }
 
-  void Picked(const WorkerFacts& facts) {
-    policy_->Picked(facts);
+  void Picked(const WorkerFacts& facts, uint64_t fingerprint) {
+    policy_->Picked(facts, fingerprint);
     Changed(facts);
   }
+
+  void Failed(WorkerId id, uint64_t fingerprint) { policy_->Failed(id, fingerprint); }
 
   void Remove(WorkerId id) {
     if (id.value() >= entries_.size()) return;
@@ -55,8 +60,11 @@ class Balancer::Impl {
     entries_[id.value()] = Entry{};
   }
 
-  Placement Choose(const Requirements& requirements, WorkerId avoid, const std::function<bool(WorkerId)>& unwanted) {
+  Placement Choose(const Requirements& requirements, WorkerId avoid, uint64_t fingerprint, const Unwanted& unwanted) {
     Pool& pool = PoolFor(requirements);
+    if (const WorkerId favourite = FavouriteWithRoom(pool, requirements, avoid, fingerprint, unwanted)) {
+      return Placed{favourite};
+    }
     bool only_avoided_fits = false;
     WorkerId first_unwanted;
     for (const Ranked& candidate : pool.ready) {
@@ -76,15 +84,22 @@ class Balancer::Impl {
     return Infeasible{WhyInfeasible(requirements)};
   }
 
-  std::optional<WorkerId> ChooseAhead(const Requirements& requirements,
-                                      const std::function<uint32_t(uint32_t)>& allowance) {
+  std::optional<WorkerId> ChooseAhead(const Requirements& requirements, uint64_t fingerprint,
+                                      const Allowance& allowance) {
     if (!requirements.OneSlotOnly()) return std::nullopt;
-    size_t asked = 0;
-    for (const Ranked& candidate : PoolFor(requirements).ahead) {
-      if (asked++ == kCandidatesAhead) return std::nullopt;
+    const Pool& pool = PoolFor(requirements);
+    const auto takes_more = [&](const WorkerFacts& facts) {
       ++looked_at_;
+      return facts.prefetched < allowance(facts.offer.capacity.slots);
+    };
+    for (const WorkerId favourite : policy_->FavouritesFor(fingerprint)) {
+      if (IsListed(pool.ahead, Listed::kAhead, favourite) && takes_more(FactsOf(favourite))) return favourite;
+    }
+    size_t asked = 0;
+    for (const Ranked& candidate : pool.ahead) {
+      if (asked++ == kCandidatesAhead) return std::nullopt;
       const WorkerFacts& facts = FactsOf(candidate.second);
-      if (facts.prefetched < allowance(facts.offer.capacity.slots)) return candidate.second;
+      if (takes_more(facts)) return candidate.second;
       if (policy_->OthersWaitFor(facts)) return std::nullopt;
     }
     return std::nullopt;
@@ -100,7 +115,7 @@ class Balancer::Impl {
 
   std::vector<std::string> WhyInfeasible(const Requirements& requirements) const;
   std::vector<WorkerRejection> Explain(const Requirements& requirements, WorkerId avoid, size_t limit) const;
-  Analysis Analyze(const Requirements& requirements, WorkerId avoid) const;
+  Analysis Analyze(const Requirements& requirements, WorkerId avoid, uint64_t fingerprint) const;
   uint64_t looked_at() const { return looked_at_; }
   uint64_t explained() const { return explained_; }
   void CheckInvariants() const;
@@ -126,6 +141,24 @@ class Balancer::Impl {
   }
 
   const WorkerFacts& FactsOf(WorkerId id) const { return *entries_[id.value()].facts; }
+
+  bool IsListed(const absl::btree_set<Ranked>& in, Listed as, WorkerId id) const {
+    if (id.value() >= entries_.size()) return false;
+    const Entry& entry = entries_[id.value()];
+    return entry.listed == as && in.contains({entry.rank, id});
+  }
+
+  // 0: none of them takes it now.
+  WorkerId FavouriteWithRoom(const Pool& pool, const Requirements& requirements, WorkerId avoid, uint64_t fingerprint,
+                             const Unwanted& unwanted) {
+    for (const WorkerId favourite : policy_->FavouritesFor(fingerprint)) {
+      ++looked_at_;
+      if (favourite == avoid || !IsListed(pool.ready, Listed::kReady, favourite)) continue;
+      if (!FitsNow(FactsOf(favourite), requirements.resources) || (unwanted && unwanted(favourite))) continue;
+      return favourite;
+    }
+    return WorkerId();
+  }
 
   // --- Keeping the pools
 
@@ -330,12 +363,13 @@ std::vector<WorkerRejection> Balancer::Impl::Explain(const Requirements& require
   return rejections;
 }
 
-Analysis Balancer::Impl::Analyze(const Requirements& requirements, WorkerId avoid) const {
+Analysis Balancer::Impl::Analyze(const Requirements& requirements, WorkerId avoid, uint64_t fingerprint) const {
   Analyst analyst(requirements, avoid);
+  const Favourites favourites = policy_->FavouritesFor(fingerprint);
   for (const Entry& entry : entries_) {
     if (!entry.present) continue;
     const bool ranked = entry.facts->TakesWork() && entry.facts->offer.capacity.slots > 0;
-    analyst.LookAt(*entry.facts, ranked ? policy_->Rank(*entry.facts) : 0);
+    analyst.LookAt(*entry.facts, {favourites.PlaceOf(entry.facts->id), ranked ? policy_->Rank(*entry.facts) : 0});
   }
   return analyst.Finish();
 }
@@ -363,19 +397,20 @@ void Balancer::Impl::CheckInvariants() const {
   }
 }
 
-Balancer::Balancer(PolicyKind policy) : impl_(std::make_unique<Impl>(policy)) {}
+Balancer::Balancer(BalancerKind kind, FormerPlaces former) : impl_(std::make_unique<Impl>(kind, std::move(former))) {}
 Balancer::~Balancer() = default;
 
 void Balancer::Changed(const WorkerFacts& worker) { impl_->Changed(worker); }
-void Balancer::Picked(const WorkerFacts& worker) { impl_->Picked(worker); }
+void Balancer::Picked(const WorkerFacts& worker, uint64_t fingerprint) { impl_->Picked(worker, fingerprint); }
+void Balancer::Failed(WorkerId worker, uint64_t fingerprint) { impl_->Failed(worker, fingerprint); }
 void Balancer::Remove(WorkerId worker) { impl_->Remove(worker); }
-Placement Balancer::Choose(const Requirements& requirements, WorkerId avoid,
+Placement Balancer::Choose(const Requirements& requirements, WorkerId avoid, uint64_t fingerprint,
                            const std::function<bool(WorkerId)>& unwanted) {
-  return impl_->Choose(requirements, avoid, unwanted);
+  return impl_->Choose(requirements, avoid, fingerprint, unwanted);
 }
-std::optional<WorkerId> Balancer::ChooseAhead(const Requirements& requirements,
+std::optional<WorkerId> Balancer::ChooseAhead(const Requirements& requirements, uint64_t fingerprint,
                                               const std::function<uint32_t(uint32_t)>& allowance) {
-  return impl_->ChooseAhead(requirements, allowance);
+  return impl_->ChooseAhead(requirements, fingerprint, allowance);
 }
 bool Balancer::CanServe(WorkerId worker, const Requirements& requirements, WorkerId avoid) {
   return impl_->CanServe(worker, requirements, avoid);
@@ -386,8 +421,8 @@ std::vector<std::string> Balancer::WhyInfeasible(const Requirements& requirement
 std::vector<WorkerRejection> Balancer::Explain(const Requirements& requirements, WorkerId avoid, size_t limit) const {
   return impl_->Explain(requirements, avoid, limit);
 }
-Analysis Balancer::Analyze(const Requirements& requirements, WorkerId avoid) const {
-  return impl_->Analyze(requirements, avoid);
+Analysis Balancer::Analyze(const Requirements& requirements, WorkerId avoid, uint64_t fingerprint) const {
+  return impl_->Analyze(requirements, avoid, fingerprint);
 }
 uint64_t Balancer::explained() const { return impl_->explained(); }
 uint64_t Balancer::looked_at() const { return impl_->looked_at(); }

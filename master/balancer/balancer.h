@@ -2,12 +2,13 @@
 // asked for.
 //
 //   balancer.Changed(table.facts(id));                       // after every change of a worker
-//   Placement p = balancer.Choose(requirements, avoid);      // decides, changes nothing that decides
-//   balancer.Picked(table.facts(id));                        // it was reserved: counts for the policy
+//   Placement p = balancer.Choose(requirements, avoid, fingerprint);  // decides, changes nothing that decides
+//   balancer.Picked(table.facts(id), fingerprint);           // it was reserved: counts for the policy
 //
 // A pool holds the workers whose offer matches (static filters), those that take work sorted by the policy's rank.
-// So one placement looks at the first worker that fits: O(log workers) where slots are what is short; where memory or
-// named resources are, it walks past those that lack them. A change of load touches only the pools of that worker.
+// So one placement looks at the policy's favourites for what the task runs (four at most), and then at the first worker
+// that fits: O(log workers) where slots are what is short; where memory or named resources are, it walks past those that
+// lack them. A change of load touches only the pools of that worker.
 // Pools are made when first asked for (O(workers)) and the 1,024 last used are kept.
 //
 // Ownership: the facts stay the registry's, and must stay at their address until Remove. A LOST worker counts as not
@@ -41,26 +42,29 @@ class Balancer {
  public:
   static constexpr size_t kMaxPools = 1024;
 
-  explicit Balancer(PolicyKind policy);
+  explicit Balancer(BalancerKind kind, FormerPlaces former = nullptr);
   ~Balancer();
   Balancer(const Balancer&) = delete;
   Balancer& operator=(const Balancer&) = delete;
 
   // The worker is there or has changed: state, offer, load, weight. Idempotent.
   void Changed(const WorkerFacts& worker);
-  // It was given a task (in a slot or ahead): the policy counts it. Includes Changed.
-  void Picked(const WorkerFacts& worker);
+  // It was given a task (in a slot or ahead) of this kind: the policy counts it. Includes Changed.
+  void Picked(const WorkerFacts& worker, uint64_t fingerprint = 0);
+  // A task of this kind failed there.
+  void Failed(WorkerId worker, uint64_t fingerprint);
   void Remove(WorkerId worker);  // before its facts go
 
   // `avoid`: the worker that just failed the task, passed over as long as another one takes work and could fit it,
   // busy or not; 0: none.
+  // `fingerprint`: what kind of command it runs; 0: one of its own.
   // `unwanted`: workers that are passed over as long as another one has room now; the first of them when none has.
-  Placement Choose(const Requirements& requirements, WorkerId avoid,
+  Placement Choose(const Requirements& requirements, WorkerId avoid, uint64_t fingerprint = 0,
                    const std::function<bool(WorkerId)>& unwanted = nullptr);
 
   // A worker without a free slot to send a one-slot task ahead to. `allowance` says how many may be ahead on a worker
   // of so many slots. Only after Choose found NoCapacityNow.
-  std::optional<WorkerId> ChooseAhead(const Requirements& requirements,
+  std::optional<WorkerId> ChooseAhead(const Requirements& requirements, uint64_t fingerprint,
                                       const std::function<uint32_t(uint32_t slots)>& allowance);
 
   // Whether Choose could place the task on this worker now: the question when a slot came free.
@@ -73,7 +77,7 @@ class Balancer {
   std::vector<WorkerRejection> Explain(const Requirements& requirements, WorkerId avoid, size_t limit) const;
 
   // What every worker says to it, and where Choose would place it. Costs O(workers); changes nothing.
-  Analysis Analyze(const Requirements& requirements, WorkerId avoid) const;
+  Analysis Analyze(const Requirements& requirements, WorkerId avoid, uint64_t fingerprint = 0) const;
 
   // How often the workers were asked why: calls of WhyInfeasible; for tests.
   uint64_t explained() const;

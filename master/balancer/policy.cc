@@ -1,6 +1,7 @@
 #include "master/balancer/policy.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace muster::balancer {
@@ -31,10 +32,10 @@ class PerWorker {
   std::vector<uint64_t> numbers_;
 };
 
-class LeastLoaded final : public Policy {
+class LeastLoaded : public Policy {
  public:
   void Enter(const WorkerFacts&) override {}
-  void Picked(const WorkerFacts&) override {}
+  void Picked(const WorkerFacts&, uint64_t) override {}
   uint64_t Rank(const WorkerFacts& worker) const override { return ShareSent(worker); }
   uint64_t RankAhead(const WorkerFacts& worker) const override { return ShareSent(worker); }
   bool OthersWaitFor(const WorkerFacts&) const override { return false; }
@@ -43,7 +44,7 @@ class LeastLoaded final : public Policy {
 class RoundRobin final : public Policy {
  public:
   void Enter(const WorkerFacts&) override {}
-  void Picked(const WorkerFacts& worker) override { last_turn_[worker] = ++turns_; }
+  void Picked(const WorkerFacts& worker, uint64_t) override { last_turn_[worker] = ++turns_; }
   uint64_t Rank(const WorkerFacts& worker) const override { return last_turn_.at(worker); }
   // By turns, a worker that stands still would block the others.
   uint64_t RankAhead(const WorkerFacts& worker) const override { return ShareSent(worker); }
@@ -59,7 +60,7 @@ class Weighted final : public Policy {
   void Enter(const WorkerFacts& worker) override {
     pass_[worker] = std::max(pass_[worker], virtual_time_ + Step(worker) / 2);
   }
-  void Picked(const WorkerFacts& worker) override {
+  void Picked(const WorkerFacts& worker, uint64_t) override {
     uint64_t& pass = pass_[worker];
     virtual_time_ = std::max(virtual_time_, pass);
     pass = std::max(pass, EarliestPass()) + Step(worker);
@@ -83,28 +84,35 @@ class Weighted final : public Policy {
   uint64_t virtual_time_ = 0;  // the furthest pick so far
 };
 
+class Locality final : public LeastLoaded {
+ public:
+  explicit Locality(FormerPlaces former) : former_(std::move(former)) {}
+
+  void Picked(const WorkerFacts& worker, uint64_t fingerprint) override {
+    if (fingerprint != 0) last_.NotePlaced(fingerprint, worker.id);
+  }
+  void Failed(WorkerId worker, uint64_t fingerprint) override {
+    if (fingerprint != 0) last_.NoteFailed(fingerprint, worker);
+  }
+  Favourites FavouritesFor(uint64_t fingerprint) const override {
+    if (fingerprint == 0) return {};
+    if (const Favourites* const known = last_.Find(fingerprint)) return *known;
+    return former_ ? former_(fingerprint) : Favourites();
+  }
+
+ private:
+  const FormerPlaces former_;
+  FavouriteTable last_;
+};
+
 }  // namespace
 
-std::string_view PolicyName(PolicyKind kind) {
+std::unique_ptr<Policy> MakePolicy(BalancerKind kind, FormerPlaces former) {
   switch (kind) {
-    case PolicyKind::kRoundRobin:
-      return "round_robin";
-    case PolicyKind::kWeighted:
-      return "weighted";
-    case PolicyKind::kLeastLoaded:
-      return "least_loaded";
-  }
-  return "";
-}
-
-std::unique_ptr<Policy> MakePolicy(PolicyKind kind) {
-  switch (kind) {
-    case PolicyKind::kRoundRobin:
-      return std::make_unique<RoundRobin>();
-    case PolicyKind::kWeighted:
-      return std::make_unique<Weighted>();
-    case PolicyKind::kLeastLoaded:
-      break;
+    case BalancerKind::kRoundRobin: return std::make_unique<RoundRobin>();
+    case BalancerKind::kWeighted: return std::make_unique<Weighted>();
+    case BalancerKind::kLocality: return std::make_unique<Locality>(std::move(former));
+    case BalancerKind::kLeastLoaded: break;
   }
   return std::make_unique<LeastLoaded>();
 }

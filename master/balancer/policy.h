@@ -1,24 +1,24 @@
 // In which order workers that could take a task are asked: each policy is one number per worker, lowest first, ties by
-// id. The balancer keeps workers sorted by it.
+// id. The balancer keeps workers sorted by it. Before these a policy may name favourites for a kind of command.
 //
 //   round_robin   the one whose last turn is longest ago
 //   weighted      smooth weighted round robin in its stride form: each pick moves a worker's virtual time by 1/weight,
 //                 starting half a step in, so that after any whole round each has had exactly its share
 //   least_loaded  the lowest share of slots taken
+//   locality      the workers that were given this fingerprint last, the last one first; else as least_loaded
 //
-// A policy remembers picks and nothing else. Thread rule: one thread.
+// A policy remembers picks, and failures of what it picked, and nothing else. Thread rule: one thread.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <string_view>
 
+#include "common/domain/balancer_kind.h"
 #include "common/domain/worker_facts.h"
+#include "master/balancer/favourites.h"
 
 namespace muster::balancer {
-
-enum class PolicyKind : uint8_t { kRoundRobin, kWeighted, kLeastLoaded };
-std::string_view PolicyName(PolicyKind kind);  // "least_loaded"
 
 class Policy {
  public:
@@ -26,8 +26,11 @@ class Policy {
 
   // The worker begins to take work: new, or back. It neither pays nor is owed for the time before.
   virtual void Enter(const WorkerFacts& worker) = 0;
-  // It was given one task.
-  virtual void Picked(const WorkerFacts& worker) = 0;
+  // It was given one task, which runs `fingerprint`; 0: a kind of its own.
+  virtual void Picked(const WorkerFacts& worker, uint64_t fingerprint) = 0;
+  // What it was given of this kind failed there.
+  virtual void Failed(WorkerId, uint64_t /*fingerprint*/) {}
+
   // For a free slot.
   virtual uint64_t Rank(const WorkerFacts& worker) const = 0;
   // For being sent one ahead of a free slot.
@@ -35,8 +38,14 @@ class Policy {
   // Whether the others are sent nothing ahead while this one, first in that order, can take no more. Sending ahead
   // fills no idle slot, so `weighted` can afford to keep to its shares here.
   virtual bool OthersWaitFor(const WorkerFacts& worker) const = 0;
+  // Who comes before the order, for either, while he passes the filters and has room.
+  virtual Favourites FavouritesFor(uint64_t /*fingerprint*/) const { return {}; }
 };
 
-std::unique_ptr<Policy> MakePolicy(PolicyKind kind);
+// Where a kind of command that a policy knows nothing of ran in former times: after a start, a changeover, and when it
+// was long ago. May name workers that are gone.
+using FormerPlaces = std::function<Favourites(uint64_t fingerprint)>;
+
+std::unique_ptr<Policy> MakePolicy(BalancerKind kind, FormerPlaces former);
 
 }  // namespace muster::balancer

@@ -1,18 +1,6 @@
 #include "master/core/cluster.h"
 
 namespace muster::core {
-namespace {
-
-balancer::PolicyKind PolicyOf(BalancerKind kind) {
-  switch (kind) {
-    case BalancerKind::kRoundRobin: return balancer::PolicyKind::kRoundRobin;
-    case BalancerKind::kWeighted: return balancer::PolicyKind::kWeighted;
-    case BalancerKind::kLeastLoaded: return balancer::PolicyKind::kLeastLoaded;
-  }
-  return balancer::PolicyKind::kLeastLoaded;
-}
-
-}  // namespace
 
 Cluster::Cluster(CoreConfig core_config, std::string id, Epoch number)
     : config(std::move(core_config)),
@@ -23,7 +11,7 @@ Cluster::Cluster(CoreConfig core_config, std::string id, Epoch number)
               config.quarantine_longest_probe}),
       queues(config.aging_interval),
       queue_table(config.queues),
-      balancer(PolicyOf(config.balancer)),
+      balancer(config.balancer, [this](uint64_t fingerprint) { return RanBefore(fingerprint); }),
       delay_floor(config.queue_delay_target),
       random(config.seed) {}
 
@@ -31,6 +19,14 @@ SessionNumber Cluster::OpenSessionOf(WorkerId worker) const {
   const auto found = links.find(worker);
   if (found == links.end() || found->second.state != WorkerLink::Session::kOpen) return {};
   return found->second.session;
+}
+
+balancer::Favourites Cluster::RanBefore(uint64_t fingerprint) const {
+  balancer::Favourites favourites;
+  for (const LearnedRunTimes::Place& place : run_times.Places(fingerprint)) {
+    if (const WorkerId worker = workers.Find(place.worker)) favourites.Add(worker);
+  }
+  return favourites;
 }
 
 std::string Cluster::NameOf(WorkerId worker) const {

@@ -117,6 +117,8 @@ struct Cluster {
   // The session to send on; 0: none is open.
   SessionNumber OpenSessionOf(WorkerId worker) const;
   std::string NameOf(WorkerId worker) const;  // "" for none
+  // The workers that ran most of a kind of command, as far as it was learned.
+  balancer::Favourites RanBefore(uint64_t fingerprint) const;
 };
 
 }  // namespace muster::core

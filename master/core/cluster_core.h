@@ -24,6 +24,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/domain/balancer_kind.h"
 #include "common/domain/ids.h"
 #include "common/domain/run_times.h"
 #include "common/domain/task_state.h"
@@ -34,8 +35,6 @@
 #include "master/core/recovered_state.h"
 
 namespace muster::core {
-
-enum class BalancerKind : uint8_t { kRoundRobin, kWeighted, kLeastLoaded };
 
 struct CoreConfig {
   std::string version;

@@ -368,7 +368,7 @@ Verdict NoteHopeless(const Cluster& cluster, const Task& task, const Analysis& w
 
 // PENDING and QUEUED: what the workers say is told of both; only of the latter is it the cause.
 Verdict JudgeWaiting(const Cluster& cluster, const Task& task, absl::Time now, Explanation* to) {
-  const Analysis workers = cluster.balancer.Analyze(task.spec().requirements, task.avoid);
+  const Analysis workers = cluster.balancer.Analyze(task.spec().requirements, task.avoid, task.spec().fingerprint);
   DescribeWorkers(cluster, task, workers, to);
   if (const auto* pending = std::get_if<Pending>(&task.state)) {
     to->would_start_now.clear();

@@ -109,9 +109,10 @@ void Placing::PlaceNext(const Moment& turn, const scheduler::NextTask& next) {
 
 balancer::Placement Placing::Choose(const Task& task, scheduler::ClassId cls) {
   if (const auto held = held_.ready() ? held_.RoomFor(cls) : std::nullopt) return balancer::Placed{*held};
-  const Requirements& requirements = task.spec().requirements;
-  if (task.losses < kLossesUntilApart) return cluster_.balancer.Choose(requirements, task.avoid);
-  return cluster_.balancer.Choose(requirements, task.avoid, [this](WorkerId worker) { return HasSuspect(worker); });
+  const TaskSpec& spec = task.spec();
+  if (task.losses < kLossesUntilApart) return cluster_.balancer.Choose(spec.requirements, task.avoid, spec.fingerprint);
+  return cluster_.balancer.Choose(spec.requirements, task.avoid, spec.fingerprint,
+                                  [this](WorkerId worker) { return HasSuspect(worker); });
 }
 
 bool Placing::SendAhead(const Moment& turn, Task& task, const scheduler::NextTask& next) {
@@ -153,7 +154,7 @@ void Placing::Send(const Moment& turn, Task& task, const scheduler::NextTask& ne
   dispatching_.Send(turn, task, worker, ahead);
   reservation.Commit();
   if (ahead) prefetch_.Note(worker);
-  cluster_.balancer.Picked(cluster_.workers.facts(worker));
+  cluster_.balancer.Picked(cluster_.workers.facts(worker), task.spec().fingerprint);
   room_.Taken(worker, ahead);
   if (next.parked && cluster_.config.prefetch_limit > 0) {
     WaitsInItsPlace(turn, task.spec().queue, next.cls);

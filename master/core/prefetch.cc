@@ -33,7 +33,8 @@ uint32_t Prefetch::Allowance(const Task& task, uint32_t slots) const {
 
 std::optional<WorkerId> Prefetch::Choose(const Moment& turn, const Task& task) {
   const auto worker = cluster_.balancer.ChooseAhead(
-      task.spec().requirements, [this, &task](uint32_t slots) { return Allowance(task, slots); });
+      task.spec().requirements, task.spec().fingerprint,
+      [this, &task](uint32_t slots) { return Allowance(task, slots); });
   if (!worker.has_value() || InTheWay(turn, task, *worker)) return std::nullopt;
   return worker;
 }

@@ -187,6 +187,7 @@ void Reports::NoteHealth(const Moment& turn, WorkerId worker, const Task& task, 
                                : end.reason == EndReason::kStartFailed ? AttemptResult::kCouldNotStart
                                                                        : AttemptResult::kFailed;
   cluster_.health.Observe({worker, fingerprint, result, end.usage.wall_time}, turn.now);
+  if (result != AttemptResult::kSucceeded) cluster_.balancer.Failed(worker, fingerprint);
 }
 
 void Reports::Learn(const Moment& turn, WorkerId worker, const Task& task, const AttemptEnd& end) {

@@ -113,6 +113,12 @@ std::optional<UsualRunTime> RunTimes::Usual(uint64_t fingerprint) const {
   return UsualRunTime{absl::Microseconds(kind->p90_micros), static_cast<uint32_t>(kind->window())};
 }
 
+std::span<const LearnedRunTimes::Place> RunTimes::Places(uint64_t fingerprint) const {
+  const Kind* const kind = Find(fingerprint);
+  if (kind == nullptr) return {};
+  return kind->places;
+}
+
 LearnedRunTimes RunTimes::Show(const Kind& kind) {
   LearnedRunTimes shown{.fingerprint = kind.fingerprint, .command = kind.command, .newest = {}, .runs = kind.runs,
                         .failures = kind.failures, .last = kind.last, .places = kind.places};

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,9 @@ class RunTimes {
   std::vector<absl::Duration> Samples(uint64_t fingerprint) const;                      // ascending; empty below kMinSamples
   // Empty below kMinUsual.
   std::optional<UsualRunTime> Usual(uint64_t fingerprint) const;
+
+  // Where it ran, the most frequent first. Empty below kMinSamples. Valid until the next Note or Restore.
+  std::span<const LearnedRunTimes::Place> Places(uint64_t fingerprint) const;
 
   // Those with kMinSamples, the most recently noted first.
   std::vector<LearnedRunTimes> Newest(size_t limit) const;

@@ -11,24 +11,16 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/domain/balancer_kind.h"
 #include "master/core/cluster_core.h"
 
 namespace muster::simulate {
 namespace {
 
-using core::BalancerKind;
-
 // Nobody dies here, and nobody is asked whether he lives.
 constexpr absl::Duration kNoHeartbeats = absl::Hours(24 * 365 * 100);
 const absl::Time kBegin = absl::FromUnixSeconds(1'700'000'000);
 const Incarnation kIncarnation(1);
-
-std::optional<BalancerKind> KindOf(const std::string& name) {
-  if (name == "least_loaded") return BalancerKind::kLeastLoaded;
-  if (name == "round_robin") return BalancerKind::kRoundRobin;
-  if (name == "weighted") return BalancerKind::kWeighted;
-  return std::nullopt;
-}
 
 core::CoreConfig ConfigOf(BalancerKind balancer, size_t workers) {
   core::CoreConfig config;
@@ -247,14 +239,9 @@ class ClusterRun {
 
 }  // namespace
 
-const std::vector<std::string>& BalancerNames() {
-  static const auto& names = *new std::vector<std::string>{"least_loaded", "round_robin", "weighted"};
-  return names;
-}
-
 absl::StatusOr<Outcome> RunTrace(const Trace& trace, const RunOptions& options) {
-  const std::optional<BalancerKind> balancer = KindOf(options.balancer);
-  if (!balancer) return absl::InvalidArgumentError(absl::StrCat("\"", options.balancer, "\" is no balancer"));
+  const std::optional<BalancerKind> balancer = BalancerNamed(options.balancer);
+  if (!balancer) return absl::InvalidArgumentError(WhyNoBalancer(options.balancer));
   if (std::all_of(options.fleet.begin(), options.fleet.end(), [](uint32_t slots) { return slots == 0; })) {
     return absl::InvalidArgumentError("there is no worker with a slot");
   }

@@ -18,7 +18,7 @@ namespace muster::simulate {
 
 struct RunOptions {
   std::vector<uint32_t> fleet;  // slots of each worker
-  std::string balancer = "least_loaded";
+  std::string balancer = "least_loaded";  // one of BalancerNames()
   absl::Duration turnaround;    // from a decision to the start that it causes: commit, wire, start of a process
 };
 
@@ -28,9 +28,6 @@ struct Outcome {
   std::vector<absl::Duration> waits;  // by job, from its arrival to its start; kNever: wider than every worker
   absl::Duration makespan;            // from the first arrival to the last end
 };
-
-// The names that `balancer` may have.
-const std::vector<std::string>& BalancerNames();
 
 // Errors: INVALID_ARGUMENT for a fleet without a slot or an unknown balancer.
 absl::StatusOr<Outcome> RunTrace(const Trace& trace, const RunOptions& options);

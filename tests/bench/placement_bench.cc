@@ -1,6 +1,7 @@
 // What a decision costs the real core, as the queue and the fleet grow; and a day of a large cluster.
 //
 //   placement_bench            placements in a full cluster: 1,000 tasks on 10 workers, 1,000,000 on 10,000
+//   placement_bench locality   by another balancer
 //   placement_bench day        1,000,000 arrivals in a day on 1,000 workers, as `muster simulate` runs them
 //
 // A placement is all that the core does for a task that ends and one that takes its place: report, outcome, round,
@@ -17,6 +18,7 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -60,7 +62,7 @@ absl::Duration ProcessorTime() {
 
 class FullCluster {
  public:
-  FullCluster(uint32_t workers, uint64_t queued, uint32_t classes) : core_(Config(), Empty()) {
+  FullCluster(BalancerKind balancer, uint32_t workers, uint64_t queued, uint32_t classes) : core_(Config(balancer), Empty()) {
     core_.Start(now_, &effects_);
     for (uint32_t i = 0; i < workers; ++i) Join(i);
     Settle();
@@ -86,8 +88,9 @@ class FullCluster {
   double bytes_a_task() const { return bytes_a_task_; }
 
  private:
-  static core::CoreConfig Config() {
+  static core::CoreConfig Config(BalancerKind balancer) {
     core::CoreConfig config;
+    config.balancer = balancer;
     config.heartbeat = config.lost_after = config.self_fence = absl::Hours(1'000'000);
     config.max_queued = 1'000'000'000;
     config.prefetch_limit = 0;
@@ -175,8 +178,8 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-int Placements() {
-  FullCluster small(10, 1'000, 10), large(10'000, 1'000'000, 1'000);
+int Placements(BalancerKind balancer) {
+  FullCluster small(balancer, 10, 1'000, 10), large(balancer, 10'000, 1'000'000, 1'000);
   std::vector<double> small_us, large_us;
   for (int round = 0; round < kRounds; ++round) {
     small_us.push_back(small.OnePlacement());
@@ -219,4 +222,10 @@ int Day() {
 
 }  // namespace
 
-int main(int argc, char** argv) { return argc > 1 && std::strcmp(argv[1], "day") == 0 ? Day() : Placements(); }
+int main(int argc, char** argv) {
+  const char* const what = argc > 1 ? argv[1] : "least_loaded";
+  if (std::strcmp(what, "day") == 0) return Day();
+  const std::optional<BalancerKind> balancer = BalancerNamed(what);
+  if (!balancer) std::fprintf(stderr, "%s\n", WhyNoBalancer(what).c_str());
+  return balancer ? Placements(*balancer) : 2;
+}

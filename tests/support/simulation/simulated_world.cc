@@ -1,5 +1,6 @@
 #include "tests/support/simulation/simulated_world.h"
 
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,7 +13,7 @@ constexpr absl::Duration kLook = absl::Milliseconds(100);
 
 core::CoreConfig Config(uint64_t seed) {
   core::CoreConfig config;
-  config.balancer = static_cast<core::BalancerKind>(seed % 3);
+  config.balancer = kBalancers[seed % std::size(kBalancers)];
   config.heartbeat = kHeartbeat;
   config.lost_after = kLostAfter;
   config.self_fence = kSelfFence;

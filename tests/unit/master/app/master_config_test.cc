@@ -43,7 +43,7 @@ TEST(MasterConfigTest, TheDefaultsArePromisedOnes) {
   EXPECT_EQ(config.core.self_fence, absl::Seconds(20));
   EXPECT_EQ(config.core.shutdown_lease, absl::Seconds(120));
   EXPECT_EQ(config.core.max_queued, 1'000'000u);
-  EXPECT_EQ(config.core.balancer, core::BalancerKind::kLeastLoaded);
+  EXPECT_EQ(config.core.balancer, BalancerKind::kLeastLoaded);
   EXPECT_EQ(config.message_bytes, 4 << 20);
 }
 
@@ -104,7 +104,7 @@ TEST(MasterConfigTest, ABalancerThatIsNoneIsRefused) {
   MasterConfig config;
   EXPECT_FALSE(Load({"--scheduler.balancer=random"}, &config).ok());
   ASSERT_TRUE(Load({"--scheduler.balancer=weighted"}, &config).ok());
-  EXPECT_EQ(config.core.balancer, core::BalancerKind::kWeighted);
+  EXPECT_EQ(config.core.balancer, BalancerKind::kWeighted);
 }
 
 TEST(MasterConfigTest, KnownExecutorsAddToTheShippedOnes) {

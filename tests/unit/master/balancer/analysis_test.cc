@@ -19,20 +19,24 @@ constexpr int64_t kMebi = int64_t{1} << 20;
 
 class RandomCluster {
  public:
-  RandomCluster(PolicyKind policy, uint64_t seed) : cluster_(policy), random_(seed) {
+  RandomCluster(BalancerKind balancer, uint64_t seed) : cluster_(balancer, Former(seed)), random_(seed) {
     const int workers = Below(9);
     for (int i = 0; i < workers; ++i) Shape(cluster_.Add(static_cast<uint32_t>(1 + Below(4))));
   }
 
-  // One worker becomes another, or something is placed.
+  // One worker becomes another, or something is placed, or fails.
   void Change() {
     if (cluster_.workers().empty()) return;
     if (Below(3) == 0) {
-      cluster_.Place(AskForSomething());
+      cluster_.Place(AskForSomething(), WorkerId(), RunSomething());
+    } else if (Below(4) == 0) {
+      cluster_.balancer().Failed(AnyWorker(), RunSomething());
     } else {
-      Shape(WorkerId(static_cast<uint32_t>(1 + Below(static_cast<int>(cluster_.workers().size())))));
+      Shape(AnyWorker());
     }
   }
+
+  uint64_t RunSomething() { return static_cast<uint64_t>(Below(kKinds + 1)); }  // 0: of no kind
 
   Requirements AskForSomething() {
     Requirements requirements{.executor = Below(4) == 0 ? "http" : "command", .needs = {}, .resources = {.slots = 1}};
@@ -62,6 +66,20 @@ class RandomCluster {
   const std::vector<std::unique_ptr<WorkerFacts>>& workers() const { return cluster_.workers(); }
 
  private:
+  static constexpr int kKinds = 3;
+
+  // Of half of the kinds it is known where they ran before, though not whether those workers are there.
+  static FormerPlaces Former(uint64_t seed) {
+    return [seed](uint64_t fingerprint) {
+      Favourites former;
+      for (uint64_t i = 0; (seed + fingerprint) % 2 == 0 && i < 3; ++i) {
+        former.Add(WorkerId(static_cast<uint32_t>(1 + (seed / 2 + 3 * i) % 10)));
+      }
+      return former;
+    };
+  }
+
+  WorkerId AnyWorker() { return WorkerId(static_cast<uint32_t>(1 + Below(static_cast<int>(cluster_.workers().size())))); }
   int Below(int end) { return static_cast<int>(random_() % static_cast<uint64_t>(end)); }
 
   void Shape(WorkerId id) {
@@ -107,8 +125,9 @@ struct Seen {
 void Compare(RandomCluster& cluster, Seen* seen) {
   const Requirements requirements = cluster.AskForSomething();
   const WorkerId avoid = cluster.AvoidSomeone();
-  const Analysis told = cluster.balancer().Analyze(requirements, avoid);
-  const Placement decided = cluster.balancer().Choose(requirements, avoid);
+  const uint64_t fingerprint = cluster.RunSomething();
+  const Analysis told = cluster.balancer().Analyze(requirements, avoid, fingerprint);
+  const Placement decided = cluster.balancer().Choose(requirements, avoid, fingerprint);
   const auto* placed = std::get_if<Placed>(&decided);
   EXPECT_EQ(told.starts_on.value_or(WorkerId()), placed != nullptr ? placed->worker : WorkerId());
   EXPECT_EQ(told.hopeless != Hopeless::kNo, std::holds_alternative<Infeasible>(decided));
@@ -141,7 +160,7 @@ void Compare(RandomCluster& cluster, Seen* seen) {
       << ChangeText(requirements, *told.would_start_now);
 }
 
-class AgreementTest : public ::testing::TestWithParam<PolicyKind> {};
+class AgreementTest : public ::testing::TestWithParam<BalancerKind> {};
 
 TEST_P(AgreementTest, WhatIsSaidToStartNowIsPlacedThereAndNothingElseIs) {
   Seen seen;
@@ -167,11 +186,11 @@ TEST_P(AgreementTest, WhatIsSaidToStartNowIsPlacedThereAndNothingElseIs) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EachPolicy, AgreementTest,
-                         ::testing::Values(PolicyKind::kRoundRobin, PolicyKind::kWeighted, PolicyKind::kLeastLoaded),
-                         [](const auto& info) { return std::string(PolicyName(info.param)); });
+                         ::testing::ValuesIn(kBalancers),
+                         [](const auto& info) { return std::string(BalancerName(info.param)); });
 
 TEST(AnalysisTest, GroupsWorkersByCauseTheLargestFirst) {
-  ClusterOfFacts cluster(PolicyKind::kLeastLoaded);
+  ClusterOfFacts cluster(BalancerKind::kLeastLoaded);
   for (int i = 0; i < 5; ++i) cluster.Add(2);
   const WorkerId gpu = cluster.Add(1, 0, {{"gpu", ""}});
   cluster.Edit(gpu, [](WorkerFacts& worker) { worker.used.slots = 1; });
@@ -185,7 +204,7 @@ TEST(AnalysisTest, GroupsWorkersByCauseTheLargestFirst) {
 }
 
 TEST(AnalysisTest, TheNearestWorkerNeedsLeastToHappen) {
-  ClusterOfFacts cluster(PolicyKind::kLeastLoaded);
+  ClusterOfFacts cluster(BalancerKind::kLeastLoaded);
   cluster.Add(4);                                                  // lacks the label
   const WorkerId full = cluster.Add(1, 0, {{"gpu", ""}});          // lacks a slot
   cluster.Edit(full, [](WorkerFacts& worker) { worker.used.slots = 1; });

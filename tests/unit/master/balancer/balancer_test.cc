@@ -27,7 +27,7 @@ class BalancerTest : public ::testing::Test {
 
   void TearDown() override { cluster_.balancer().CheckInvariants(); }
 
-  ClusterOfFacts cluster_{PolicyKind::kLeastLoaded};
+  ClusterOfFacts cluster_{BalancerKind::kLeastLoaded};
 };
 
 TEST_F(BalancerTest, AnEmptyClusterSaysSo) {
@@ -175,10 +175,10 @@ TEST_F(BalancerTest, ExplainsEachWorkerThatWouldNotGetIt) {
 
 uint32_t UpToFour(uint32_t) { return 4; }
 
-class AheadTest : public ::testing::TestWithParam<PolicyKind> {
+class AheadTest : public ::testing::TestWithParam<BalancerKind> {
  protected:
   WorkerId SendAhead() {
-    auto worker = cluster_.balancer().ChooseAhead(OneSlot(), UpToFour);
+    auto worker = cluster_.balancer().ChooseAhead(OneSlot(), 0, UpToFour);
     if (!worker.has_value()) return WorkerId();
     // As the core does it: changed and counted in one.
     ++const_cast<WorkerFacts&>(cluster_.Facts(*worker)).prefetched;
@@ -204,21 +204,21 @@ TEST_P(AheadTest, NeverForMoreThanOneSlotOrToAWorkerThatTakesNothing) {
   cluster_.Place(OneSlot());
   Requirements heavy = OneSlot();
   heavy.resources.memory_bytes = 1;
-  EXPECT_FALSE(cluster_.balancer().ChooseAhead(heavy, UpToFour).has_value());
+  EXPECT_FALSE(cluster_.balancer().ChooseAhead(heavy, 0, UpToFour).has_value());
   cluster_.SetState(id, WorkerState::kDraining);
   EXPECT_EQ(SendAhead(), WorkerId());
 }
 
 INSTANTIATE_TEST_SUITE_P(Policies, AheadTest,
-                         ::testing::Values(PolicyKind::kRoundRobin, PolicyKind::kWeighted, PolicyKind::kLeastLoaded));
+                         ::testing::ValuesIn(kBalancers));
 
 TEST(WeightedAheadTest, SendingAheadKeepsToTheWeights) {
-  ClusterOfFacts cluster(PolicyKind::kWeighted);
+  ClusterOfFacts cluster(BalancerKind::kWeighted);
   for (uint32_t weight : {1, 2, 3}) cluster.Add(1, weight);
   for (int i = 0; i < 3; ++i) cluster.Place(OneSlot());
   std::vector<int> sent(4);
   for (;;) {
-    auto worker = cluster.balancer().ChooseAhead(OneSlot(), [](uint32_t) { return 300u; });
+    auto worker = cluster.balancer().ChooseAhead(OneSlot(), 0, [](uint32_t) { return 300u; });
     if (!worker.has_value()) break;
     ++sent[worker->value()];
     ++const_cast<WorkerFacts&>(cluster.Facts(*worker)).prefetched;
@@ -232,7 +232,7 @@ TEST(WeightedAheadTest, SendingAheadKeepsToTheWeights) {
 
 // --- Against the obvious implementation
 
-class BalancerModelTest : public ::testing::TestWithParam<PolicyKind> {};
+class BalancerModelTest : public ::testing::TestWithParam<BalancerKind> {};
 
 Requirements RandomRequirements(std::mt19937_64& random) {
   Requirements requirements = OneSlot();
@@ -297,13 +297,14 @@ TEST_P(BalancerModelTest, PlacesWhereTheFiltersAllowAndOnlyWaitsWhenNobodyCan) {
         }
         bool only_avoided = !any && avoid && !another && avoid.value() <= cluster.workers().size() &&
                             !FirstRejection(cluster.Facts(avoid), requirements, WorkerId()).has_value();
-        Placement placement = cluster.balancer().Choose(requirements, avoid);
+        const uint64_t fingerprint = random() % 3;
+        Placement placement = cluster.balancer().Choose(requirements, avoid, fingerprint);
         ASSERT_EQ(std::holds_alternative<Placed>(placement), any || only_avoided);
         ASSERT_EQ(std::holds_alternative<Infeasible>(placement), !feasible);
         if (const Infeasible* infeasible = std::get_if<Infeasible>(&placement)) {
           ASSERT_FALSE(infeasible->reasons.empty());
         }
-        WorkerId placed = cluster.Place(requirements, avoid);
+        WorkerId placed = cluster.Place(requirements, avoid, fingerprint);
         if (placed) running.push_back({placed, requirements.resources});
         ASSERT_TRUE(!placed || placed != avoid || only_avoided);
       }
@@ -318,7 +319,7 @@ TEST_P(BalancerModelTest, TheSameStepsGiveTheSameChoices) {
     ClusterOfFacts cluster(GetParam());
     for (int i = 0; i < 20; ++i) cluster.Add(1 + random() % 8);
     std::vector<uint32_t> choices;
-    for (int i = 0; i < 60; ++i) choices.push_back(cluster.Place(RandomRequirements(random)).value());
+    for (int i = 0; i < 60; ++i) choices.push_back(cluster.Place(RandomRequirements(random), WorkerId(), i % 7).value());
     return choices;
   };
   EXPECT_EQ(run(), run());
@@ -341,7 +342,7 @@ TEST_P(BalancerModelTest, TheCostOfAPlacementStaysFlatWithTenThousandWorkers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Policies, BalancerModelTest,
-                         ::testing::Values(PolicyKind::kRoundRobin, PolicyKind::kWeighted, PolicyKind::kLeastLoaded));
+                         ::testing::ValuesIn(kBalancers));
 
 }  // namespace
 }  // namespace muster::balancer

@@ -12,7 +12,7 @@ namespace muster::balancer {
 
 class ClusterOfFacts {
  public:
-  explicit ClusterOfFacts(PolicyKind policy) : balancer_(policy) {}
+  explicit ClusterOfFacts(BalancerKind kind, FormerPlaces former = nullptr) : balancer_(kind, std::move(former)) {}
 
   WorkerId Add(uint32_t slots, uint32_t weight = 0, std::vector<std::pair<std::string, std::string>> labels = {}) {
     auto worker = std::make_unique<WorkerFacts>();
@@ -41,12 +41,12 @@ class ClusterOfFacts {
   }
 
   // Chooses and takes the room. 0: not placed.
-  WorkerId Place(const Requirements& requirements, WorkerId avoid = WorkerId()) {
-    Placement placement = balancer_.Choose(requirements, avoid);
+  WorkerId Place(const Requirements& requirements, WorkerId avoid = WorkerId(), uint64_t fingerprint = 0) {
+    Placement placement = balancer_.Choose(requirements, avoid, fingerprint);
     const Placed* placed = std::get_if<Placed>(&placement);
     if (placed == nullptr) return WorkerId();
     AddTo(&workers_[placed->worker.value() - 1]->used, requirements.resources);
-    balancer_.Picked(Facts(placed->worker));
+    balancer_.Picked(Facts(placed->worker), fingerprint);
     return placed->worker;
   }
 

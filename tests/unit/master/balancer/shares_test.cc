@@ -31,20 +31,14 @@ std::vector<uint32_t> Order(ClusterOfFacts& cluster, int tasks) {
   return order;
 }
 
-TEST(PolicyNameTest, IsWhatTheConfigurationSays) {
-  EXPECT_EQ(PolicyName(PolicyKind::kRoundRobin), "round_robin");
-  EXPECT_EQ(PolicyName(PolicyKind::kWeighted), "weighted");
-  EXPECT_EQ(PolicyName(PolicyKind::kLeastLoaded), "least_loaded");
-}
-
 TEST(WeightedTest, ThreeWorkersShareSixThousandTasksAsTheirWeightsSay) {
-  ClusterOfFacts cluster(PolicyKind::kWeighted);
+  ClusterOfFacts cluster(BalancerKind::kWeighted);
   for (uint32_t weight : {1, 2, 3}) cluster.Add(4, weight);
   EXPECT_EQ(Shares(cluster, 6000), (std::map<uint32_t, int>{{1, 1000}, {2, 2000}, {3, 3000}}));
 }
 
 TEST(WeightedTest, EveryWholeRoundIsExactAndSpreadOut) {
-  ClusterOfFacts cluster(PolicyKind::kWeighted);
+  ClusterOfFacts cluster(BalancerKind::kWeighted);
   cluster.Add(8, 5);
   cluster.Add(8, 1);
   cluster.Add(8, 1);
@@ -59,7 +53,7 @@ TEST(WeightedTest, RandomWeightsAreExactAfterWholeRounds) {
   for (int seed = 0; seed < 200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937_64 random(seed);
-    ClusterOfFacts cluster(PolicyKind::kWeighted);
+    ClusterOfFacts cluster(BalancerKind::kWeighted);
     std::map<uint32_t, int> expected;
     int total = 0;
     for (size_t i = 0; i < 2 + random() % 6; ++i) {
@@ -72,7 +66,7 @@ TEST(WeightedTest, RandomWeightsAreExactAfterWholeRounds) {
 }
 
 TEST(WeightedTest, AFullWorkerLetsTheOthersWorkAndCatchesUp) {
-  ClusterOfFacts cluster(PolicyKind::kWeighted);
+  ClusterOfFacts cluster(BalancerKind::kWeighted);
   WorkerId light = cluster.Add(100, 1);
   WorkerId heavy = cluster.Add(1, 3);
   WorkerId first = cluster.Place(OneSlot());
@@ -87,7 +81,7 @@ TEST(WeightedTest, AFullWorkerLetsTheOthersWorkAndCatchesUp) {
 }
 
 TEST(WeightedTest, AWorkerThatJoinsLateIsNotOwedThePast) {
-  ClusterOfFacts cluster(PolicyKind::kWeighted);
+  ClusterOfFacts cluster(BalancerKind::kWeighted);
   cluster.Add(4, 1);
   Shares(cluster, 1000);
   cluster.Add(4, 1);
@@ -95,7 +89,7 @@ TEST(WeightedTest, AWorkerThatJoinsLateIsNotOwedThePast) {
 }
 
 TEST(WeightedTest, AWorkerThatWasDrainedIsNotOwedThatTime) {
-  ClusterOfFacts cluster(PolicyKind::kWeighted);
+  ClusterOfFacts cluster(BalancerKind::kWeighted);
   WorkerId first = cluster.Add(4, 1);
   cluster.Add(4, 1);
   Shares(cluster, 10);
@@ -106,7 +100,7 @@ TEST(WeightedTest, AWorkerThatWasDrainedIsNotOwedThatTime) {
 }
 
 TEST(WeightedTest, ANewWeightHoldsFromThenOn) {
-  ClusterOfFacts cluster(PolicyKind::kWeighted);
+  ClusterOfFacts cluster(BalancerKind::kWeighted);
   WorkerId first = cluster.Add(4, 1);
   cluster.Add(4, 1);
   Shares(cluster, 100);
@@ -117,21 +111,21 @@ TEST(WeightedTest, ANewWeightHoldsFromThenOn) {
 }
 
 TEST(WeightedTest, TheWeightIsTheSlotsByDefault) {
-  ClusterOfFacts cluster(PolicyKind::kWeighted);
+  ClusterOfFacts cluster(BalancerKind::kWeighted);
   cluster.Add(2);
   cluster.Add(6);
   EXPECT_EQ(Shares(cluster, 800), (std::map<uint32_t, int>{{1, 200}, {2, 600}}));
 }
 
 TEST(RoundRobinTest, GoesRoundWhateverTheSlots) {
-  ClusterOfFacts cluster(PolicyKind::kRoundRobin);
+  ClusterOfFacts cluster(BalancerKind::kRoundRobin);
   for (uint32_t slots : {1, 8, 3}) cluster.Add(slots);
   EXPECT_THAT(Order(cluster, 7), ElementsAre(1, 2, 3, 1, 2, 3, 1));
   EXPECT_EQ(Shares(cluster, 6000), (std::map<uint32_t, int>{{1, 2000}, {2, 2000}, {3, 2000}}));
 }
 
 TEST(RoundRobinTest, PassesOverAFullWorkerAndComesBackToIt) {
-  ClusterOfFacts cluster(PolicyKind::kRoundRobin);
+  ClusterOfFacts cluster(BalancerKind::kRoundRobin);
   WorkerId small = cluster.Add(1);
   cluster.Add(9);
   cluster.Add(9);
@@ -142,7 +136,7 @@ TEST(RoundRobinTest, PassesOverAFullWorkerAndComesBackToIt) {
 }
 
 TEST(LeastLoadedTest, FillsByTheShareOfSlotsTaken) {
-  ClusterOfFacts cluster(PolicyKind::kLeastLoaded);
+  ClusterOfFacts cluster(BalancerKind::kLeastLoaded);
   cluster.Add(2);
   cluster.Add(4);
   cluster.Add(6);
@@ -155,7 +149,7 @@ TEST(LeastLoadedTest, FillsByTheShareOfSlotsTaken) {
 }
 
 TEST(LeastLoadedTest, EqualSharesAreATieThatTheIdBreaks) {
-  ClusterOfFacts cluster(PolicyKind::kLeastLoaded);
+  ClusterOfFacts cluster(BalancerKind::kLeastLoaded);
   cluster.Add(6);
   cluster.Add(3);
   cluster.Edit(WorkerId(1), [](WorkerFacts& worker) { worker.used.slots = 2; });

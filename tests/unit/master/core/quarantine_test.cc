@@ -18,8 +18,9 @@ using ::testing::SizeIs;
 constexpr uint64_t kHonestWork = 7;
 constexpr uint64_t kMissingProgram = 99;
 
-core::CoreConfig NeverLost() {
+core::CoreConfig NeverLost(BalancerKind balancer) {
   core::CoreConfig config;
+  config.balancer = balancer;
   config.heartbeat = absl::Hours(100);
   config.lost_after = absl::Hours(1000);
   return config;
@@ -35,7 +36,8 @@ class FleetOfSix {
   };
   using Behave = std::function<Behaviour(const std::string& worker, const TaskSpec& spec)>;
 
-  explicit FleetOfSix(Behave behave) : cluster(NeverLost()), behave_(std::move(behave)) {
+  explicit FleetOfSix(Behave behave, BalancerKind balancer = BalancerKind::kLeastLoaded)
+      : cluster(NeverLost(balancer)), behave_(std::move(behave)) {
     for (const char* name : {"w1", "w2", "w3", "w4", "w5", "w6"}) {
       cluster.Join(name, 4);
       names_[cluster.worker(name).id] = name;
@@ -115,11 +117,12 @@ FleetOfSix::Behaviour BlackHoleAtSix(const std::string& worker, absl::Duration h
   return {honest, EndReason::kExited, 0};
 }
 
-class BlackHole : public ::testing::TestWithParam<absl::Duration> {};
+class BlackHole : public ::testing::TestWithParam<std::pair<absl::Duration, BalancerKind>> {};
 
 TEST_P(BlackHole, TakesLessThanTwoPercentOfTenThousandTasksBeforeItIsPutAside) {
   constexpr int kTasks = 10'000;
-  FleetOfSix fleet([](const std::string& worker, const TaskSpec&) { return BlackHoleAtSix(worker, GetParam()); });
+  FleetOfSix fleet([](const std::string& worker, const TaskSpec&) { return BlackHoleAtSix(worker, GetParam().first); },
+                   GetParam().second);
   size_t before = 0;
   std::vector<TaskId> tasks;
   for (int i = 0; i < kTasks; ++i) {
@@ -138,7 +141,10 @@ TEST_P(BlackHole, TakesLessThanTwoPercentOfTenThousandTasksBeforeItIsPutAside) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Quarantine, BlackHole,
-                         ::testing::Values(absl::Milliseconds(20), absl::Seconds(1), absl::Minutes(10)));
+                         ::testing::Values(std::pair(absl::Milliseconds(20), BalancerKind::kLeastLoaded),
+                                           std::pair(absl::Seconds(1), BalancerKind::kLeastLoaded),
+                                           std::pair(absl::Minutes(10), BalancerKind::kLeastLoaded),
+                                           std::pair(absl::Seconds(1), BalancerKind::kLocality)));
 
 TEST(Quarantine, AMapOfAMissingProgramQuarantinesNobody) {
   FleetOfSix fleet([](const std::string&, const TaskSpec& spec) {

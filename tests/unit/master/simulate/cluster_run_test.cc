@@ -6,6 +6,8 @@
 #include <numeric>
 #include <random>
 
+#include "common/domain/balancer_kind.h"
+
 namespace muster::simulate {
 namespace {
 
