@@ -151,7 +151,7 @@ void TaskFlags::Declare(Flags& flags) {
   flags.Real("--cpu", &cpu, "N", "Cores that it takes.");
   flags.Size("--memory", &memory_bytes, "SIZE", "Memory that it takes (64MiB, 2G).");
   flags.Size("--disk", &disk_bytes, "SIZE", "Disk that it takes (10G): counted, not enforced.");
-  flags.Texts("--resource", &resources, "NAME=N", "A named resource of the worker.");
+  flags.Texts("--resource", &resources, "NAME=N", "A named resource of the worker, or of the whole cluster.");
   flags.Time("--timeout", &run_timeout, "D", "Stop it when it runs longer (90s, 1h30m).");
   flags.Time("--queue-timeout", &queue_timeout, "D", "Give up when it waits longer.");
   flags.Time("--kill-grace", &kill_grace, "D", "From SIGTERM to SIGKILL.");

@@ -34,6 +34,7 @@ Action SetUpWorkers(Flags& flags);
 Action SetUpWorker(Flags& flags);
 Action SetUpQueues(Flags& flags);
 Action SetUpQueue(Flags& flags);
+Action SetUpResources(Flags& flags);
 Action SetUpTop(Flags& flags);
 Action SetUpLog(Flags& flags);
 Action SetUpSimulate(Flags& flags);

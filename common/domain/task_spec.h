@@ -52,16 +52,17 @@ struct Requirements {
   std::vector<Need> needs;     // sorted, no duplicates
   std::vector<Need> excludes;  // the same: what a worker must not have; `avoids` in the API
   ResourceAmounts resources;
+  std::vector<std::pair<std::string, int64_t>> of_cluster;  // counted over all workers; the core takes it out of resources.named
 
   friend bool operator==(const Requirements&, const Requirements&) = default;
   template <typename H>
   friend H AbslHashValue(H state, const Requirements& r) {
-    return H::combine(std::move(state), r.executor, r.needs, r.excludes, r.resources);
+    return H::combine(std::move(state), r.executor, r.needs, r.excludes, r.resources, r.of_cluster);
   }
   // One slot and nothing else that is counted: may be sent ahead of a free slot.
   bool OneSlotOnly() const {
     return resources.slots == 1 && resources.cpu_millis == 0 && resources.memory_bytes == 0 &&
-           resources.disk_bytes == 0 && resources.named.empty();
+           resources.disk_bytes == 0 && resources.named.empty() && of_cluster.empty();
   }
 };
 

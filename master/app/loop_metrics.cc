@@ -99,6 +99,27 @@ void AddQueues(telemetry::Metrics* metrics, const Read& read) {
   }
 }
 
+void AddResources(telemetry::Metrics* metrics, const Read& read) {
+  using Figure = double (*)(const ClusterResourceView&);
+  const auto add = [&](const char* name, const char* help, Figure figure) {
+    metrics->AddGaugeSeries(name, help, [read, figure] {
+      telemetry::Metrics::Series series;
+      const LoopFigures figures = read();
+      if (figures.resources == nullptr) return series;
+      for (const ClusterResourceView& resource : *figures.resources) {
+        series.emplace_back(telemetry::MetricLabels{{"resource", resource.name}}, figure(resource));
+      }
+      return series;
+    });
+  };
+  add("muster_cluster_resource", "What the cluster has of a resource as a whole.",
+      [](const ClusterResourceView& resource) { return static_cast<double>(resource.amount); });
+  add("muster_cluster_resource_used", "What of it is taken.",
+      [](const ClusterResourceView& resource) { return static_cast<double>(resource.used); });
+  add("muster_cluster_resource_waiting", "Tasks that were looked at and found too little of it.",
+      [](const ClusterResourceView& resource) { return static_cast<double>(resource.waiting); });
+}
+
 }  // namespace
 
 QueueFiguresPtr FiguresOf(const std::vector<QueueView>& queues) {
@@ -136,6 +157,7 @@ void AddFigureMetrics(telemetry::Metrics* metrics, std::function<LoopFigures()> 
   AddWorkerStates(metrics, read);
   AddCounts(metrics, read);
   AddQueues(metrics, read);
+  AddResources(metrics, read);
   metrics->AddGaugeCallback("muster_stragglers", "Attempts that run much longer than their command usually does.", {},
                             [read] { return static_cast<double>(read().core.stragglers); });
   metrics->AddGaugeCallback("muster_queued_bytes", "Bytes of what is open.", {},

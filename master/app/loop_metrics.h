@@ -27,6 +27,8 @@ inline constexpr size_t kMostQueueSeries = 100;
 using QueueFiguresPtr = std::shared_ptr<const std::vector<QueueFigures>>;
 QueueFiguresPtr FiguresOf(const std::vector<QueueView>& queues);
 
+using ResourceFiguresPtr = std::shared_ptr<const std::vector<ClusterResourceView>>;  // as many as are configured
+
 // A copy of what the last turn left.
 struct LoopFigures {
   core::CoreCounters core;
@@ -35,6 +37,7 @@ struct LoopFigures {
   CommitNumber last_commit;
   size_t worker_count[8] = {};  // by WorkerState; at most a second old
   QueueFiguresPtr queues;       // the same; null at first
+  ResourceFiguresPtr resources;  // the same
 };
 
 // Null members: nobody measures.

@@ -61,7 +61,7 @@ void DeclareCluster(MasterConfig* config, config::Schema* schema) {
                "A waiting task gains one step of priority in this time.", {.least = 0.001});
   schema->Time("scheduler.reservation_after", &core.reservation_after, absl::Seconds(10),
                "A task that asks for more than one slot, has waited for so long and is overtaken gets a worker that is "
-               "emptied for it. 0: never.",
+               "emptied for it; and what is free of what the cluster has as a whole is kept for it. 0: never.",
                {.least = 0, .most = 86400});
   schema->Time("scheduler.straggler_floor", &core.straggler_floor, absl::Seconds(10),
                "An attempt is marked as a straggler when it has run twice as long as nine in ten runs of its command, and "
@@ -104,6 +104,9 @@ void DeclareCluster(MasterConfig* config, config::Schema* schema) {
                {.least = 0, .most = 86400});
   schema->Entries("queues", &config->queues, QueueFields(),
                   "Queues by name, with what is set of them. What `muster queue set` changes wins over it.");
+  schema->Map("resources", &config->resources,
+              "What the cluster has as a whole, counted over all workers: license.matlab=2,api=50. Tasks ask for it as for any "
+              "named resource.");
   schema->List("executors.known", &config->known_executors,
                "Executors that tasks may name before any worker has offered them, besides command and noop.");
 }
@@ -193,6 +196,7 @@ absl::Status Finish(MasterConfig* config) {
   core.balancer = BalancerNamed(config->balancer).value_or(core.balancer);  // a choice: it is one
   core.max_queued = static_cast<uint64_t>(config->max_queued);
   MUSTER_ASSIGN_OR_RETURN(core.queues, ReadQueues(config->queues));
+  MUSTER_ASSIGN_OR_RETURN(core.resources, ReadResources(config->resources));
   core.known_executors = {"command", "noop"};
   core.known_executors.insert(core.known_executors.end(), config->known_executors.begin(),
                               config->known_executors.end());

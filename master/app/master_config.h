@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ struct MasterConfig {
   std::string balancer;
   int64_t max_queued = 0;
   std::vector<config::Entry> queues;
+  std::map<std::string, std::string> resources;  // of the cluster as a whole
   std::vector<std::string> known_executors;  // besides those that are shipped
   telemetry::LogConfig log;
   core::CoreConfig core;  // Finish fills it

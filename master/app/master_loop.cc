@@ -364,6 +364,7 @@ void MasterLoop::Publish() {
       ++own_figures_.worker_count[static_cast<size_t>(worker.state) & 7];
     }
     own_figures_.queues = FiguresOf(core_->Queues(now_));
+    own_figures_.resources = std::make_shared<const std::vector<ClusterResourceView>>(core_->Resources());
   }
   absl::MutexLock lock(&state_mutex_);
   figures_ = own_figures_;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
+#include "common/domain/cluster_resource.h"
 #include "common/domain/exit_codes.h"
 
 namespace muster::master {
@@ -15,6 +16,7 @@ namespace {
 
 constexpr size_t kLongestQueueName = 128;
 constexpr size_t kMostConfiguredQueues = 10'000;
+constexpr int64_t kMostOfResource = 1'000'000'000'000;
 
 bool IsQueueName(const std::string& name) {
   return !name.empty() && name.size() <= kLongestQueueName && std::all_of(name.begin(), name.end(), [](unsigned char c) {
@@ -124,6 +126,22 @@ absl::StatusOr<std::map<std::string, QueueSettings>> ReadQueues(const std::vecto
     if (!queues.emplace(name, std::move(settings)).second) return AboutQueue(name, "is there twice");
   }
   return queues;
+}
+
+absl::StatusOr<std::map<std::string, int64_t>> ReadResources(const std::map<std::string, std::string>& resources) {
+  if (resources.size() > kMostClusterResources) {
+    return absl::InvalidArgumentError(absl::StrCat("resources: more than ", kMostClusterResources));
+  }
+  std::map<std::string, int64_t> amounts;
+  for (const auto& [name, text] : resources) {
+    if (!IsQueueName(name)) {  // of the same characters
+      return absl::InvalidArgumentError(absl::StrCat("resources: \"", name, "\" is no name; at most 128 of [A-Za-z0-9._-]"));
+    }
+    int64_t& amount = amounts[name];
+    if (absl::SimpleAtoi(text, &amount) && amount >= 0 && amount <= kMostOfResource) continue;
+    return absl::InvalidArgumentError(absl::StrCat("resources: ", name, ": \"", text, "\" is no whole number from 0 to ", kMostOfResource));
+  }
+  return amounts;
 }
 
 }  // namespace muster::master

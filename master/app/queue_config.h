@@ -1,4 +1,5 @@
-// The queues of the master's configuration: a list of maps, each a queue's name and what is set of it.
+// The queues of the master's configuration: a list of maps, each a queue's name and what is set of it. And what the cluster
+// has as a whole.
 //
 //   queues:
 //     - name: nightly
@@ -6,10 +7,12 @@
 //       max_running: 8
 //       start_rate: 2        # a second
 //       defaults: {priority: -10, retries: 2}
+//   resources: {license.matlab: 2, api: 50}
 //
-// Thread rule: pure functions. Errors: one line that names the queue, the key, and what would be valid.
+// Thread rule: pure functions. Errors: one line that names the queue or resource, the key, and what would be valid.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -24,5 +27,7 @@ namespace muster::master {
 std::vector<std::string> QueueFields();
 
 absl::StatusOr<std::map<std::string, QueueSettings>> ReadQueues(const std::vector<config::Entry>& entries);
+
+absl::StatusOr<std::map<std::string, int64_t>> ReadResources(const std::map<std::string, std::string>& resources);
 
 }  // namespace muster::master

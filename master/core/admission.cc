@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/refusal.h"
+#include "master/core/holds.h"
 
 namespace muster::core {
 namespace {
@@ -185,8 +186,7 @@ void Admission::AcceptTasks(const Moment& turn, const SubmitTasks& event, Submit
     SpecificationRow row;
     row.spec = task.spec;
     row.retry_of = task.retry_of;
-    Accept(turn, std::move(row));
-    Warn(*task.spec, 1, answer);
+    Warn(*Accept(turn, std::move(row)), 1, answer);
   }
   answer->tasks.push_back(range);
   turn.Log(activity::TaskAccepted{range, TaskId(), event.tasks.front().spec->owner, event.tasks.front().spec->queue});
@@ -206,25 +206,26 @@ void Admission::AcceptBatch(const Moment& turn, const SubmitTasks& event, Submit
   row.spec = event.batch_spec;
   row.rows = event.batch_rows;
   const TaskRange range{cluster_.next_id, row.count};
-  const uint64_t row_count = row.count;
-  Accept(turn, std::move(row));
-  Warn(*event.batch_spec, row_count, answer);
+  Warn(*Accept(turn, std::move(row)), range.count, answer);
   answer->tasks.push_back(range);
   turn.Log(activity::TaskAccepted{range, batch, event.batch_spec->owner, event.batch_spec->queue});
 }
 
-void Admission::Accept(const Moment& turn, SpecificationRow row) {
+TaskSpecPtr Admission::Accept(const Moment& turn, SpecificationRow row) {
   row.first = cluster_.next_id;
   row.created = turn.now;
   cluster_.next_id = TaskId(cluster_.next_id.value() + row.count);
   cluster_.counters.accepted += row.count;
-  const TaskGroupPtr group = MakeTaskGroup(row);
+  SpecificationRow settled = row;
+  settled.spec = cluster_.Settled(row.spec);
+  const TaskGroupPtr group = MakeTaskGroup(std::move(settled));
   TaskState state = TaskState::kNone;
   for (uint64_t index = 0; index < row.count; ++index) {
     state = transitions_.Admit(turn, *cluster_.tasks.Add(TaskId(row.first.value() + index), group));
   }
   turn.Emit(TasksAccepted{{row.first, row.count}, row.batch, row.first_index, row.spec, state, turn.now});
   turn.rows().specifications.push_back(std::move(row));
+  return group->row.spec;
 }
 
 void Admission::Warn(const TaskSpec& spec, uint64_t count, SubmitAnswer* answer) {
@@ -232,6 +233,7 @@ void Admission::Warn(const TaskSpec& spec, uint64_t count, SubmitAnswer* answer)
   Verdict& verdict = verdicts_[spec.requirements];
   if (verdict.revision != cluster_.offers_revision) {
     verdict = {cluster_.offers_revision, cluster_.balancer.WhyInfeasible(spec.requirements)};
+    if (std::string why = WhyClusterNeverHas(cluster_, spec.requirements); !why.empty()) verdict.reasons.push_back(std::move(why));
   }
   if (!verdict.reasons.empty()) cluster_.counters.accepted_impossible += count;
   for (const std::string& reason : verdict.reasons) {

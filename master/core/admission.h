@@ -42,7 +42,8 @@ class Admission {
 
   void AcceptTasks(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer);
   void AcceptBatch(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer);
-  void Accept(const Moment& turn, SpecificationRow row);
+  // The specification as the cluster sees it.
+  TaskSpecPtr Accept(const Moment& turn, SpecificationRow row);
   // Says so, and counts, when no worker that is there could ever take so many of these.
   void Warn(const TaskSpec& spec, uint64_t count, SubmitAnswer* answer);
 

@@ -1,5 +1,8 @@
 #include "master/core/cluster.h"
 
+#include <algorithm>
+#include <memory>
+
 namespace muster::core {
 
 Cluster::Cluster(CoreConfig core_config, std::string id, Epoch number)
@@ -10,6 +13,8 @@ Cluster::Cluster(CoreConfig core_config, std::string id, Epoch number)
       health({config.quarantine, config.quarantine_instant, config.quarantine_first_probe,
               config.quarantine_longest_probe}),
       queues(config.aging_interval),
+      resources(config.resources, config.reservation_after > absl::ZeroDuration() ? config.reservation_after
+                                                                                  : absl::InfiniteDuration()),
       queue_table(config.queues),
       balancer(config.balancer, [this](uint64_t fingerprint) { return RanBefore(fingerprint); }),
       delay_floor(config.queue_delay_target),
@@ -31,6 +36,19 @@ balancer::Favourites Cluster::RanBefore(uint64_t fingerprint) const {
 
 std::string Cluster::NameOf(WorkerId worker) const {
   return worker && workers.Contains(worker) ? workers.name(worker) : std::string();
+}
+
+TaskSpecPtr Cluster::Settled(TaskSpecPtr spec) const {
+  const auto is_of_cluster = [this](const auto& entry) { return resources.Has(entry.first); };
+  const auto& asked = spec->requirements.resources.named;
+  if (std::none_of(asked.begin(), asked.end(), is_of_cluster)) return spec;
+  auto settled = std::make_shared<TaskSpec>(*spec);
+  auto& named = settled->requirements.resources.named;
+  for (const auto& entry : named) {
+    if (is_of_cluster(entry) && entry.second > 0) settled->requirements.of_cluster.push_back(entry);
+  }
+  std::erase_if(named, is_of_cluster);
+  return settled;
 }
 
 }  // namespace muster::core

@@ -23,6 +23,7 @@
 #include "master/core/task_table.h"
 #include "master/registry/worker_health.h"
 #include "master/registry/worker_table.h"
+#include "master/scheduler/cluster_resources.h"
 #include "master/scheduler/key_limits.h"
 #include "master/scheduler/queue_gates.h"
 #include "master/scheduler/run_times.h"
@@ -92,6 +93,7 @@ struct Cluster {
   scheduler::TaskQueues queues;
   scheduler::QueueGates gates;
   scheduler::KeyLimits keys;
+  scheduler::ClusterResources resources;
   QueueTable queue_table;
   scheduler::RunTimes run_times;
   balancer::Balancer balancer;
@@ -119,6 +121,8 @@ struct Cluster {
   std::string NameOf(WorkerId worker) const;  // "" for none
   // The workers that ran most of a kind of command, as far as it was learned.
   balancer::Favourites RanBefore(uint64_t fingerprint) const;
+  // With what the cluster has as a whole taken out of what is asked of a worker; often the same one.
+  TaskSpecPtr Settled(TaskSpecPtr spec) const;
 };
 
 }  // namespace muster::core

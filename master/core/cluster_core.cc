@@ -243,6 +243,7 @@ std::vector<TaskId> ClusterCore::TasksOn(WorkerId id, size_t limit) const {
   return {there.begin(), std::next(there.begin(), static_cast<std::ptrdiff_t>(std::min(limit, there.size())))};
 }
 std::vector<QueueView> ClusterCore::Queues(absl::Time now) const { return ViewOfQueues(impl_->cluster_, now); }
+std::vector<ClusterResourceView> ClusterCore::Resources() const { return ViewOfResources(impl_->cluster_); }
 QueueView ClusterCore::FindQueue(const std::string& name, absl::Time now) const {
   return ViewOfQueue(impl_->cluster_, name, now);
 }

@@ -25,6 +25,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/domain/balancer_kind.h"
+#include "common/domain/cluster_resource.h"
 #include "common/domain/ids.h"
 #include "common/domain/run_times.h"
 #include "common/domain/task_state.h"
@@ -59,7 +60,9 @@ struct CoreConfig {
   uint32_t prefetch_limit = 256;
   absl::Duration prefetch_horizon = absl::Milliseconds(20);
   absl::Duration prefetch_median = absl::Milliseconds(50);
-  absl::Duration reservation_after = absl::Seconds(10);  // zero: nothing is held for wide tasks
+  // What waited for longer is not overtaken for ever: held_room.h, scheduler/cluster_resources.h. Zero: it may be.
+  absl::Duration reservation_after = absl::Seconds(10);
+  std::map<std::string, int64_t> resources;              // that the cluster has as a whole (scheduler/cluster_resources.h)
   absl::Duration straggler_floor = absl::Seconds(10);  // what has run for less is none
   std::map<std::string, QueueSettings> queues;  // by name; what people set by hand wins
   // What a task runs, in one line. Pure; the core cannot read a payload.
@@ -152,6 +155,7 @@ class ClusterCore {
   uint32_t AttemptsOn(WorkerId id) const;  // dispatched or running there
   std::vector<TaskId> TasksOn(WorkerId id, size_t limit) const;  // whose attempts those are, by id
   std::vector<QueueView> Queues(absl::Time now) const;  // with tasks, settings or a pause; by name
+  std::vector<ClusterResourceView> Resources() const;   // by name
   QueueView FindQueue(const std::string& name, absl::Time now) const;  // one that nobody knows is empty
   // Also before Start: of every queue that is configured or was ever set.
   std::map<std::string, QueueSettings> SettingsOfQueues() const;

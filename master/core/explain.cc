@@ -197,6 +197,7 @@ class Competition {
   bool Compete(const scheduler::ClassKey& key) const {
     if (key.limit > 0 && !cluster_.keys.MayStart(key.limit_key, key.limit)) return false;
     const Requirements& other = key.requirements;
+    if (!cluster_.resources.AreFree(other.of_cluster)) return false;
     if (other == requirements_) return true;
     const auto end = workers_.candidates.begin() + static_cast<std::ptrdiff_t>(std::min(kMaxAsked, workers_.candidates.size()));
     return std::any_of(workers_.candidates.begin(), end, [&](WorkerId worker) {
@@ -412,7 +413,7 @@ Explanation ExplainSpec(const Cluster& cluster, TaskSpecPtr spec, absl::Time now
   SpecificationRow row;
   row.first = kNotSubmitted;
   row.created = now;
-  row.spec = std::move(spec);
+  row.spec = cluster.Settled(std::move(spec));
   Task task;
   task.id = kNotSubmitted;
   task.group = MakeTaskGroup(std::move(row));

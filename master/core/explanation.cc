@@ -57,6 +57,9 @@ constexpr ReasonRow kReasons[] = {
     {ReasonCode::kValidating, "VALIDATING", ""},
     {ReasonCode::kRoomIsHeld, "ROOM_IS_HELD", "Wait: it starts when enough of what runs there has ended."},
     {ReasonCode::kWorkersHeld, "WORKERS_HELD", "Wait, or add workers."},
+    {ReasonCode::kClusterLacks, "CLUSTER_LACKS", "Wait, or raise the amount in the master's configuration (resources)."},
+    {ReasonCode::kClusterNeverHas, "CLUSTER_NEVER_HAS",
+     "Ask for less, or raise the amount in the master's configuration (resources)."},
 };
 
 }  // namespace

@@ -62,6 +62,8 @@ enum class ReasonCode : uint8_t {
   kValidating = 37,
   kRoomIsHeld = 38,
   kWorkersHeld = 39,
+  kClusterLacks = 40,
+  kClusterNeverHas = 41,
 };
 
 struct ReasonRow {

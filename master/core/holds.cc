@@ -1,6 +1,9 @@
 #include "master/core/holds.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/id_text.h"
 #include "master/core/views.h"
 
@@ -8,6 +11,7 @@ namespace muster::core {
 namespace {
 
 constexpr size_t kMaxInLine = 10'000;  // tasks of a key that are counted
+constexpr size_t kMaxTakersNamed = 4;
 
 using Holder = std::optional<Hold> (*)(const Cluster&, const Task&, const QueuePosition&, absl::Time now);
 
@@ -71,6 +75,41 @@ std::optional<Hold> HeldByKeyLimit(const Cluster& cluster, const Task& task, con
                            spec.limit == 1 ? "none does." : absl::StrCat("fewer than ", spec.limit, " do."))};
 }
 
+std::string Taken(const scheduler::ClusterResources::Status& resource) {
+  return absl::StrCat(resource.used, " of ", resource.total, " ", resource.name, resource.used == 1 ? " is" : " are", " taken");
+}
+
+// " by tasks 3F, 3G and 5 more"
+std::string ByWhom(const Cluster& cluster, const std::string& resource) {
+  std::vector<TaskId> takers = cluster.resources.TakersOf(resource);
+  if (takers.empty()) return "";
+  const size_t more = takers.size() - std::min(takers.size(), kMaxTakersNamed);
+  takers.resize(takers.size() - more);
+  return absl::StrCat(" by ", takers.size() == 1 ? "task " : "tasks ",
+                      absl::StrJoin(takers, ", ", [](std::string* out, TaskId id) { absl::StrAppend(out, IdToText(id.value())); }),
+                      more == 0 ? "" : absl::StrCat(" and ", more, " more"));
+}
+
+std::optional<Hold> HeldForever(const Cluster& cluster, const Task& task, const QueuePosition&, absl::Time) {
+  const std::string why = WhyClusterNeverHas(cluster, task.spec().requirements);
+  if (why.empty()) return std::nullopt;
+  return Hold{ReasonCode::kClusterNeverHas, absl::StrCat("It ", why, ".")};
+}
+
+std::optional<Hold> HeldByCluster(const Cluster& cluster, const Task& task, const QueuePosition&, absl::Time now) {
+  const auto lack = LackOf(cluster, task, now);
+  if (!lack.has_value()) return std::nullopt;
+  const auto resource = cluster.resources.StatusOf(lack->name);
+  std::string sentence = absl::StrCat(Taken(resource), ByWhom(cluster, lack->name));
+  if (lack->kept_for) {
+    absl::StrAppend(&sentence, "; what is free is kept for task ", IdToText(lack->kept_for.value()),
+                    ", which is before it and has waited long.");
+  } else {
+    absl::StrAppend(&sentence, lack->amount == 1 ? "." : absl::StrCat("; it asks for ", lack->amount, "."));
+  }
+  return Hold{ReasonCode::kClusterLacks, std::move(sentence)};
+}
+
 std::optional<Hold> HeldByItsPause(const Cluster& cluster, const Task& task, const QueuePosition&, absl::Time now) {
   const auto pause = cluster.paused.find(task.id);
   if (pause == cluster.paused.end()) return std::nullopt;
@@ -86,8 +125,16 @@ std::optional<Hold> HeldByItsPause(const Cluster& cluster, const Task& task, con
               pause->second};
 }
 
-constexpr Holder kHolds[] = {HeldByStop,     HeldByQueuePause, HeldByQueueLimit, HeldByQueueRate,
-                             HeldByKeyOrder, HeldByKeyLimit,   HeldByItsPause};
+// Whether one in line for what the cluster has could start if it got it.
+bool MayStartOtherwise(const Cluster& cluster, TaskId id, absl::Time now) {
+  if (!cluster.queues.Contains(id)) return false;  // it pauses, or waits for its turn with its key
+  const TaskSpec& spec = cluster.tasks.Find(id)->spec();
+  return cluster.gates.Look(spec.queue, now) == scheduler::Gate::kOpen &&
+         (spec.limit == 0 || cluster.keys.MayStart(spec.limit_key, spec.limit));
+}
+
+constexpr Holder kHolds[] = {HeldByStop,     HeldForever,    HeldByQueuePause, HeldByQueueLimit, HeldByQueueRate,
+                             HeldByKeyOrder, HeldByKeyLimit, HeldByCluster,    HeldByItsPause};
 
 }  // namespace
 
@@ -118,6 +165,33 @@ std::string WhyKeyHolds(const Cluster& cluster, const Task& task) {
   if (spec.limit == 0 || cluster.keys.MayStart(spec.limit_key, spec.limit)) return "";
   const uint64_t running = cluster.keys.running(spec.limit_key);
   return absl::StrCat(Tasks(running), " with ", spec.limit_key, running == 1 ? " runs, " : " run, ", spec.limit, " may");
+}
+
+std::string WhyClusterLacks(const Cluster& cluster, const Task& task, absl::Time now) {
+  const auto lack = LackOf(cluster, task, now);
+  if (!lack.has_value()) return "";
+  const std::string taken = Taken(cluster.resources.StatusOf(lack->name));
+  if (lack->kept_for) return absl::StrCat(taken, ", the rest is kept for task ", IdToText(lack->kept_for.value()));
+  return lack->amount == 1 ? taken : absl::StrCat(taken, ", it asks for ", lack->amount);
+}
+
+std::string WhyClusterNeverHas(const Cluster& cluster, const Requirements& requirements) {
+  const auto resource = cluster.resources.NeverEnough(requirements.of_cluster);
+  if (!resource.has_value()) return "";
+  const auto asked = std::find_if(requirements.of_cluster.begin(), requirements.of_cluster.end(),
+                                  [&](const auto& entry) { return entry.first == resource->name; });
+  return absl::StrCat("asks for ", asked->second, " ", resource->name, ", and the cluster has ", resource->total);
+}
+
+scheduler::ClusterResources::Asker AskerOf(const Cluster& cluster, const Task& task) {
+  return {task.id, cluster.queues.ClassOf(task.id).value_or(scheduler::ClassId()),
+          task.queued_since - task.spec().priority * cluster.config.aging_interval, task.spec().requirements.of_cluster};
+}
+
+std::optional<scheduler::ClusterResources::Lack> LackOf(const Cluster& cluster, const Task& task, absl::Time now) {
+  if (task.spec().requirements.of_cluster.empty()) return std::nullopt;
+  return cluster.resources.LackOf(AskerOf(cluster, task), now,
+                                  [&](TaskId other) { return MayStartOtherwise(cluster, other, now); });
 }
 
 }  // namespace muster::core

@@ -1,5 +1,5 @@
 // What keeps a queued task from being looked at at all, whatever room there is: that the master stops, the pause, limit and
-// rate of its queue, the limit of its key, and its own pause after refusals. A new one is a line of kHolds in holds.cc.
+// rate of its queue, the limit of its key, what the cluster lacks as a whole, and its own pause after refusals. A new one is a line of kHolds in holds.cc.
 //
 // The gates and keys asked here are those that Placing asks: what decides is what is told.
 // Thread rule: one thread, between turns. Cost: O(log n), and what stands before it in its key's line, up to 10,000 tasks.
@@ -27,5 +27,13 @@ std::optional<Hold> HoldOf(const Cluster& cluster, const Task& task, const Queue
 // does not let it start ("3 tasks with user=ann run, 3 may"). Empty: they do.
 std::string WhyQueueHolds(const Cluster& cluster, const std::string& queue, absl::Time now);
 std::string WhyKeyHolds(const Cluster& cluster, const Task& task);
+// The same of what it asks of the cluster as a whole ("2 of 2 license.matlab are taken"), and of what asks for more than
+// there ever is ("asks for 4 license.matlab, and the cluster has 2").
+std::string WhyClusterLacks(const Cluster& cluster, const Task& task, absl::Time now);
+std::string WhyClusterNeverHas(const Cluster& cluster, const Requirements& requirements);
+
+// What decides on it: the task as one that asks the cluster, and what it cannot have now.
+scheduler::ClusterResources::Asker AskerOf(const Cluster& cluster, const Task& task);
+std::optional<scheduler::ClusterResources::Lack> LackOf(const Cluster& cluster, const Task& task, absl::Time now);
 
 }  // namespace muster::core

@@ -13,6 +13,7 @@ namespace {
 struct Sums {
   std::map<std::string, uint64_t> of_key;        // running
   std::map<std::string, uint64_t> one_at_a_time;  // of those, with a limit of 1
+  std::map<std::string, int64_t> of_cluster;       // taken
   std::map<std::string, std::pair<uint64_t, uint64_t>> of_queue;  // waiting, running
   uint64_t counts[16] = {};
   int64_t waiting_bytes = 0;
@@ -73,6 +74,10 @@ void CheckTask(const Cluster& cluster, const Task& task, Sums* sums) {
   ++(waits ? of_queue.first : of_queue.second);
   if (task.spec().limit > 0 && !waits) ++sums->of_key[task.spec().limit_key];
   if (task.spec().limit == 1 && !waits) ++sums->one_at_a_time[task.spec().limit_key];
+  const auto* pending = std::get_if<Pending>(&task.state);
+  if (!waits || (pending != nullptr && pending->reason == PendingReason::kWorkerLost)) {
+    for (const auto& [name, amount] : task.spec().requirements.of_cluster) sums->of_cluster[name] += amount;
+  }
   if (waits) sums->waiting_bytes += task.group->bytes_each;
   // Nothing of a cancelled task waits to be dispatched.
   MUSTER_CHECK(!(waits && task.cancel));
@@ -112,6 +117,11 @@ void CheckWorker(const Cluster& cluster, WorkerId worker, const Sums& sums) {
 void CheckQueues(const Cluster& cluster, const Sums& sums) {
   cluster.gates.CheckInvariants();
   cluster.keys.CheckInvariants();
+  cluster.resources.CheckInvariants();
+  for (const auto& resource : cluster.resources.All()) {
+    const auto taken = sums.of_cluster.find(resource.name);
+    MUSTER_CHECK(resource.used == (taken == sums.of_cluster.end() ? 0 : taken->second));
+  }
   for (const auto& key : sums.one_at_a_time) MUSTER_CHECK(key.second <= 1);
   for (const auto& key : sums.of_key) MUSTER_CHECK(cluster.keys.running(key.first) == key.second);
   for (const std::string& queue : cluster.gates.Queues()) {

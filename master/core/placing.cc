@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "master/core/holds.h"
 
 namespace muster::core {
 namespace {
@@ -15,11 +16,10 @@ constexpr absl::Duration kApartPause = absl::Seconds(1);
 }  // namespace
 
 void Placing::Round(const Moment& turn) {
+  if (!cluster_.stopping) held_.Look(turn);
   Refresh(turn);
   unfinished_ = false;
-  if (cluster_.stopping) return;
-  PlaceWhatFits(turn);
-  held_.Look(turn);
+  if (!cluster_.stopping) PlaceWhatFits(turn);
 }
 
 void Placing::PlaceWhatFits(const Moment& turn) {
@@ -30,6 +30,7 @@ void Placing::PlaceWhatFits(const Moment& turn) {
       return;
     }
     PlaceNext(turn, *next);
+    TakeChanges();  // room that was held for it
   }
   if (room_.has_free_slots()) cluster_.queues.WakeBlocked();
   room_.Clear();
@@ -40,6 +41,14 @@ void Placing::PlaceWhatFits(const Moment& turn) {
 }
 
 std::optional<scheduler::NextTask> Placing::Next() {
+  auto next = NextInLine();
+  if (next || !std::exchange(placed_, false)) return next;
+  // What was placed may have filled the queue of one that had a claim to what the cluster has.
+  return cluster_.resources.LookAgain() ? NextInLine() : std::nullopt;
+}
+
+std::optional<scheduler::NextTask> Placing::NextInLine() {
+  for (const scheduler::ClassId cls : cluster_.resources.TakeFreed()) cluster_.queues.Wake(cls);
   if (room_.empty() && !held_.ready()) return cluster_.queues.Peek();
   return cluster_.queues.Peek([this](const scheduler::NextTask& next, const scheduler::ClassKey& key) {
     return (held_.ready() && held_.RoomFor(next.cls).has_value()) || room_.MayFit(next, key);
@@ -47,10 +56,16 @@ std::optional<scheduler::NextTask> Placing::Next() {
 }
 
 void Placing::Refresh(const Moment& turn) {
+  placed_ = true;  // or something else has happened
   for (const std::string& queue : cluster_.gates.TakeOpened(turn.now)) cluster_.queues.Unblock(queue);
   for (const scheduler::ClassId cls : cluster_.keys.TakeFreed()) cluster_.queues.Wake(cls);
-  for (const WorkerId worker : std::exchange(cluster_.touched, {})) Changed(worker);
+  TakeChanges();
   if (std::exchange(offers_revision_, cluster_.offers_revision) != cluster_.offers_revision) WakeThoseWhoAvoid();
+}
+
+void Placing::TakeChanges() {
+  if (cluster_.touched.empty()) return;
+  for (const WorkerId worker : std::exchange(cluster_.touched, {})) Changed(worker);
 }
 
 void Placing::Changed(WorkerId worker) {
@@ -82,8 +97,14 @@ bool Placing::PassesLimits(const Moment& turn, const Task& task, scheduler::Clas
     cluster_.queues.Block(spec.queue);
     return false;
   }
-  if (spec.limit == 0 || cluster_.keys.MayStart(spec.limit_key, spec.limit)) return true;
-  cluster_.keys.Hold(spec.limit_key, cls);
+  if (spec.limit > 0 && !cluster_.keys.MayStart(spec.limit_key, spec.limit)) {
+    cluster_.keys.Hold(spec.limit_key, cls);
+    cluster_.queues.Hold(cls);
+    return false;
+  }
+  const auto lack = LackOf(cluster_, task, turn.now);
+  if (!lack.has_value()) return true;
+  cluster_.resources.Wait(AskerOf(cluster_, task), *lack, turn.now);
   cluster_.queues.Hold(cls);
   return false;
 }
@@ -127,6 +148,7 @@ bool Placing::SendAhead(const Moment& turn, Task& task, const scheduler::NextTas
 void Placing::Park(const Moment& turn, const Task& task, scheduler::ClassId cls, bool waits) {
   cluster_.queues.Park(cls);
   room_.PassOver(cls);
+  if (!task.spec().requirements.of_cluster.empty()) cluster_.resources.StepOut(AskerOf(cluster_, task));
   if (waits && !prefetch_.Eligible(task)) {
     prefetch_.Waits(turn, task, cls);
   } else {
@@ -150,6 +172,7 @@ bool Placing::HasSuspect(WorkerId worker) const {
 void Placing::Send(const Moment& turn, Task& task, const scheduler::NextTask& next, registry::Reservation reservation,
                    bool ahead) {
   const WorkerId worker = reservation.worker();
+  placed_ = true;
   cluster_.queues.Take(next.task);
   dispatching_.Send(turn, task, worker, ahead);
   reservation.Commit();

@@ -33,10 +33,13 @@ class Placing {
  private:
   void PlaceWhatFits(const Moment& turn);
   void Refresh(const Moment& turn);
+  void TakeChanges();  // of workers, since they were taken last
   void Changed(WorkerId worker);
   void WakeThoseWhoAvoid();
   std::optional<scheduler::NextTask> Next();
-  // False: the task's queue is paused or at a limit, and out of turn now; or its key is, and its class with it.
+  std::optional<scheduler::NextTask> NextInLine();
+  // False: the task's queue is paused or at a limit, and out of turn now; or its key is, or what it asks of the cluster is
+  // taken, and its class with it.
   bool PassesLimits(const Moment& turn, const Task& task, scheduler::ClassId cls);
   // What became of the first task in line.
   void PlaceNext(const Moment& turn, const scheduler::NextTask& next);
@@ -57,6 +60,7 @@ class Placing {
   NewRoom room_{&cluster_, &prefetch_};
   absl::btree_set<WorkerId> freed_;   // since the last round
   uint64_t offers_revision_ = 0;      // as of the last look at those who avoid a worker
+  bool placed_ = true;  // since those were looked at last that only a claim to what the cluster has holds back
   bool unfinished_ = false;
 };
 

@@ -31,12 +31,20 @@ void Recovery::Restore(const Moment& turn, RecoveredState state) {
   for (const RecoveredTask& task : state.tasks) {  // by id, as the groups are
     for (; next != state.groups.end() && (*next)->row.first <= task.id; ++next) {
       MUSTER_CHECK(group == nullptr || group->row.first < (*next)->row.first);
-      group = std::move(*next);
+      group = Settled(std::move(*next));
       cluster_.offered_executors.try_emplace(group->row.spec->requirements.executor, false);
     }
     MUSTER_CHECK(group != nullptr && task.id.value() - group->row.first.value() < group->row.count);
     RestoreTask(turn, task.id, group, task.history());
   }
+}
+
+TaskGroupPtr Recovery::Settled(TaskGroupPtr group) const {
+  TaskSpecPtr spec = cluster_.Settled(group->row.spec);
+  if (spec == group->row.spec) return group;
+  auto settled = std::make_shared<TaskGroup>(*group);
+  settled->row.spec = std::move(spec);
+  return settled;
 }
 
 void Recovery::RestoreSettings(const RecoveredState& state) {

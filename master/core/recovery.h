@@ -21,6 +21,7 @@ class Recovery {
   void Restore(const Moment& turn, RecoveredState state);
 
  private:
+  TaskGroupPtr Settled(TaskGroupPtr group) const;
   void RestoreSettings(const RecoveredState& state);
   void RestoreTask(const Moment& turn, TaskId id, const TaskGroupPtr& group, const TaskHistory& history);
   StateData StateFrom(const Moment& turn, Task& task, const TaskHistory& history);

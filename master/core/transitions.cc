@@ -16,6 +16,13 @@ scheduler::Load LoadOf(TaskState state) {
   return HoldsPlace(state) || state == TaskState::kUnknown ? scheduler::Load::kRuns : scheduler::Load::kNone;
 }
 
+// What it takes of the cluster as a whole is its own until its attempt has surely ended.
+bool TakesOfCluster(const StateData& state) {
+  const auto* pending = std::get_if<Pending>(&state);
+  return LoadOf(StateOf(state)) == scheduler::Load::kRuns ||
+         (pending != nullptr && pending->reason == PendingReason::kWorkerLost);
+}
+
 // Tasks of its key run one after the other.
 bool OneAtATime(const Task& task) { return task.spec().limit == 1; }
 
@@ -45,6 +52,7 @@ TaskState Transitions::Admit(const Moment& turn, Task& task) {
   }
   MUSTER_CHECK(CanMove(TaskState::kNone, task.state_now()));
   Count(task, TaskState::kNone, task.state_now());
+  CountOfCluster(task, false);
   Enter(task);
   return task.state_now();
 }
@@ -52,6 +60,7 @@ TaskState Transitions::Admit(const Moment& turn, Task& task) {
 void Transitions::Restore(Task& task, StateData state) {
   task.state = std::move(state);
   Count(task, TaskState::kNone, task.state_now());
+  CountOfCluster(task, false);
   if (task.last_attempt > 0) TakeKey(task);
   Enter(task);
 }
@@ -62,8 +71,10 @@ void Transitions::Move(const Moment& turn, Task& task, StateData to, Cause cause
   MUSTER_CHECK(CanMove(from, StateOf(to)));
   Leave(task);
   if (HoldsPlace(from) && !HoldsPlace(StateOf(to))) ReturnRoom(task, before.worker);
+  const bool took_of_cluster = TakesOfCluster(task.state);
   task.state = std::move(to);
   Count(task, from, task.state_now());
+  CountOfCluster(task, took_of_cluster);
   LogMove(turn, task, cause);
   Tell(turn, task, before, cause);
   if (IsTerminal(task.state_now())) {
@@ -147,6 +158,7 @@ void Transitions::Leave(Task& task) {
   switch (task.state_now()) {
     case TaskState::kQueued:
       cluster_.delay_floor.Leave(task.spec().priority);
+      if (!task.spec().requirements.of_cluster.empty()) cluster_.resources.Leave(task.id);
       if (const auto pause = cluster_.paused.find(task.id); pause != cluster_.paused.end()) {
         cluster_.dues.Unset(pause->second, DueKind::kPause, task.id.value());
         cluster_.paused.erase(pause);
@@ -173,6 +185,17 @@ void Transitions::Count(const Task& task, TaskState from, TaskState to) {
   if (spec.limit == 0 || before == after) return;
   if (before == scheduler::Load::kRuns) cluster_.keys.Stop(spec.limit_key);
   if (after == scheduler::Load::kRuns) cluster_.keys.Start(spec.limit_key);
+}
+
+void Transitions::CountOfCluster(const Task& task, bool took) {
+  const auto& amounts = task.spec().requirements.of_cluster;
+  const bool takes = TakesOfCluster(task.state);
+  if (amounts.empty() || took == takes) return;
+  if (takes) {
+    cluster_.resources.Start(task.id, amounts);
+  } else {
+    cluster_.resources.Stop(task.id, amounts);
+  }
 }
 
 void Transitions::Offer(Task& task) {

@@ -66,6 +66,8 @@ class Transitions {
   void Leave(Task& task);
   // What it is to the limits of its queue and its key.
   void Count(const Task& task, TaskState from, TaskState to);
+  // The same to what the cluster has as a whole; `took`: it did so far.
+  void CountOfCluster(const Task& task, bool took);
   // Among what the scheduler looks at, unless it has to wait for its turn with its key.
   void Offer(Task& task);
   // The key is the task's own until its end, and then the next one's.

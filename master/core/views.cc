@@ -34,6 +34,7 @@ std::string QueuedReasonOf(const Cluster& cluster, QueueWaits* waits, const Task
                                                          : "was refused; is looked at again",
                         " in ", DurationWords(pause->second - now));
   }
+  if (const std::string never = WhyClusterNeverHas(cluster, task.spec().requirements); !never.empty()) return never;
   const QueueWait& wait = waits->Of(cluster, task.spec().requirements);
   if (!wait.infeasible.empty()) return wait.infeasible;
   const std::string& queue = task.spec().queue;
@@ -41,6 +42,7 @@ std::string QueuedReasonOf(const Cluster& cluster, QueueWaits* waits, const Task
     return absl::StrCat("queue ", queue, " ", held);
   }
   if (std::string key = WhyKeyHolds(cluster, task); !key.empty()) return key;
+  if (std::string lack = WhyClusterLacks(cluster, task, now); !lack.empty()) return lack;
   if (wait.slots == 0) return wait.other.empty() ? "waits for its turn" : absl::StrCat("waits: ", wait.other);
   if (wait.used == wait.slots) return absl::StrCat("waits for a free slot: ", wait.used, " of ", wait.slots, " busy");
   return absl::StrCat("waits for room: ", wait.used, " of ", wait.slots, " slots busy");
@@ -136,6 +138,16 @@ std::string PauseText(const QueuePause& pause) {
                                 ? "it is resumed"
                                 : absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", pause.until, absl::UTCTimeZone());
   return absl::StrCat("paused until ", until, pause.reason.empty() ? "" : ": ", pause.reason);
+}
+
+std::vector<ClusterResourceView> ViewOfResources(const Cluster& cluster) {
+  std::vector<ClusterResourceView> views;
+  for (const auto& resource : cluster.resources.All()) {
+    std::vector<TaskId> takers = cluster.resources.TakersOf(resource.name);
+    if (takers.size() > ClusterResourceView::kMostTakers) takers.resize(ClusterResourceView::kMostTakers);
+    views.push_back({resource.name, resource.total, resource.used, resource.waiting, std::move(takers)});
+  }
+  return views;
 }
 
 }  // namespace muster::core

@@ -23,6 +23,7 @@ std::vector<WorkerView> ViewOfWorkers(const Cluster& cluster);
 std::optional<WorkerView> ViewOfWorker(const Cluster& cluster, WorkerId worker);
 // Those with tasks, settings or a pause; by name.
 std::vector<QueueView> ViewOfQueues(const Cluster& cluster, absl::Time now);
+std::vector<ClusterResourceView> ViewOfResources(const Cluster& cluster);
 QueueView ViewOfQueue(const Cluster& cluster, const std::string& queue, absl::Time now);
 // "paused until 2026-01-31T14:30:00Z: a deploy"
 std::string PauseText(const QueuePause& pause);

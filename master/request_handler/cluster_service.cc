@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/id_text.h"
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
 #include "common/convert/convert.h"
@@ -42,13 +43,14 @@ struct Snapshot {
   core::CoreCounters counters;
   std::vector<WorkerView> workers;
   std::vector<QueueView> queues;
+  std::vector<ClusterResourceView> resources;
   bool admission_open = true;
   std::vector<TaskNote> longest_running;
 };
 
 Snapshot Take(const core::ClusterCore& core, absl::Time now, size_t longest_running) {
   Snapshot taken{core.cluster_id(), core.epoch(), core.config().version, core.counters(), core.Workers(),
-                 core.Queues(now), core.admission_open(), {}};
+                 core.Queues(now), core.Resources(), core.admission_open(), {}};
   if (longest_running == 0) return taken;
   for (const TaskId id : core.LongestRunning(longest_running)) taken.longest_running.push_back(NoteOf(*core.FindTask(id)));
   return taken;
@@ -76,6 +78,14 @@ void CountWorkers(const std::vector<WorkerView>& workers, v1::ClusterSummary* su
   summary->set_used_slots(used);
 }
 
+void Fill(const ClusterResourceView& from, v1::ClusterResource* to) {
+  to->set_name(from.name);
+  to->set_amount(from.amount);
+  to->set_used(from.used);
+  to->set_waiting_count(static_cast<int64_t>(from.waiting));
+  for (const TaskId task : from.takers) to->add_task_ids(IdToText(task.value()));
+}
+
 void Fill(const Snapshot& from, absl::Time start_time, v1::ClusterSummary* to) {
   to->set_cluster_id(from.cluster_id);
   to->set_epoch(from.epoch.value());
@@ -99,6 +109,7 @@ void Fill(const Snapshot& from, absl::Time start_time, v1::ClusterSummary* to) {
     out->set_running_count(static_cast<int64_t>(queue.running));
     convert::ToProto(queue.oldest_wait, out->mutable_oldest_wait());
   }
+  for (const ClusterResourceView& resource : from.resources) Fill(resource, to->add_resources());
   to->set_draining(!from.admission_open);
   to->set_dispatched_count(static_cast<int64_t>(from.counters.dispatched));
   to->set_failed_count(static_cast<int64_t>(Failed(from.counters)));

@@ -42,6 +42,10 @@ TaskSpecPtr Clients::RandomSpec() {
     spec->limit_key = kind < 0.4 ? "user=ann" : "user=bob";
     spec->limit = kind < 0.4 ? 1 : 2;
   }
+  // Only what is fenced can keep to an amount whatever is cut off.
+  if (spec->on_worker_loss == OnWorkerLoss::kRerunAfterFence && scene_.Happens(0.3)) {
+    spec->requirements.resources.named = {{kLicence, 1 + static_cast<int64_t>(scene_.Pick(kLicences))}};
+  }
   return spec;
 }
 

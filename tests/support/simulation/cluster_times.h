@@ -20,4 +20,8 @@ inline constexpr uint64_t kDeadly = 3;  // its worker's process dies of it
 // The payload of a task that a command validates when its own has ended.
 inline constexpr char kValidated[] = "a validated specification";
 
+// Of the cluster as a whole.
+inline constexpr char kLicence[] = "licence";
+inline constexpr int64_t kLicences = 3;
+
 }  // namespace muster::simulation

@@ -38,6 +38,11 @@ int64_t CountedFailures(const testing::MemoryStore::StoredTask& task) {
                        [](const core::AttemptEndRow& end) { return end.used_attempt; });
 }
 
+int64_t LicencesOf(const TaskSpec& spec) {
+  const auto& named = spec.requirements.resources.named;
+  return named.empty() ? 0 : named.front().second;
+}
+
 }  // namespace
 
 // --- What clients see
@@ -299,6 +304,19 @@ void Promises::Begins(AttemptKey key, OnWorkerLoss mode, const std::string& work
   if (mode == OnWorkerLoss::kRerunAfterFence && copies > 1) {
     scene_.Wrong(absl::StrCat("P4: ", Name(key), " under RERUN_AFTER_FENCE runs beside an earlier attempt"));
   }
+  CheckLicences(key);
+}
+
+// By what really runs. One that was cancelled may go on where nobody hears of it.
+void Promises::CheckLicences(AttemptKey key) {
+  if (LicencesOf(store_.SpecOf(key.task)) == 0) return;
+  int64_t taken = 0;
+  for (const auto& [task, copies] : running_) {
+    if (copies > 0 && !store_.Find(task)->cancel) taken += LicencesOf(store_.SpecOf(task));
+  }
+  scene_.Count(taken == kLicences ? "all licences taken" : "licence taken");
+  if (taken <= kLicences) return;
+  scene_.Wrong(absl::StrCat("P7: with ", Name(key), " ", taken, " licences are taken, and there are ", kLicences));
 }
 
 void Promises::Ends(AttemptKey key) {

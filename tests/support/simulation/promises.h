@@ -15,7 +15,7 @@
 //       that is not ACTIVE or has missed 3 heartbeats; a drain ends inside its deadline    Lost, Places, Sends, Left
 //   P7  refusals have a reason and a delay; never more runs than there are slots, nor than
 //       the limits of queues and keys allow; with a limit of 1 in order of arrival, each
-//       to its end                                                                         Answered, Uses, Releases
+//       to its end; nor more licences are taken than there are                             Answered, Uses, Releases, Begins
 //   and an acknowledged result is durable, a cancelled task is not dispatched, a task that
 //   killed two workers runs beside no other such task                                      Releases
 // Thread rule: one thread.
@@ -74,6 +74,7 @@ class Promises {
   void Told(const core::TaskChanged& changed);
   void CheckClosing(const core::AttemptEndRow& row);
   bool WorkerDiedSince(AttemptKey key) const;  // it began
+  void CheckLicences(AttemptKey key);
   bool HasSuspectBeside(TaskId task, const core::AttemptRow& row) const;
 
   Scene& scene_;

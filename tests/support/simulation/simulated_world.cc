@@ -22,6 +22,8 @@ core::CoreConfig Config(uint64_t seed) {
   config.shutdown_lease = kShutdownLease;
   config.unknown_timeout = absl::Seconds(30);
   config.max_queued = seed % 5 == 0 ? 24 : 1000;
+  config.resources = {{kLicence, kLicences}};
+  config.reservation_after = absl::Seconds(3);
   config.seed = seed;
   return config;
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -111,6 +112,19 @@ TEST(MasterConfigTest, KnownExecutorsAddToTheShippedOnes) {
   MasterConfig config;
   ASSERT_TRUE(Load({"--executors.known=http,sql"}, &config).ok());
   EXPECT_EQ(config.core.known_executors, (std::vector<std::string>{"command", "noop", "http", "sql"}));
+}
+
+TEST(ResourcesOfTheCluster, AreNamesWithWholeNumbers) {
+  const auto resources = ReadResources({{"license.matlab", "2"}, {"api", "50"}, {"none", "0"}});
+  ASSERT_TRUE(resources.ok()) << resources.status();
+  EXPECT_EQ(*resources, (std::map<std::string, int64_t>{{"api", 50}, {"license.matlab", 2}, {"none", 0}}));
+  const auto message = [](const std::map<std::string, std::string>& read) { return std::string(ReadResources(read).status().message()); };
+  EXPECT_EQ(message({{"api", "-1"}}), "resources: api: \"-1\" is no whole number from 0 to 1000000000000");
+  EXPECT_EQ(message({{"api", "1.5"}}), "resources: api: \"1.5\" is no whole number from 0 to 1000000000000");
+  EXPECT_EQ(message({{"a b", "1"}}), "resources: \"a b\" is no name; at most 128 of [A-Za-z0-9._-]");
+  std::map<std::string, std::string> many;
+  for (int i = 0; i <= 100; ++i) many[std::to_string(i)] = "1";
+  EXPECT_EQ(message(many), "resources: more than 100");
 }
 
 }  // namespace

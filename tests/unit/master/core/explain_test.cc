@@ -430,6 +430,51 @@ TEST_F(ExplainTest, WhoIsHeldByItsKeyIsNotInTheWay) {
   EXPECT_EQ(Of(task).code, ReasonCode::kWaitsForSlot) << Of(task).sentence;
 }
 
+class ExplainOfTheCluster : public ExplainTest {
+ protected:
+  ExplainOfTheCluster() {
+    CoreConfig config;
+    config.resources = {{"license.matlab", 2}};
+    cluster.Restart(config);
+    cluster.Join("w1", 8);
+  }
+  static TaskSpecPtr Licences(int64_t amount) {
+    return Spec([=](TaskSpec& spec) { spec.requirements.resources.named = {{"license.matlab", amount}}; });
+  }
+};
+
+TEST_F(ExplainOfTheCluster, AllLicencesTaken) {
+  cluster.Submit(Licences(1));
+  cluster.Submit(Licences(1));
+  ExpectDocumented(cluster.Submit(Licences(1)), ReasonCode::kClusterLacks);
+}
+
+TEST_F(ExplainOfTheCluster, TheRestIsKeptForAnotherOne) {
+  cluster.Submit(Licences(1));
+  const TaskId wide = cluster.Submit(Licences(2));
+  EXPECT_EQ(Of(wide).sentence, "1 of 2 license.matlab is taken by task 1; it asks for 2.");
+  cluster.AdvanceBeating(absl::Seconds(10), {"w1"});
+  const Explanation narrow = Of(cluster.Submit(Licences(1)));
+  EXPECT_EQ(narrow.code, ReasonCode::kClusterLacks);
+  EXPECT_EQ(narrow.sentence, "1 of 2 license.matlab is taken by task 1; what is free is kept for task 2, which is before it "
+                             "and has waited long.");
+}
+
+TEST_F(ExplainOfTheCluster, MoreLicencesThanThereAre) {
+  ExpectDocumented(cluster.Submit(Licences(4)), ReasonCode::kClusterNeverHas);
+  const auto unsubmitted = cluster.core().ExplainSpec(Licences(4));
+  ASSERT_TRUE(unsubmitted.ok());
+  ExpectDocumented(*unsubmitted, ReasonCode::kClusterNeverHas);
+}
+
+TEST_F(ExplainOfTheCluster, WhoWaitsForLicencesIsNotInTheWay) {
+  cluster.Submit(Licences(2));
+  cluster.Submit(Licences(1));
+  while (cluster.StateOf(cluster.Submit(Spec())) != TaskState::kQueued) {
+  }
+  EXPECT_EQ(Of(cluster.Submit(Spec())).position->competing, 1u);
+}
+
 TEST_F(ExplainTest, AMasterThatStops) {
   cluster.Join("w1", 1);
   cluster.Submit(Spec());

@@ -1,4 +1,4 @@
-// What is promised of queues and keys, held against a plain count over random schedules of the real core: submits, ends,
+// What is promised of queues, keys and licences, held against a plain count over random schedules of the real core: submits, ends,
 // attempts given back, pauses, limits, rates, time that passes, and masters that die. MUSTER_QUEUE_SEEDS: as many (20).
 #include <gtest/gtest.h>
 
@@ -19,12 +19,18 @@ using muster::testing::Spec;
 using muster::testing::TestCluster;
 
 constexpr uint32_t kSlots = 6;
+constexpr int64_t kLicences = 3;
 constexpr absl::Duration kAgingInterval = absl::Seconds(10);
 const std::vector<std::string> kQueues = {"x", "y", "z"};
+
+int64_t LicencesOf(const TaskSpec& spec) {
+  return spec.requirements.resources.named.empty() ? 0 : spec.requirements.resources.named.front().second;
+}
 
 CoreConfig Configured() {
   CoreConfig config;
   config.aging_interval = kAgingInterval;
+  config.resources = {{"license", kLicences}};
   return config;
 }
 
@@ -87,6 +93,7 @@ class RandomSchedule {
     const TaskSpecPtr spec = Spec([this](TaskSpec& made) {
       made.queue = AnyQueue();
       made.priority = static_cast<int32_t>(Below(7)) - 3;
+      if (Below(4) == 0) made.requirements.resources.named = {{"license", 1 + Below(kLicences)}};
       if (Below(3) > 0) return;
       made.limit = 1 + Below(3);
       made.limit_key = absl::StrCat("user=", Below(2));
@@ -134,11 +141,14 @@ class RandomSchedule {
     const std::vector<Assign> starts = cluster_.Seen<Assign>();
     std::map<std::string, uint64_t> in_queue;
     std::map<std::string, uint64_t> with_key;
+    int64_t licences = 0;
     for (const TaskId task : Open()) {
       if (!OnWorker(task)) continue;
+      licences += LicencesOf(*tasks_.at(task).spec);
       ++in_queue[tasks_.at(task).spec->queue];
       ++with_key[tasks_.at(task).spec->limit_key];
     }
+    ASSERT_LE(licences, kLicences);
     for (const Assign& start : starts) {
       --in_queue[start.spec->queue];
       --with_key[start.spec->limit_key];
@@ -153,15 +163,20 @@ class RandomSchedule {
         ASSERT_LT(with_key[start.spec->limit_key], start.spec->limit);
       }
       ++with_key[start.spec->limit_key];
-      if (start.spec->limit == 0) CheckNobodyWasBefore(start.key.task);
+      if (IsHeldByItsQueueAlone(start.key.task)) CheckNobodyWasBefore(start.key.task);
     }
   }
 
-  // In its queue, of those that its key does not hold.
+  bool IsHeldByItsQueueAlone(TaskId task) const {
+    const TaskSpec& spec = *tasks_.at(task).spec;
+    return spec.limit == 0 && LicencesOf(spec) == 0;
+  }
+
+  // In its queue, of those that neither a key nor a licence holds.
   void CheckNobodyWasBefore(TaskId started) {
     for (const TaskId waiting : Open()) {
       const Known& other = tasks_.at(waiting);
-      if (cluster_.StateOf(waiting) != TaskState::kQueued || other.spec->limit > 0) continue;
+      if (cluster_.StateOf(waiting) != TaskState::kQueued || !IsHeldByItsQueueAlone(waiting)) continue;
       if (other.spec->queue != tasks_.at(started).spec->queue) continue;
       ASSERT_LT(OrderOf(started), OrderOf(waiting)) << started.value() << " was started, " << waiting.value() << " waits";
     }
