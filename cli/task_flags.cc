@@ -152,6 +152,8 @@ void TaskFlags::Declare(Flags& flags) {
   flags.Size("--memory", &memory_bytes, "SIZE", "Memory that it takes (64MiB, 2G).");
   flags.Size("--disk", &disk_bytes, "SIZE", "Disk that it takes (10G): counted, not enforced.");
   flags.Texts("--resource", &resources, "NAME=N", "A named resource of the worker, or of the whole cluster.");
+  flags.Switch("--spread", &spread, "On the worker with the fewest tasks of this kind that are spread.");
+  flags.Switch("--pack", &pack, "On the fullest worker that it fits on.");
   flags.Time("--timeout", &run_timeout, "D", "Stop it when it runs longer (90s, 1h30m).");
   flags.Time("--queue-timeout", &queue_timeout, "D", "Give up when it waits longer.");
   flags.Time("--kill-grace", &kill_grace, "D", "From SIGTERM to SIGKILL.");
@@ -247,7 +249,8 @@ absl::StatusOr<v1::TaskSpec> TaskFlags::Build(const std::vector<std::string>& ar
     MUSTER_ASSIGN_OR_RETURN(*sent->mutable_content(), ReadInput(script, kMostStdinBytes, "--script"));
     if (script != "-") sent->set_name(std::filesystem::path(script).filename().string());
   }
-  if (!needs.empty() || !avoids.empty() || slots || cpu || memory_bytes || disk_bytes || !resources.empty()) {
+  if (!needs.empty() || !avoids.empty() || slots || cpu || memory_bytes || disk_bytes || spread || pack || !resources.empty()) {
+    if (spread && pack) return UsageError("--spread and --pack are opposites; give one of them");
     v1::Requirements* requirements = spec.mutable_requirements();
     for (const std::string& need : needs) requirements->add_needs(need);
     for (const std::string& avoided : avoids) requirements->add_avoids(avoided);
@@ -256,6 +259,8 @@ absl::StatusOr<v1::TaskSpec> TaskFlags::Build(const std::vector<std::string>& ar
     if (cpu && *cpu < 0) return UsageError("--cpu is negative");
     if (cpu) requirements->set_cpu(*cpu);
     if (memory_bytes) requirements->set_memory_bytes(*memory_bytes);
+    if (spread) requirements->set_arrangement(v1::ARRANGEMENT_SPREAD);
+    if (pack) requirements->set_arrangement(v1::ARRANGEMENT_PACK);
     if (disk_bytes) requirements->set_disk_bytes(*disk_bytes);
     for (const std::string& resource : resources) MUSTER_RETURN_IF_ERROR(AddResource(resource, requirements));
   }

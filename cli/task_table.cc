@@ -78,6 +78,8 @@ void AddSpec(const v1::TaskSpec& spec, Page* page) {
   if (needs.disk_bytes() > 0) requirements.push_back(absl::StrCat("disk ", SizeText(needs.disk_bytes())));
   for (const auto& resource : needs.resources()) requirements.push_back(absl::StrCat(resource.name(), "=", resource.amount()));
   page->Line("Needs", absl::StrJoin(requirements, ", "));
+  if (needs.arrangement() == v1::ARRANGEMENT_SPREAD) page->Line("Arrangement", "spread");
+  if (needs.arrangement() == v1::ARRANGEMENT_PACK) page->Line("Arrangement", "pack");
   page->Line("Avoids", absl::StrJoin(needs.avoids(), ", "));
   if (spec.has_run_timeout()) page->Line("Timeout", DurationText(convert::FromProto(spec.run_timeout())));
   if (spec.has_queue_timeout()) page->Line("Queue timeout", DurationText(convert::FromProto(spec.queue_timeout())));

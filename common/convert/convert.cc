@@ -107,6 +107,7 @@ Requirements MakeRequirements(const v1::TaskSpec& message) {
   requirements.needs = Needs(from.needs());
   requirements.excludes = Needs(from.avoids());
   if (IsValidated(message)) NeedValidation(&requirements.needs);
+  if (v1::Arrangement_IsValid(from.arrangement())) requirements.arrangement = static_cast<Arrangement>(from.arrangement());
   requirements.resources.slots = from.slots() == 0 ? 1 : from.slots();
   requirements.resources.cpu_millis = Millis(from.cpu());
   requirements.resources.memory_bytes = from.memory_bytes();

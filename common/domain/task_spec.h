@@ -46,6 +46,10 @@ struct ResourceAmounts {
   }
 };
 
+// Which of the workers that could take a task: as the balancer has it, the one with the fewest of its kind, the fullest.
+// Numbers are those of muster.v1.Arrangement.
+enum class Arrangement : uint8_t { kBalanced = 0, kSpread = 1, kPack = 2 };
+
 // Tasks with equal requirements form a class: where one finds no room, none of them does.
 struct Requirements {
   std::string executor;
@@ -53,16 +57,17 @@ struct Requirements {
   std::vector<Need> excludes;  // the same: what a worker must not have; `avoids` in the API
   ResourceAmounts resources;
   std::vector<std::pair<std::string, int64_t>> of_cluster;  // counted over all workers; the core takes it out of resources.named
+  Arrangement arrangement = Arrangement::kBalanced;
 
   friend bool operator==(const Requirements&, const Requirements&) = default;
   template <typename H>
   friend H AbslHashValue(H state, const Requirements& r) {
-    return H::combine(std::move(state), r.executor, r.needs, r.excludes, r.resources, r.of_cluster);
+    return H::combine(std::move(state), r.executor, r.needs, r.excludes, r.resources, r.of_cluster, r.arrangement);
   }
-  // One slot and nothing else that is counted: may be sent ahead of a free slot.
+  // One slot and nothing else that is counted, on any worker: may be sent ahead of a free slot.
   bool OneSlotOnly() const {
-    return resources.slots == 1 && resources.cpu_millis == 0 && resources.memory_bytes == 0 &&
-           resources.disk_bytes == 0 && resources.named.empty() && of_cluster.empty();
+    return arrangement == Arrangement::kBalanced && resources.slots == 1 && resources.cpu_millis == 0 &&
+           resources.memory_bytes == 0 && resources.disk_bytes == 0 && resources.named.empty() && of_cluster.empty();
   }
 };
 

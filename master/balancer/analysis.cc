@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <iterator>
+#include <tuple>
+
+#include "master/balancer/load_rank.h"
 
 namespace muster::balancer {
 namespace {
@@ -50,10 +53,27 @@ void Analyst::LookAt(const WorkerFacts& worker, Precedence precedence) {
   if (!misses_.empty()) return NoteMisses(worker);
   if (avoid_ && worker.id == avoid_) {
     avoided_has_room_ = true;
-  } else if (!analysis_.starts_on || precedence < best_) {  // ids ascend: of equals the first one stays
-    best_ = precedence;
-    analysis_.starts_on = worker.id;
+  } else {
+    NoteRoom(worker.id, precedence);
   }
+}
+
+void Analyst::NoteRoom(WorkerId worker, Precedence precedence) {
+  if (requirements_.arrangement == Arrangement::kSpread) spread_.emplace_back(precedence.rank, worker, precedence.place);
+  if (analysis_.starts_on && precedence >= best_) return;  // ids ascend: of equals the first one stays
+  best_ = precedence;
+  analysis_.starts_on = worker;
+}
+
+// Beyond so many Choose looks at no more.
+void Analyst::ChooseOfTheEmptiest() {
+  if (spread_.size() <= kSpreadCandidates) return;
+  std::nth_element(spread_.begin(), spread_.begin() + kSpreadCandidates, spread_.end());
+  spread_.resize(kSpreadCandidates);
+  const auto fewest = std::min_element(spread_.begin(), spread_.end(), [](const auto& a, const auto& b) {
+    return std::tie(std::get<2>(a), std::get<0>(a), std::get<1>(a)) < std::tie(std::get<2>(b), std::get<0>(b), std::get<1>(b));
+  });
+  analysis_.starts_on = std::get<1>(*fewest);
 }
 
 void Analyst::NoteOffer() {
@@ -120,6 +140,7 @@ Hopeless Analyst::WhyHopeless() const {
 }
 
 Analysis Analyst::Finish() {
+  ChooseOfTheEmptiest();
   if (avoided_has_room_ && !analysis_.starts_on && !another_could_) analysis_.starts_on = avoid_;
   if (avoided_has_room_ && analysis_.starts_on != avoid_) {
     AddToGroup(avoid_, {Obstacle::kAvoided});

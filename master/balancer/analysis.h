@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -65,7 +66,8 @@ struct Analysis {
   bool slots_are_free = false;
 };
 
-// Who is asked first: favourites by their place (the same number for all others), then by the policy's rank.
+// Who is asked first: favourites by their place (the same number for all others), then by the policy's rank. Of a task
+// that is spread: how many of its kind are there, then who is emptier; packed: who is fuller.
 struct Precedence {
   size_t place = 0;
   uint64_t rank = 0;
@@ -89,6 +91,8 @@ class Analyst {
   void NoteChange(const WorkerFacts& worker);
   void AddToGroup(WorkerId worker, Miss miss);
   Hopeless WhyHopeless() const;
+  void NoteRoom(WorkerId worker, Precedence precedence);
+  void ChooseOfTheEmptiest();
 
   const Requirements& requirements_;
   const WorkerId avoid_;
@@ -104,6 +108,7 @@ class Analyst {
   bool another_could_ = false;       // ...and takes work, and is not the avoided one
   bool avoided_has_room_ = false;
   Precedence best_;  // of those that pass
+  std::vector<std::tuple<uint64_t, WorkerId, size_t>> spread_;  // of a task that is spread: rank, worker, how many there
   std::pair<size_t, int> nearest_cost_;
   size_t change_cost_ = 0;
 };

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/check.h"
 #include "common/domain/resources.h"
+#include "master/balancer/load_rank.h"
 #include "master/balancer/pool.h"
 
 namespace muster::balancer {
@@ -31,7 +32,8 @@ using Allowance = std::function<uint32_t(uint32_t)>;
 
 class Balancer::Impl {
  public:
-  Impl(BalancerKind kind, FormerPlaces former) : policy_(MakePolicy(kind, std::move(former))) {}
+  Impl(BalancerKind kind, FormerPlaces former, SpreadThere spread_there)
+      : policy_(MakePolicy(kind, std::move(former))), spread_there_(std::move(spread_there)) {}
 
   void Changed(const WorkerFacts& facts) {
     Entry& entry = EntryOf(facts);
@@ -65,22 +67,11 @@ class Balancer::Impl {
     if (const WorkerId favourite = FavouriteWithRoom(pool, requirements, avoid, fingerprint, unwanted)) {
       return Placed{favourite};
     }
-    bool only_avoided_fits = false;
-    WorkerId first_unwanted;
-    for (const Ranked& candidate : pool.ready) {
-      ++looked_at_;
-      if (!FitsNow(FactsOf(candidate.second), requirements.resources)) continue;
-      if (candidate.second == avoid) {
-        only_avoided_fits = true;
-      } else if (unwanted && unwanted(candidate.second)) {
-        if (!first_unwanted) first_unwanted = candidate.second;
-      } else {
-        return Placed{candidate.second};
-      }
-    }
-    if (first_unwanted) return Placed{first_unwanted};
-    if (only_avoided_fits && !AnotherCould(pool, requirements.resources, avoid)) return Placed{avoid};
-    if (only_avoided_fits || SomeCould(pool, requirements.resources)) return NoCapacityNow{};
+    const Found found = Search(OrderIn(pool, requirements.arrangement), requirements, avoid, fingerprint, unwanted);
+    if (found.best) return Placed{found.best};
+    if (found.first_unwanted) return Placed{found.first_unwanted};
+    if (found.avoided_fits && !AnotherCould(pool, requirements.resources, avoid)) return Placed{avoid};
+    if (found.avoided_fits || SomeCould(pool, requirements.resources)) return NoCapacityNow{};
     return Infeasible{WhyInfeasible(requirements)};
   }
 
@@ -123,6 +114,13 @@ class Balancer::Impl {
  private:
   enum class Listed : uint8_t { kNo, kReady, kAhead };
 
+  struct LoadRank {
+    uint64_t emptiest = 0;
+    uint64_t fullest = 0;
+
+    friend bool operator==(const LoadRank&, const LoadRank&) = default;
+  };
+
   struct Entry {
     const WorkerFacts* facts = nullptr;
     bool present = false;
@@ -131,6 +129,7 @@ class Balancer::Impl {
     std::vector<Pool*> pools;  // it is a member of
     Listed listed = Listed::kNo;
     uint64_t rank = 0;  // under which it is listed
+    LoadRank load;      // the same, by load
   };
 
   Entry& EntryOf(const WorkerFacts& facts) {
@@ -142,6 +141,60 @@ class Balancer::Impl {
 
   const WorkerFacts& FactsOf(WorkerId id) const { return *entries_[id.value()].facts; }
 
+  struct Found {
+    WorkerId best;
+    WorkerId first_unwanted;
+    bool avoided_fits = false;
+  };
+
+  // The first one that fits; for a task that is spread the one with the fewest of its kind, of those looked at.
+  Found Search(const absl::btree_set<Ranked>& order, const Requirements& requirements, WorkerId avoid, uint64_t fingerprint,
+               const Unwanted& unwanted) {
+    Found found;
+    uint32_t fewest = UINT32_MAX;
+    size_t candidates = 0;
+    for (const auto& [rank, worker] : order) {
+      ++looked_at_;
+      if (!FitsNow(FactsOf(worker), requirements.resources)) continue;
+      if (worker == avoid) {
+        found.avoided_fits = true;
+      } else if (unwanted && unwanted(worker)) {
+        if (!found.first_unwanted) found.first_unwanted = worker;
+      } else {
+        const uint32_t there = SpreadThereOf(requirements, fingerprint, worker);
+        if (there < fewest) found.best = worker;
+        fewest = std::min(fewest, there);
+        if (there == 0 || ++candidates == kSpreadCandidates) break;
+      }
+    }
+    return found;
+  }
+
+  // 0 for a task that is not spread: the first one in its order will do.
+  uint32_t SpreadThereOf(const Requirements& requirements, uint64_t fingerprint, WorkerId worker) const {
+    const bool counts = requirements.arrangement == Arrangement::kSpread && spread_there_ != nullptr;
+    return counts ? spread_there_(fingerprint, worker) : 0;
+  }
+
+  // Workers with a free slot, in the order in which they are asked.
+  const absl::btree_set<Ranked>& OrderIn(Pool& pool, Arrangement arrangement) {
+    if (arrangement == Arrangement::kBalanced) return pool.ready;
+    Pool::ByLoad& order = arrangement == Arrangement::kSpread ? pool.emptiest : pool.fullest;
+    if (!order.kept) Keep(pool, &order);
+    return order.workers;
+  }
+
+  void Keep(Pool& pool, Pool::ByLoad* order) {
+    if (!std::exchange(loads_are_kept_, true)) {
+      for (Entry& entry : entries_) {
+        if (entry.present) entry.load = LoadRankOf(*entry.facts);
+      }
+    }
+    for (const WorkerId id : pool.members) UnlistIn(pool, entries_[id.value()]);
+    order->kept = true;
+    for (const WorkerId id : pool.members) ListIn(pool, entries_[id.value()]);
+  }
+
   bool IsListed(const absl::btree_set<Ranked>& in, Listed as, WorkerId id) const {
     if (id.value() >= entries_.size()) return false;
     const Entry& entry = entries_[id.value()];
@@ -151,6 +204,7 @@ class Balancer::Impl {
   // 0: none of them takes it now.
   WorkerId FavouriteWithRoom(const Pool& pool, const Requirements& requirements, WorkerId avoid, uint64_t fingerprint,
                              const Unwanted& unwanted) {
+    if (requirements.arrangement != Arrangement::kBalanced) return WorkerId();
     for (const WorkerId favourite : policy_->FavouritesFor(fingerprint)) {
       ++looked_at_;
       if (favourite == avoid || !IsListed(pool.ready, Listed::kReady, favourite)) continue;
@@ -163,13 +217,37 @@ class Balancer::Impl {
   // --- Keeping the pools
 
   static void ListIn(Pool& pool, const Entry& entry) {
-    if (entry.listed == Listed::kReady) pool.ready.insert({entry.rank, entry.facts->id});
-    if (entry.listed == Listed::kAhead) pool.ahead.insert({entry.rank, entry.facts->id});
+    const WorkerId id = entry.facts->id;
+    if (entry.listed == Listed::kAhead) pool.ahead.insert({entry.rank, id});
+    if (entry.listed != Listed::kReady) return;
+    pool.ready.insert({entry.rank, id});
+    if (pool.emptiest.kept) pool.emptiest.workers.insert({entry.load.emptiest, id});
+    if (pool.fullest.kept) pool.fullest.workers.insert({entry.load.fullest, id});
   }
 
   static void UnlistIn(Pool& pool, const Entry& entry) {
-    if (entry.listed == Listed::kReady) pool.ready.erase({entry.rank, entry.facts->id});
-    if (entry.listed == Listed::kAhead) pool.ahead.erase({entry.rank, entry.facts->id});
+    const WorkerId id = entry.facts->id;
+    if (entry.listed == Listed::kAhead) pool.ahead.erase({entry.rank, id});
+    if (entry.listed != Listed::kReady) return;
+    pool.ready.erase({entry.rank, id});
+    if (pool.emptiest.kept) pool.emptiest.workers.erase({entry.load.emptiest, id});
+    if (pool.fullest.kept) pool.fullest.workers.erase({entry.load.fullest, id});
+  }
+
+  // In the order that Choose asks in. Of one that takes no work it does not matter.
+  Precedence PrecedenceOf(const WorkerFacts& facts, const Requirements& requirements, uint64_t fingerprint,
+                          const Favourites& favourites) const {
+    if (!facts.TakesWork() || facts.offer.capacity.slots == 0) return {};
+    switch (requirements.arrangement) {
+      case Arrangement::kSpread: return {SpreadThereOf(requirements, fingerprint, facts.id), EmptiestFirst(facts)};
+      case Arrangement::kPack: return {0, FullestFirst(facts)};
+      case Arrangement::kBalanced: break;
+    }
+    return {favourites.PlaceOf(facts.id), policy_->Rank(facts)};
+  }
+
+  LoadRank LoadRankOf(const WorkerFacts& facts) const {
+    return loads_are_kept_ ? LoadRank{EmptiestFirst(facts), FullestFirst(facts)} : LoadRank{};
   }
 
   std::pair<Listed, uint64_t> PlaceOf(const WorkerFacts& facts) const {
@@ -181,10 +259,12 @@ class Balancer::Impl {
 
   void Relist(Entry& entry) {
     auto place = PlaceOf(*entry.facts);
-    if (place.first == entry.listed && place.second == entry.rank) return;
+    const LoadRank load = LoadRankOf(*entry.facts);
+    if (place.first == entry.listed && place.second == entry.rank && load == entry.load) return;
     for (Pool* pool : entry.pools) UnlistIn(*pool, entry);
     entry.listed = place.first;
     entry.rank = place.second;
+    entry.load = load;
     for (Pool* pool : entry.pools) ListIn(*pool, entry);
   }
 
@@ -216,6 +296,7 @@ class Balancer::Impl {
     entry.takes_work = false;
     entry.listed = Listed::kNo;
     entry.rank = 0;
+    entry.load = {};
   }
 
   Pool& PoolFor(const Requirements& requirements) {
@@ -280,10 +361,21 @@ class Balancer::Impl {
                        [&](const Entry& entry) { return !entry.present || lacks(entry.facts->offer).has_value(); });
   }
 
+  static void CheckByLoad(const std::vector<Entry>& entries, const Pool& pool, const Pool::ByLoad& order,
+                          uint64_t LoadRank::*rank) {
+    MUSTER_CHECK(order.workers.size() == (order.kept ? pool.ready.size() : 0));
+    if (!order.kept) return;
+    for (const auto& listed : pool.ready) {
+      MUSTER_CHECK(order.workers.contains({entries[listed.second.value()].load.*rank, listed.second}));
+    }
+  }
+
   std::string NoExecutor(const std::string& executor) const;
   std::string NoRoom(const Requirements& requirements) const;
 
   std::unique_ptr<Policy> policy_;
+  const SpreadThere spread_there_;
+  bool loads_are_kept_ = false;  // some task was packed or spread
   std::vector<Entry> entries_;  // by id
   std::vector<std::unique_ptr<Pool>> pools_;
   PoolMap<Pool*> pools_by_key_;
@@ -368,8 +460,7 @@ Analysis Balancer::Impl::Analyze(const Requirements& requirements, WorkerId avoi
   const Favourites favourites = policy_->FavouritesFor(fingerprint);
   for (const Entry& entry : entries_) {
     if (!entry.present) continue;
-    const bool ranked = entry.facts->TakesWork() && entry.facts->offer.capacity.slots > 0;
-    analyst.LookAt(*entry.facts, {favourites.PlaceOf(entry.facts->id), ranked ? policy_->Rank(*entry.facts) : 0});
+    analyst.LookAt(*entry.facts, PrecedenceOf(*entry.facts, requirements, fingerprint, favourites));
   }
   return analyst.Finish();
 }
@@ -390,14 +481,18 @@ void Balancer::Impl::CheckInvariants() const {
       if (entry.listed == Listed::kAhead) ++ahead;
       MUSTER_CHECK(entry.listed != Listed::kReady || pool->ready.contains({entry.rank, entry.facts->id}));
       MUSTER_CHECK(entry.listed != Listed::kAhead || pool->ahead.contains({entry.rank, entry.facts->id}));
+      MUSTER_CHECK(entry.load == LoadRankOf(*entry.facts));
     }
     MUSTER_CHECK(members == pool->members.size());
     MUSTER_CHECK(ready == pool->ready.size());
     MUSTER_CHECK(ahead == pool->ahead.size());
+    CheckByLoad(entries_, *pool, pool->emptiest, &LoadRank::emptiest);
+    CheckByLoad(entries_, *pool, pool->fullest, &LoadRank::fullest);
   }
 }
 
-Balancer::Balancer(BalancerKind kind, FormerPlaces former) : impl_(std::make_unique<Impl>(kind, std::move(former))) {}
+Balancer::Balancer(BalancerKind kind, FormerPlaces former, SpreadThere spread_there)
+    : impl_(std::make_unique<Impl>(kind, std::move(former), std::move(spread_there))) {}
 Balancer::~Balancer() = default;
 
 void Balancer::Changed(const WorkerFacts& worker) { impl_->Changed(worker); }

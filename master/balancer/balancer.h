@@ -9,6 +9,8 @@
 // So one placement looks at the policy's favourites for what the task runs (four at most), and then at the first worker
 // that fits: O(log workers) where slots are what is short; where memory or named resources are, it walks past those that
 // lack them. A change of load touches only the pools of that worker.
+// A task that is packed or spread asks the workers in an order of its own, which a pool keeps once it was asked for; spread,
+// it looks at 64 that it fits on at most.
 // Pools are made when first asked for (O(workers)) and the 1,024 last used are kept.
 //
 // Ownership: the facts stay the registry's, and must stay at their address until Remove. A LOST worker counts as not
@@ -38,11 +40,14 @@ struct WorkerRejection {
   Rejection rejection;
 };
 
+// How many tasks of a kind are on a worker that are spread.
+using SpreadThere = std::function<uint32_t(uint64_t fingerprint, WorkerId worker)>;
+
 class Balancer {
  public:
   static constexpr size_t kMaxPools = 1024;
 
-  explicit Balancer(BalancerKind kind, FormerPlaces former = nullptr);
+  explicit Balancer(BalancerKind kind, FormerPlaces former = nullptr, SpreadThere spread_there = nullptr);
   ~Balancer();
   Balancer(const Balancer&) = delete;
   Balancer& operator=(const Balancer&) = delete;

@@ -4,14 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "master/balancer/load_rank.h"
+
 namespace muster::balancer {
 namespace {
-
-// Equal shares have equal numbers, whatever the slots; different ones differ for all real sizes.
-uint64_t ShareTaken(uint64_t taken, const WorkerFacts& worker) {
-  uint64_t slots = std::max<uint64_t>(1, worker.offer.capacity.slots);
-  return (std::min<uint64_t>(taken, UINT32_MAX) << 32) / slots;
-}
 
 uint64_t ShareSent(const WorkerFacts& worker) {
   return ShareTaken(uint64_t{worker.used.slots} + worker.prefetched, worker);

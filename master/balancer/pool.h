@@ -31,6 +31,15 @@ struct Pool {
   absl::btree_set<Ranked> ready;      // of them: take work and have a free slot
   absl::btree_set<Ranked> ahead;      // of them: take work and have no free slot
 
+  // Those of `ready` once more, by how full they are (load_rank.h): for tasks that are spread, or packed. Kept from when
+  // one first asks.
+  struct ByLoad {
+    bool kept = false;
+    absl::btree_set<Ranked> workers;
+  };
+  ByLoad emptiest;
+  ByLoad fullest;
+
   // For amounts that were asked for: a member that could fit them when it is empty. Verified before it is believed.
   absl::flat_hash_map<ResourceAmounts, WorkerId> could_fit;
 };

@@ -21,6 +21,7 @@ struct Sums {
   size_t task_dues = 0;
   size_t pauses = 0;
   std::map<WorkerId, std::set<TaskId>> on;
+  std::map<std::pair<uint64_t, WorkerId>, uint32_t> spread;  // by kind
   std::map<WorkerId, std::set<TaskId>> ahead;
   std::map<WorkerId, uint32_t> suspects;
   std::map<WorkerId, uint32_t> slots;  // of what holds room
@@ -50,6 +51,7 @@ void CheckPlaced(const Cluster& cluster, const Task& task, Sums* sums) {
   MUSTER_CHECK(current || cluster.links.at(place.worker).proof_deadline != absl::InfiniteFuture() ||
                task.state_now() == TaskState::kUnknown);
   sums->on[place.worker].insert(task.id);
+  if (task.spec().requirements.arrangement == Arrangement::kSpread) ++sums->spread[{task.spec().fingerprint, place.worker}];
   const bool unknown = task.state_now() == TaskState::kUnknown;
   MUSTER_CHECK(!(unknown && task.holds_room));
   // Whoever is lost holds nothing but what must not run twice.
@@ -155,6 +157,8 @@ void CheckAgreement(const Cluster& cluster) {
   for (const auto& entry : cluster.tasks.by_worker()) {
     MUSTER_CHECK(std::set<TaskId>(entry.second.begin(), entry.second.end()) == sums.on.at(entry.first));
   }
+  MUSTER_CHECK(sums.spread.size() == cluster.tasks.spread().size());
+  for (const auto& [kind, count] : sums.spread) MUSTER_CHECK(cluster.tasks.Spreading(kind.first, kind.second) == count);
   for (const auto& entry : cluster.links) {
     if (entry.second.retry_at != absl::InfiniteFuture()) ++dues;
     if (entry.second.drain_deadline != absl::InfiniteFuture()) ++dues;

@@ -9,6 +9,8 @@ namespace {
 
 bool Waits(TaskState state) { return state == TaskState::kPending || state == TaskState::kQueued; }
 
+bool Spreads(const Task& task) { return task.spec().requirements.arrangement == Arrangement::kSpread; }
+
 }  // namespace
 
 AttemptPlace PlaceOf(const StateData& state) {
@@ -94,11 +96,19 @@ const absl::btree_set<TaskId>& TaskTable::On(WorkerId worker) const {
   return found == by_worker_.end() ? none : found->second;
 }
 
+uint32_t TaskTable::Spreading(uint64_t fingerprint, WorkerId worker) const {
+  const auto found = spread_.find({fingerprint, worker});
+  return found == spread_.end() ? 0 : found->second;
+}
+
 void TaskTable::Enter(const Task& task) {
   const TaskState state = task.state_now();
   ++counts_[static_cast<size_t>(state)];
   if (Waits(state)) waiting_bytes_ += task.group->bytes_each;
-  if (const AttemptPlace place = PlaceOf(task.state); place.worker) by_worker_[place.worker].insert(task.id);
+  if (const AttemptPlace place = PlaceOf(task.state); place.worker) {
+    by_worker_[place.worker].insert(task.id);
+    if (Spreads(task)) ++spread_[{task.spec().fingerprint, place.worker}];
+  }
 }
 
 void TaskTable::Leave(const Task& task) {
@@ -109,6 +119,9 @@ void TaskTable::Leave(const Task& task) {
     const auto found = by_worker_.find(place.worker);
     found->second.erase(task.id);
     if (found->second.empty()) by_worker_.erase(found);
+    if (!Spreads(task)) return;
+    const auto of_kind = spread_.find({task.spec().fingerprint, place.worker});
+    if (--of_kind->second == 0) spread_.erase(of_kind);
   }
 }
 

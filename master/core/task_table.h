@@ -1,7 +1,7 @@
 // The open tasks: one record each, found by id, by range, by name. A task whose end is recorded leaves the table.
 //
 // The state of a record changes only through Transitions (transitions.h); this table keeps what is found by it: counts
-// by state, the bytes that wait, the deadline, who is on which worker.
+// by state, the bytes that wait, the deadline, who is on which worker, how many of a kind that spreads.
 // Thread rule: one thread. Ownership: the table owns its tasks; a Task* is valid until Remove.
 // Size: a record is about 200 bytes; what all tasks of a call share is in one TaskGroup.
 #pragma once
@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -74,6 +75,7 @@ absl::Time DueOf(const Task& task);
 class TaskTable {
  public:
   using TasksById = absl::btree_map<TaskId, std::unique_ptr<Task>>;
+  using SpreadByKind = absl::flat_hash_map<std::pair<uint64_t, WorkerId>, uint32_t>;
   using AttemptsByWorker = absl::flat_hash_map<WorkerId, absl::btree_set<TaskId>>;
 
   // Before the record's state counts; `id` must be new.
@@ -95,6 +97,10 @@ class TaskTable {
   const absl::btree_set<TaskId>& On(WorkerId worker) const;
   const AttemptsByWorker& by_worker() const { return by_worker_; }
 
+  // Of those, how many of one kind that spread.
+  uint32_t Spreading(uint64_t fingerprint, WorkerId worker) const;
+  const SpreadByKind& spread() const { return spread_; }
+
   // What is kept by state; called by Transitions around each change.
   void Enter(const Task& task);
   void Leave(const Task& task);
@@ -107,6 +113,7 @@ class TaskTable {
   TasksById tasks_;
   absl::flat_hash_map<std::string, absl::btree_set<TaskId>> by_name_;  // of those that have one
   AttemptsByWorker by_worker_;
+  SpreadByKind spread_;  // by fingerprint and worker; never 0
   uint64_t counts_[16] = {};
   int64_t waiting_bytes_ = 0;
 };

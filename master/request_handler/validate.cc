@@ -224,6 +224,10 @@ class SpecCheck {
     LabelList("requirements.needs", requirements.needs());
     LabelList("requirements.avoids", requirements.avoids());
     NothingBothNeededAndAvoided();
+    if (!v1::Arrangement_IsValid(requirements.arrangement())) {
+      Add("BAD_VALUE", "requirements.arrangement", "is ", static_cast<int>(requirements.arrangement()),
+          ", which this master does not know");
+    }
     if (requirements.slots() > limits_.max_slots) {
       Add("BAD_RESOURCES", "requirements.slots", "is ", requirements.slots(), "; at most ", limits_.max_slots);
     }

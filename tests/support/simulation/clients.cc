@@ -37,6 +37,7 @@ TaskSpecPtr Clients::RandomSpec() {
   if (extra > 0.9) spec->queue_timeout = absl::Seconds(8);
   if (extra > 0.8 && extra < 0.9) spec->start_time = master_.Calendar() + absl::Seconds(5);
   if (kind > 0.8 && kind < 0.9) spec->requirements.needs = {{"big", "", false}};
+  if (kind > 0.5 && kind < 0.6) spec->requirements.arrangement = kind < 0.56 ? Arrangement::kSpread : Arrangement::kPack;
   if (kind > 0.6 && kind < 0.7) spec->queue = "other";
   if (kind > 0.3 && kind < 0.5) {
     spec->limit_key = kind < 0.4 ? "user=ann" : "user=bob";

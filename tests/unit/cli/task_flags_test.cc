@@ -71,6 +71,16 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   EXPECT_EQ(spec->command().environment(1).value(), "x=y");
 }
 
+TEST(TaskFlags, SpreadAndPackAreOpposites) {
+  TaskFlags flags;
+  flags.spread = true;
+  EXPECT_EQ(flags.Build({"x"}, kNow)->requirements().arrangement(), v1::ARRANGEMENT_SPREAD);
+  flags.pack = true;
+  EXPECT_EQ(flags.Build({"x"}, kNow).status().message(), "--spread and --pack are opposites; give one of them");
+  flags.spread = false;
+  EXPECT_EQ(flags.Build({"x"}, kNow)->requirements().arrangement(), v1::ARRANGEMENT_PACK);
+}
+
 TEST(TaskFlags, ALimitWithoutItsKeyIsAUsageError) {
   TaskFlags flags;
   flags.limit = 3;

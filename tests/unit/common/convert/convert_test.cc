@@ -126,6 +126,18 @@ TEST(Convert, AValidatedTaskNeedsAWorkerThatKnowsOfIt) {
   EXPECT_EQ(spec->accepted_exit_codes, std::vector<int32_t>{3});
 }
 
+TEST(Convert, AnArrangementIsOfTheClassAndOneOfTheFutureIsNone) {
+  v1::TaskSpec message;
+  const TaskSpecPtr plain = MakeTaskSpec(message, "");
+  message.mutable_requirements()->set_arrangement(v1::ARRANGEMENT_PACK);
+  const TaskSpecPtr packed = MakeTaskSpec(message, "");
+  EXPECT_EQ(packed->requirements.arrangement, Arrangement::kPack);
+  EXPECT_NE(packed->requirements, plain->requirements);
+  EXPECT_FALSE(packed->requirements.OneSlotOnly()) << "it is not sent ahead to just any worker";
+  message.mutable_requirements()->set_arrangement(static_cast<v1::Arrangement>(77));
+  EXPECT_EQ(MakeTaskSpec(message, "")->requirements, plain->requirements);
+}
+
 TEST(Convert, DiskIsAskedForAndOffered) {
   v1::TaskSpec message;
   message.mutable_requirements()->set_disk_bytes(1000);

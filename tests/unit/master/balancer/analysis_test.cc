@@ -51,6 +51,7 @@ class RandomCluster {
         if (!need.has_value) need.value.clear();
       }
     }
+    requirements.arrangement = static_cast<Arrangement>(Below(3));
     requirements.resources.slots = static_cast<uint32_t>(Below(6) == 0 ? 0 : 1 + Below(3));
     if (Below(3) == 0) requirements.resources.cpu_millis = 500 * (1 + Below(8));
     if (Below(3) == 0) requirements.resources.memory_bytes = kMebi / 2 * (1 + Below(8));
@@ -174,6 +175,7 @@ TEST_P(AgreementTest, WhatIsSaidToStartNowIsPlacedThereAndNothingElseIs) {
       Compare(cluster, &seen);
       cluster.Change();
     }
+    cluster.balancer().CheckInvariants();
     if (HasFailure()) return;
   }
   if (replay != nullptr) return;
@@ -216,7 +218,7 @@ TEST(AnalysisTest, TheNearestWorkerNeedsLeastToHappen) {
 }
 
 TEST(AnalysisTest, AWorkerWithAnAvoidedLabelIsNearestWhenNothingElseIsWrongWithIt) {
-  ClusterOfFacts cluster(PolicyKind::kLeastLoaded);
+  ClusterOfFacts cluster(BalancerKind::kLeastLoaded);
   cluster.Add(2);
   const WorkerId spot = cluster.Add(2, 0, {{"gpu", ""}, {"spot", ""}});
   Requirements requirements = OneSlot({NeedNamed("gpu")});

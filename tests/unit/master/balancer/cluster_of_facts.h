@@ -1,8 +1,10 @@
 // A few workers as the registry would show them, for the balancer's tests: counts slots and nothing else.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/domain/resources.h"
@@ -12,7 +14,8 @@ namespace muster::balancer {
 
 class ClusterOfFacts {
  public:
-  explicit ClusterOfFacts(BalancerKind kind, FormerPlaces former = nullptr) : balancer_(kind, std::move(former)) {}
+  explicit ClusterOfFacts(BalancerKind kind, FormerPlaces former = nullptr)
+      : balancer_(kind, std::move(former), [this](uint64_t kind_of_task, WorkerId worker) { return spread_[{kind_of_task, worker}]; }) {}
 
   WorkerId Add(uint32_t slots, uint32_t weight = 0, std::vector<std::pair<std::string, std::string>> labels = {}) {
     auto worker = std::make_unique<WorkerFacts>();
@@ -46,6 +49,7 @@ class ClusterOfFacts {
     const Placed* placed = std::get_if<Placed>(&placement);
     if (placed == nullptr) return WorkerId();
     AddTo(&workers_[placed->worker.value() - 1]->used, requirements.resources);
+    if (requirements.arrangement == Arrangement::kSpread) ++spread_[{fingerprint, placed->worker}];
     balancer_.Picked(Facts(placed->worker), fingerprint);
     return placed->worker;
   }
@@ -60,6 +64,7 @@ class ClusterOfFacts {
 
  private:
   std::vector<std::unique_ptr<WorkerFacts>> workers_;
+  std::map<std::pair<uint64_t, WorkerId>, uint32_t> spread_;  // tasks placed, by kind and worker
   Balancer balancer_;
 };
 
