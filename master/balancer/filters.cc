@@ -190,6 +190,10 @@ bool MatchesStatically(const WorkerOffer& offer, const Requirements& requirement
   return MatchesStatically(offer, requirements.executor, requirements.needs, requirements.excludes);
 }
 
+bool CouldServe(const WorkerOffer& offer, const Requirements& requirements) {
+  return MatchesStatically(offer, requirements) && Fits(offer.capacity, {}, requirements.resources);
+}
+
 std::string NeedText(const Need& need) { return need.has_value ? absl::StrCat(need.name, "=", need.value) : need.name; }
 
 std::string BytesText(int64_t bytes) {

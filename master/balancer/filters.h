@@ -42,6 +42,8 @@ std::string CpuText(int64_t cpu_millis);   // "2 cpus", "0.5 cpus"
 bool MatchesStatically(const WorkerOffer& offer, const std::string& executor, const std::vector<Need>& needs,
                        const std::vector<Need>& excludes);
 bool MatchesStatically(const WorkerOffer& offer, const Requirements& requirements);
+// It matches, and is large enough when it is empty.
+bool CouldServe(const WorkerOffer& offer, const Requirements& requirements);
 
 struct Rejection {
   std::string_view filter;  // "executor", "needs", "excludes", "resources", "state", "room", "avoid"

@@ -8,7 +8,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "common/domain/resources.h"
 #include "master/core/holds.h"
 #include "master/core/start_model.h"
 #include "master/core/stragglers.h"
@@ -148,14 +147,6 @@ Verdict AvoidsFailedWorker(const Cluster& cluster, const Task& task, const Analy
                        " that could take it.")};
 }
 
-// The worker that is emptied for it.
-std::optional<WorkerId> EmptiedFor(const Cluster& cluster, TaskId task) {
-  for (const auto& held : cluster.held_room) {
-    if (held.second.task == task) return held.first;
-  }
-  return std::nullopt;
-}
-
 Verdict IsEmptiedForIt(const Cluster& cluster, const Task& task, WorkerId worker) {
   const WorkerFacts& facts = cluster.workers.facts(worker);
   return {ReasonCode::kRoomIsHeld,
@@ -201,8 +192,7 @@ class Competition {
     if (other == requirements_) return true;
     const auto end = workers_.candidates.begin() + static_cast<std::ptrdiff_t>(std::min(kMaxAsked, workers_.candidates.size()));
     return std::any_of(workers_.candidates.begin(), end, [&](WorkerId worker) {
-      const WorkerOffer& offer = cluster_.workers.facts(worker).offer;
-      return balancer::MatchesStatically(offer, other) && Fits(offer.capacity, {}, other.resources);
+      return balancer::CouldServe(cluster_.workers.facts(worker).offer, other);
     });
   }
 

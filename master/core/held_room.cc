@@ -21,11 +21,6 @@ constexpr uint32_t kStartsLookedAt = 64;     // after a look; then every 64th
 constexpr size_t kMaxChoices = 4;            // a look
 constexpr size_t kShareOfWorkers = 8;
 
-bool CouldServe(const WorkerFacts& worker, const Requirements& requirements) {
-  return balancer::MatchesStatically(worker.offer, requirements) &&
-         !balancer::NeverFits(worker.offer, requirements.resources).has_value();
-}
-
 bool MayBeEmptied(const WorkerFacts& worker) {
   return worker.InOrder() && worker.held_because.empty() && !worker.Limited();
 }
@@ -98,7 +93,7 @@ bool HeldRoom::Wanted(const Moment& turn, WorkerId worker, const HeldFor& held) 
   const TaskId first = WaitsIn(held.task, held.cls) ? held.task : *cluster_.queues.FirstOf(held.cls, "");
   const std::string& queue = cluster_.tasks.Find(first)->spec().queue;
   return cluster_.gates.Look(queue, turn.now) != scheduler::Gate::kPaused &&
-         CouldServe(cluster_.workers.facts(worker), cluster_.queues.key(held.cls).requirements);
+         balancer::CouldServe(cluster_.workers.facts(worker).offer, cluster_.queues.key(held.cls).requirements);
 }
 
 void HeldRoom::NameOn(WorkerId worker, TaskId task) {
@@ -125,7 +120,7 @@ void HeldRoom::NoteOvertaken(const scheduler::NextTask& next, WorkerId worker) {
   for (Watched& watched : watched_) {
     if (watched.overtaken || watched.cls == next.cls || !WaitsIn(watched.task, watched.cls)) continue;
     watched.overtaken = cluster_.queues.IsBefore(watched.task, next.task) &&
-                        CouldServe(cluster_.workers.facts(worker), cluster_.queues.key(watched.cls).requirements);
+                        balancer::CouldServe(cluster_.workers.facts(worker).offer, cluster_.queues.key(watched.cls).requirements);
   }
 }
 
@@ -179,7 +174,7 @@ std::optional<WorkerId> HeldRoom::LacksLeast(const Watched& watched) const {
   for (const WorkerId worker : cluster_.workers.Ids()) {
     const WorkerFacts& facts = cluster_.workers.facts(worker);
     in_order += facts.InOrder() ? 1 : 0;
-    if (!MayBeEmptied(facts) || !CouldServe(facts, key.requirements)) continue;
+    if (!MayBeEmptied(facts) || !balancer::CouldServe(facts.offer, key.requirements)) continue;
     uint32_t in_vain = 0;
     if (tried != tried_.end()) {
       const auto there = tried->second.in_vain.find(worker);

@@ -183,6 +183,13 @@ std::string WhyClusterNeverHas(const Cluster& cluster, const Requirements& requi
   return absl::StrCat("asks for ", asked->second, " ", resource->name, ", and the cluster has ", resource->total);
 }
 
+std::optional<WorkerId> EmptiedFor(const Cluster& cluster, TaskId task) {
+  const auto& held = cluster.held_room;
+  const auto found = std::find_if(held.begin(), held.end(), [task](const auto& room) { return room.second.task == task; });
+  if (found == held.end()) return std::nullopt;
+  return found->first;
+}
+
 scheduler::ClusterResources::Asker AskerOf(const Cluster& cluster, const Task& task) {
   return {task.id, cluster.queues.ClassOf(task.id).value_or(scheduler::ClassId()),
           task.queued_since - task.spec().priority * cluster.config.aging_interval, task.spec().requirements.of_cluster};

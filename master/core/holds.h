@@ -1,5 +1,6 @@
 // What keeps a queued task from being looked at at all, whatever room there is: that the master stops, the pause, limit and
-// rate of its queue, the limit of its key, what the cluster lacks as a whole, and its own pause after refusals. A new one is a line of kHolds in holds.cc.
+// rate of its queue, the limit of its key, what the cluster lacks as a whole, and its own pause after refusals. A new one
+// is a line of kHolds in holds.cc.
 //
 // The gates and keys asked here are those that Placing asks: what decides is what is told.
 // Thread rule: one thread, between turns. Cost: O(log n), and what stands before it in its key's line, up to 10,000 tasks.
@@ -31,6 +32,9 @@ std::string WhyKeyHolds(const Cluster& cluster, const Task& task);
 // there ever is ("asks for 4 license.matlab, and the cluster has 2").
 std::string WhyClusterLacks(const Cluster& cluster, const Task& task, absl::Time now);
 std::string WhyClusterNeverHas(const Cluster& cluster, const Requirements& requirements);
+
+// The worker that is emptied for it (held_room.h). Empty: none is. Costs O(workers that are emptied).
+std::optional<WorkerId> EmptiedFor(const Cluster& cluster, TaskId task);
 
 // What decides on it: the task as one that asks the cluster, and what it cannot have now.
 scheduler::ClusterResources::Asker AskerOf(const Cluster& cluster, const Task& task);

@@ -43,13 +43,8 @@ absl::Time Prefetch::OrderOf(const Task& task) const {
   return task.queued_since - task.spec().priority * cluster_.config.aging_interval;
 }
 
-bool Prefetch::CouldServe(WorkerId worker, const Requirements& requirements) const {
-  const WorkerFacts& facts = cluster_.workers.facts(worker);
-  return balancer::MatchesStatically(facts.offer, requirements) &&
-         !balancer::NeverFits(facts.offer, requirements.resources).has_value();
-}
-
 bool Prefetch::InTheWay(const Moment& turn, const Task& task, WorkerId worker) {
+  const WorkerOffer& offer = cluster_.workers.facts(worker).offer;
   size_t looked_at = 0;
   for (auto at = waiting_.begin(); at != waiting_.end();) {
     if (!cluster_.queues.parked().contains(at->first)) {
@@ -60,7 +55,7 @@ bool Prefetch::InTheWay(const Moment& turn, const Task& task, WorkerId worker) {
     const Waiting& waiting = at->second;
     const bool first = (waiting.queue != task.spec().queue || waiting.order <= OrderOf(task)) &&
                        cluster_.gates.Look(waiting.queue, turn.now) == scheduler::Gate::kOpen;
-    if (first && CouldServe(worker, cluster_.queues.key(at->first).requirements)) return true;
+    if (first && balancer::CouldServe(offer, cluster_.queues.key(at->first).requirements)) return true;
     ++at;
   }
   return false;
@@ -78,7 +73,8 @@ void Prefetch::Waits(const Moment& turn, const Task& task, scheduler::ClassId cl
   size_t looked_at = 0;
   for (const WorkerId worker : ahead_) {
     if (budget == 0 || ++looked_at > kMaxWorkersLookedAt) return;
-    if (CouldServe(worker, task.spec().requirements)) RecallBelow(turn, worker, task.spec().priority, &budget);
+    const bool serves = balancer::CouldServe(cluster_.workers.facts(worker).offer, task.spec().requirements);
+    if (serves) RecallBelow(turn, worker, task.spec().priority, &budget);
   }
 }
 

@@ -48,7 +48,6 @@ class Prefetch {
   absl::Time OrderOf(const Task& task) const;
   void ForgetThoseThatAreGone();
   bool InTheWay(const Moment& turn, const Task& task, WorkerId worker);
-  bool CouldServe(WorkerId worker, const Requirements& requirements) const;
   void RecallBelow(const Moment& turn, WorkerId worker, int32_t priority, size_t* budget);
 
   Cluster& cluster_;

@@ -43,6 +43,9 @@ std::string QueuedReasonOf(const Cluster& cluster, QueueWaits* waits, const Task
   }
   if (std::string key = WhyKeyHolds(cluster, task); !key.empty()) return key;
   if (std::string lack = WhyClusterLacks(cluster, task, now); !lack.empty()) return lack;
+  if (const auto emptied = EmptiedFor(cluster, task.id)) {
+    return absl::StrCat("waits for room on ", cluster.NameOf(*emptied), ", which is emptied for it");
+  }
   if (wait.slots == 0) return wait.other.empty() ? "waits for its turn" : absl::StrCat("waits: ", wait.other);
   if (wait.used == wait.slots) return absl::StrCat("waits for a free slot: ", wait.used, " of ", wait.slots, " busy");
   return absl::StrCat("waits for room: ", wait.used, " of ", wait.slots, " slots busy");

@@ -152,6 +152,7 @@ class Cluster:
         self.worker_count = workers
         self.master = None
         self.workers = {}
+        self.all_workers = []  # also those whose name another one has by now
 
     def __enter__(self):
         try:
@@ -168,8 +169,8 @@ class Cluster:
         if kind is not None:
             for log in sorted(self.directory.glob("*.log")):
                 print(f"--- {log.name}\n{log.read_text(errors='replace')[-4000:]}")
-        for daemon in [*self.workers.values(), self.master]:
-            if daemon is None:
+        for daemon in [*self.all_workers, self.master]:
+            if daemon is None or daemon.process.poll() is not None:
                 continue
             family = children(daemon.pid)
             daemon.kill()
@@ -198,6 +199,7 @@ class Cluster:
                          *self.worker_flags, *flags],
                         self.directory / f"{name}.log", environment)
         self.workers[name] = worker
+        self.all_workers.append(worker)
         if wait:
             worker.await_serving()
             self.await_active(name)
