@@ -85,6 +85,10 @@ std::string ActivityText(const v1::ActivityRecord& record) {
       const auto& e = record.queue_changed();
       return absl::StrCat("QueueChanged ", e.queue(), ": ", e.what(), e.by().empty() ? "" : absl::StrCat(" by ", e.by()));
     }
+    case R::kPlacementChanged: {
+      const auto& e = record.placement_changed();
+      return absl::StrCat("PlacementChanged ", e.what(), e.by().empty() ? "" : absl::StrCat(" by ", e.by()));
+    }
     case R::EVENT_NOT_SET:
       break;
   }

@@ -243,6 +243,12 @@ class ClientImpl final : public Client {
     return Open<v1::ReadActivityResponse>(
         [&](grpc::ClientContext* context) { return cluster_->ReadActivity(context, request); });
   }
+  absl::StatusOr<v1::GetPlacementResponse> GetPlacement(const v1::GetPlacementRequest& request) override {
+    return Call<v1::GetPlacementResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::GetPlacement);
+  }
+  absl::StatusOr<v1::UpdatePlacementResponse> UpdatePlacement(const v1::UpdatePlacementRequest& request) override {
+    return Call<v1::UpdatePlacementResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::UpdatePlacement);
+  }
   absl::StatusOr<v1::ListRunTimesResponse> ListRunTimes(const v1::ListRunTimesRequest& request) override {
     return Call<v1::ListRunTimesResponse>(request, cluster_->async(), &v1::ClusterService::Stub::async::ListRunTimes);
   }

@@ -84,6 +84,8 @@ class Client {
   virtual std::unique_ptr<IncomingStream<v1::DrainWorkerResponse>> DrainWorker(const v1::DrainWorkerRequest& request) = 0;
   virtual std::unique_ptr<IncomingStream<v1::ReadActivityResponse>> ReadActivity(const v1::ReadActivityRequest& request) = 0;
   virtual absl::StatusOr<v1::ListRunTimesResponse> ListRunTimes(const v1::ListRunTimesRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetPlacementResponse> GetPlacement(const v1::GetPlacementRequest& request) = 0;
+  virtual absl::StatusOr<v1::UpdatePlacementResponse> UpdatePlacement(const v1::UpdatePlacementRequest& request) = 0;
   virtual absl::StatusOr<v1::PurgeTasksResponse> PurgeTasks(const v1::PurgeTasksRequest& request) = 0;
   virtual std::unique_ptr<IncomingStream<v1::ShutdownResponse>> Shutdown(const v1::ShutdownRequest& request) = 0;
 

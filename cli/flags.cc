@@ -112,7 +112,8 @@ void Flags::Verb(const std::string& name, const std::string& summary, const std:
   node_->verbs.push_back(std::move(verb));
   Flags flags(raw);
   raw->action = set_up(flags);
-  if (raw->verbs.empty()) {
+  const bool stands_alone = raw->verbs.empty() || raw->action;
+  if (stands_alone) {
     raw->root->add_global_flags(flags);
   } else {
     raw->app->require_subcommand(1);

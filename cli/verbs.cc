@@ -24,6 +24,7 @@ void AddVerbs(Flags& root, std::function<VerbOutline()> outline) {
   root.Verb("queues", "List queues.", SetUpQueues);
   root.Verb("queue", "Look at one queue, or steer it.", SetUpQueue);
   root.Verb("resources", "List what the cluster has as a whole, such as licences.", SetUpResources);
+  root.Verb("placement", "How workers are chosen for tasks, and how another way would differ.", SetUpPlacement);
   root.Verb("top", "A live screen of workers, queues, rates and running tasks.", SetUpTop);
   root.Verb("log", "Show the activity log.", SetUpLog);
   root.Verb("simulate", "What if the work of a log had met other workers, or another balancer.", SetUpSimulate);

@@ -32,6 +32,7 @@ Action SetUpStats(Flags& flags);
 Action SetUpPurge(Flags& flags);
 Action SetUpWorkers(Flags& flags);
 Action SetUpWorker(Flags& flags);
+Action SetUpPlacement(Flags& flags);
 Action SetUpQueues(Flags& flags);
 Action SetUpQueue(Flags& flags);
 Action SetUpResources(Flags& flags);

@@ -138,6 +138,11 @@ struct Writer {
     out->set_what(event.what);
     out->set_by(event.by);
   }
+  void operator()(const activity::PlacementChanged& event) const {
+    auto* out = to->mutable_placement_changed();
+    out->set_what(event.what);
+    out->set_by(event.by);
+  }
 };
 
 activity::Event EventFromProto(const v1::ActivityRecord& from) {
@@ -204,6 +209,8 @@ activity::Event EventFromProto(const v1::ActivityRecord& from) {
       const auto& event = from.queue_changed();
       return activity::QueueChanged{event.queue(), event.what(), event.by()};
     }
+    case v1::ActivityRecord::kPlacementChanged:
+      return activity::PlacementChanged{from.placement_changed().what(), from.placement_changed().by()};
     case v1::ActivityRecord::EVENT_NOT_SET: break;
   }
   return activity::MasterStopped{"unknown record"};  // written by a newer version

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "common/domain/activity.h"
 #include "common/domain/attempt.h"
+#include "common/domain/placement_settings.h"
 #include "common/domain/queue_settings.h"
 #include "common/domain/run_times.h"
 #include "common/domain/task_spec.h"
@@ -40,6 +41,7 @@ v1::OnWorkerLoss ToProto(OnWorkerLoss mode);
 void ToProto(const QueueSettings& from, v1::QueueSettings* to);
 QueueSettings FromProto(const v1::QueueSettings& from);
 void ToProto(const QueueView& from, v1::Queue* to);
+void ToProto(const PlacementView& from, v1::Placement* to);
 
 v1::TaskState ToProto(TaskState state);
 TaskState FromProto(v1::TaskState state);

@@ -103,10 +103,16 @@ struct QueueChanged {
   std::string by;
 };
 
+// Which balancer decides, or which one runs beside it.
+struct PlacementChanged {
+  std::string what;  // in words
+  std::string by;
+};
+
 using Event = std::variant<MasterStarted, MasterStopped, TaskAccepted, TaskStateChanged, AttemptDispatched,
                            AttemptStarted, AttemptEnded, TaskEnded, CancelRequested, WorkerJoined,
                            WorkerStateChanged, WorkerLost, RequestsRefused, StaleReport, TasksPurged,
-                           QueueChanged>;
+                           QueueChanged, PlacementChanged>;
 
 struct Record {
   absl::Time time;

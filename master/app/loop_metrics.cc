@@ -75,6 +75,20 @@ void AddCounts(telemetry::Metrics* metrics, const Read& read) {
   }
 }
 
+void AddShadow(telemetry::Metrics* metrics, const Read& read) {
+  struct Series {
+    const char* decision;
+    uint64_t core::CoreCounters::*member;
+  };
+  for (const Series& series : {Series{"same", &core::CoreCounters::shadow_same},
+                               Series{"different", &core::CoreCounters::shadow_different}}) {
+    metrics->AddCounterCallback("muster_shadow_decisions_total",
+                                "Placements, by whether the balancer that runs as the shadow would have chosen alike.",
+                                {{"decision", series.decision}},
+                                [read, member = series.member] { return static_cast<double>(read().core.*member); });
+  }
+}
+
 void AddQueues(telemetry::Metrics* metrics, const Read& read) {
   struct Gauge {
     const char* name;
@@ -158,6 +172,7 @@ void AddFigureMetrics(telemetry::Metrics* metrics, std::function<LoopFigures()> 
   AddCounts(metrics, read);
   AddQueues(metrics, read);
   AddResources(metrics, read);
+  AddShadow(metrics, read);
   metrics->AddGaugeCallback("muster_stragglers", "Attempts that run much longer than their command usually does.", {},
                             [read] { return static_cast<double>(read().core.stragglers); });
   metrics->AddGaugeCallback("muster_queued_bytes", "Bytes of what is open.", {},

@@ -162,6 +162,7 @@ void Master::MakeParts() {
   loop_->AddListener(tasks_.get());
   loop_->AddListener(cluster_.get());
   loop_->AddListener(queue_board_.get());
+  loop_->AddListener(&placement_log_);
   loop_->AddListener(&calls_);
 }
 

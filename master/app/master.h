@@ -24,6 +24,7 @@
 #include "common/telemetry/metrics.h"
 #include "master/app/master_config.h"
 #include "master/app/master_loop.h"
+#include "master/app/placement_log.h"
 #include "master/dispatcher/dispatcher.h"
 #include "master/request_handler/calls.h"
 #include "master/request_handler/cluster_service.h"
@@ -87,6 +88,7 @@ class Master {
   telemetry::Counter& refused_connections_ = metrics_.AddCounter(
       "muster_connections_refused_total", "gRPC connections closed at once, because there were too many.");
   handler::PendingCalls calls_;
+  PlacementLog placement_log_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<core::ClusterCore> core_;
   std::unique_ptr<dispatcher::DispatcherMetrics> dispatcher_metrics_;

@@ -56,7 +56,12 @@ void DeclareCluster(MasterConfig* config, config::Schema* schema) {
                "With less than this free beside the store the ballast is let go and new tasks are refused.",
                {.least = 0});
   schema->Choice("scheduler.balancer", &config->balancer, std::string(BalancerName(BalancerKind::kLeastLoaded)), BalancerNames(),
-                 "How a worker is chosen (docs/placement.md).");
+                 "How a worker is chosen (docs/placement.md). `muster placement set` changes it over without a restart.");
+  std::vector<std::string> shadows = BalancerNames();
+  shadows.insert(shadows.begin(), "none");
+  schema->Choice("scheduler.shadow_balancer", &config->shadow_balancer, "none", shadows,
+                 "Another one that runs beside it and decides nothing: what it would have decided otherwise is counted and "
+                 "logged.");
   schema->Time("scheduler.aging_interval", &core.aging_interval, absl::Seconds(60),
                "A waiting task gains one step of priority in this time.", {.least = 0.001});
   schema->Time("scheduler.reservation_after", &core.reservation_after, absl::Seconds(10),
@@ -170,6 +175,15 @@ absl::Status CheckTimes(const core::CoreConfig& core) {
   return absl::OkStatus();
 }
 
+// Both are choices of the schema, so they are balancers.
+absl::StatusOr<PlacementSettings> ReadPlacement(const MasterConfig& config) {
+  PlacementSettings settings{BalancerNamed(config.balancer).value_or(BalancerKind::kLeastLoaded),
+                             BalancerNamed(config.shadow_balancer)};
+  if (settings.shadow != settings.balancer) return settings;
+  return absl::InvalidArgumentError(absl::StrCat("scheduler.shadow_balancer is ", config.shadow_balancer,
+                                                 ", as scheduler.balancer: there would be nothing to compare"));
+}
+
 }  // namespace
 
 void Declare(MasterConfig* config, config::Schema* schema) {
@@ -193,7 +207,7 @@ absl::Status Finish(MasterConfig* config) {
   if (config->store_path.empty()) config->store_path = DefaultStorePath();
   core::CoreConfig& core = config->core;
   Derive(&core);
-  core.balancer = BalancerNamed(config->balancer).value_or(core.balancer);  // a choice: it is one
+  MUSTER_ASSIGN_OR_RETURN(core.placement, ReadPlacement(*config));
   core.max_queued = static_cast<uint64_t>(config->max_queued);
   MUSTER_ASSIGN_OR_RETURN(core.queues, ReadQueues(config->queues));
   MUSTER_ASSIGN_OR_RETURN(core.resources, ReadResources(config->resources));

@@ -32,6 +32,7 @@ struct MasterConfig {
   int64_t max_calls = 1000;    // of one connection
   int64_t max_streams = 4096;  // of all readers
   int64_t grpc_memory_bytes = int64_t{512} << 20;
+  std::string shadow_balancer;
   std::string balancer;
   int64_t max_queued = 0;
   std::vector<config::Entry> queues;

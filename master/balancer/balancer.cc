@@ -33,7 +33,29 @@ using Allowance = std::function<uint32_t(uint32_t)>;
 class Balancer::Impl {
  public:
   Impl(BalancerKind kind, FormerPlaces former, SpreadThere spread_there)
-      : policy_(MakePolicy(kind, std::move(former))), spread_there_(std::move(spread_there)) {}
+      : kind_(kind), former_(std::move(former)), policy_(MakePolicy(kind, former_)), spread_there_(std::move(spread_there)) {}
+
+  void Use(BalancerKind kind) {
+    kind_ = kind;
+    policy_ = MakePolicy(kind, former_);
+    for (const Entry& entry : entries_) {
+      if (entry.takes_work) policy_->Enter(*entry.facts);
+    }
+    for (Entry& entry : entries_) {
+      if (entry.present) Relist(entry);
+    }
+  }
+
+  BalancerKind kind() const { return kind_; }
+  const FormerPlaces& former() const { return former_; }
+  const SpreadThere& spread_there() const { return spread_there_; }
+
+  // Another one, to be told of all that this one knows.
+  void Tell(Balancer* other) const {
+    for (const Entry& entry : entries_) {
+      if (entry.present) other->Changed(*entry.facts);
+    }
+  }
 
   void Changed(const WorkerFacts& facts) {
     Entry& entry = EntryOf(facts);
@@ -74,6 +96,8 @@ class Balancer::Impl {
     if (found.avoided_fits || SomeCould(pool, requirements.resources)) return NoCapacityNow{};
     return Infeasible{WhyInfeasible(requirements)};
   }
+
+  std::string Why(WorkerId id, uint64_t fingerprint) const { return policy_->Why(FactsOf(id), fingerprint); }
 
   std::optional<WorkerId> ChooseAhead(const Requirements& requirements, uint64_t fingerprint,
                                       const Allowance& allowance) {
@@ -373,6 +397,8 @@ class Balancer::Impl {
   std::string NoExecutor(const std::string& executor) const;
   std::string NoRoom(const Requirements& requirements) const;
 
+  BalancerKind kind_;
+  const FormerPlaces former_;
   std::unique_ptr<Policy> policy_;
   const SpreadThere spread_there_;
   bool loads_are_kept_ = false;  // some task was packed or spread
@@ -495,10 +521,41 @@ Balancer::Balancer(BalancerKind kind, FormerPlaces former, SpreadThere spread_th
     : impl_(std::make_unique<Impl>(kind, std::move(former), std::move(spread_there))) {}
 Balancer::~Balancer() = default;
 
-void Balancer::Changed(const WorkerFacts& worker) { impl_->Changed(worker); }
-void Balancer::Picked(const WorkerFacts& worker, uint64_t fingerprint) { impl_->Picked(worker, fingerprint); }
-void Balancer::Failed(WorkerId worker, uint64_t fingerprint) { impl_->Failed(worker, fingerprint); }
-void Balancer::Remove(WorkerId worker) { impl_->Remove(worker); }
+void Balancer::Use(BalancerKind kind, std::optional<BalancerKind> shadow) {
+  if (shadow_ != nullptr && shadow_->kind() == kind) {
+    std::swap(impl_, shadow_->impl_);
+  } else if (kind != this->kind()) {
+    impl_->Use(kind);
+  }
+  if (!shadow) {
+    shadow_.reset();
+  } else if (shadow_ == nullptr) {
+    shadow_ = std::make_unique<Balancer>(*shadow, impl_->former(), impl_->spread_there());
+    impl_->Tell(shadow_.get());
+  } else if (shadow_->kind() != *shadow) {
+    shadow_->impl_->Use(*shadow);
+  }
+}
+
+BalancerKind Balancer::kind() const { return impl_->kind(); }
+
+void Balancer::Changed(const WorkerFacts& worker) {
+  impl_->Changed(worker);
+  if (shadow_ != nullptr) shadow_->Changed(worker);
+}
+void Balancer::Picked(const WorkerFacts& worker, uint64_t fingerprint) {
+  impl_->Picked(worker, fingerprint);
+  if (shadow_ != nullptr) shadow_->Picked(worker, fingerprint);
+}
+void Balancer::Failed(WorkerId worker, uint64_t fingerprint) {
+  impl_->Failed(worker, fingerprint);
+  if (shadow_ != nullptr) shadow_->Failed(worker, fingerprint);
+}
+void Balancer::Remove(WorkerId worker) {
+  impl_->Remove(worker);
+  if (shadow_ != nullptr) shadow_->Remove(worker);
+}
+std::string Balancer::Why(WorkerId worker, uint64_t fingerprint) const { return impl_->Why(worker, fingerprint); }
 Placement Balancer::Choose(const Requirements& requirements, WorkerId avoid, uint64_t fingerprint,
                            const std::function<bool(WorkerId)>& unwanted) {
   return impl_->Choose(requirements, avoid, fingerprint, unwanted);
@@ -521,6 +578,9 @@ Analysis Balancer::Analyze(const Requirements& requirements, WorkerId avoid, uin
 }
 uint64_t Balancer::explained() const { return impl_->explained(); }
 uint64_t Balancer::looked_at() const { return impl_->looked_at(); }
-void Balancer::CheckInvariants() const { impl_->CheckInvariants(); }
+void Balancer::CheckInvariants() const {
+  impl_->CheckInvariants();
+  if (shadow_ != nullptr) shadow_->CheckInvariants();
+}
 
 }  // namespace muster::balancer

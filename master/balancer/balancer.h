@@ -52,6 +52,14 @@ class Balancer {
   Balancer(const Balancer&) = delete;
   Balancer& operator=(const Balancer&) = delete;
 
+  // Another policy decides from now on, and `shadow` runs beside it: a second balancer that is told all that this one is
+  // told and decides nothing (empty: none, at no cost). Nothing is lost: a new policy begins with the workers that take
+  // work now, and one that ran beside, or is to, goes on with what it knows. Costs O(workers).
+  void Use(BalancerKind kind, std::optional<BalancerKind> shadow);
+  BalancerKind kind() const;
+  // To be asked what it would choose, and never to be told anything. Null: none.
+  Balancer* shadow() { return shadow_.get(); }
+
   // The worker is there or has changed: state, offer, load, weight. Idempotent.
   void Changed(const WorkerFacts& worker);
   // It was given a task (in a slot or ahead) of this kind: the policy counts it. Includes Changed.
@@ -71,6 +79,9 @@ class Balancer {
   // of so many slots. Only after Choose found NoCapacityNow.
   std::optional<WorkerId> ChooseAhead(const Requirements& requirements, uint64_t fingerprint,
                                       const std::function<uint32_t(uint32_t slots)>& allowance);
+
+  // What spoke for the worker, in words, when asked before the room is taken: "has 0 of 4 slots taken".
+  std::string Why(WorkerId worker, uint64_t fingerprint) const;
 
   // Whether Choose could place the task on this worker now: the question when a slot came free.
   bool CanServe(WorkerId worker, const Requirements& requirements, WorkerId avoid);
@@ -96,6 +107,7 @@ class Balancer {
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
+  std::unique_ptr<Balancer> shadow_;
 };
 
 }  // namespace muster::balancer

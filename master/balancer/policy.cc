@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "master/balancer/load_rank.h"
 
 namespace muster::balancer {
@@ -35,6 +36,10 @@ class LeastLoaded : public Policy {
   uint64_t Rank(const WorkerFacts& worker) const override { return ShareSent(worker); }
   uint64_t RankAhead(const WorkerFacts& worker) const override { return ShareSent(worker); }
   bool OthersWaitFor(const WorkerFacts&) const override { return false; }
+  std::string Why(const WorkerFacts& worker, uint64_t) const override {
+    std::string ahead = worker.prefetched == 0 ? "" : absl::StrCat(" and ", worker.prefetched, " sent ahead");
+    return absl::StrCat("has ", worker.used.slots, " of ", worker.offer.capacity.slots, " slots taken", ahead);
+  }
 };
 
 class RoundRobin final : public Policy {
@@ -45,6 +50,10 @@ class RoundRobin final : public Policy {
   // By turns, a worker that stands still would block the others.
   uint64_t RankAhead(const WorkerFacts& worker) const override { return ShareSent(worker); }
   bool OthersWaitFor(const WorkerFacts&) const override { return false; }
+  std::string Why(const WorkerFacts& worker, uint64_t) const override {
+    const uint64_t turn = last_turn_.at(worker);
+    return turn == 0 ? "had no turn yet" : absl::StrCat("had its last turn ", turns_ - turn, " placements ago");
+  }
 
  private:
   PerWorker last_turn_;
@@ -65,6 +74,9 @@ class Weighted final : public Policy {
   uint64_t RankAhead(const WorkerFacts& worker) const override { return pass_.at(worker); }
   // One that is that far behind cannot keep up with its weight.
   bool OthersWaitFor(const WorkerFacts& worker) const override { return pass_.at(worker) >= EarliestPass(); }
+  std::string Why(const WorkerFacts& worker, uint64_t) const override {
+    return absl::StrCat("is next by its weight of ", worker.weight);
+  }
 
  private:
   // One pick at weight 1: 2^40 of them fit into 64 bits.
@@ -94,6 +106,11 @@ class Locality final : public LeastLoaded {
     if (fingerprint == 0) return {};
     if (const Favourites* const known = last_.Find(fingerprint)) return *known;
     return former_ ? former_(fingerprint) : Favourites();
+  }
+  std::string Why(const WorkerFacts& worker, uint64_t fingerprint) const override {
+    const size_t place = FavouritesFor(fingerprint).PlaceOf(worker.id);
+    if (place == 0) return "had this kind of command last";
+    return place < Favourites::kMost ? "had this kind of command before" : LeastLoaded::Why(worker, fingerprint);
   }
 
  private:

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "common/domain/balancer_kind.h"
 #include "common/domain/worker_facts.h"
@@ -40,6 +41,8 @@ class Policy {
   virtual bool OthersWaitFor(const WorkerFacts& worker) const = 0;
   // Who comes before the order, for either, while he passes the filters and has room.
   virtual Favourites FavouritesFor(uint64_t /*fingerprint*/) const { return {}; }
+  // What speaks for the worker, in words: "has 0 of 4 slots taken".
+  virtual std::string Why(const WorkerFacts& worker, uint64_t fingerprint) const = 0;
 };
 
 // Where a kind of command that a policy knows nothing of ran in former times: after a start, a changeover, and when it

@@ -16,8 +16,9 @@ Cluster::Cluster(CoreConfig core_config, std::string id, Epoch number)
       resources(config.resources, config.reservation_after > absl::ZeroDuration() ? config.reservation_after
                                                                                   : absl::InfiniteDuration()),
       queue_table(config.queues),
-      balancer(config.balancer, [this](uint64_t fingerprint) { return RanBefore(fingerprint); },
+      balancer(config.placement.balancer, [this](uint64_t fingerprint) { return RanBefore(fingerprint); },
                [this](uint64_t fingerprint, WorkerId worker) { return tasks.Spreading(fingerprint, worker); }),
+      placement(config.placement),
       delay_floor(config.queue_delay_target),
       random(config.seed) {}
 

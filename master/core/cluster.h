@@ -17,6 +17,7 @@
 #include "master/core/delay_floor.h"
 #include "master/core/due_times.h"
 #include "master/core/effects.h"
+#include "master/core/placement_table.h"
 #include "master/core/queue_table.h"
 #include "master/core/random.h"
 #include "master/core/retry_policy.h"
@@ -97,6 +98,7 @@ struct Cluster {
   QueueTable queue_table;
   scheduler::RunTimes run_times;
   balancer::Balancer balancer;
+  PlacementTable placement;
   DueTimes dues;
   RetryBudget retry_budget;
   DelayFloor delay_floor;

@@ -12,6 +12,7 @@
 #include "master/core/explain.h"
 #include "master/core/invariants.h"
 #include "master/core/losses.h"
+#include "master/core/placement_events.h"
 #include "master/core/placing.h"
 #include "master/core/prefetch.h"
 #include "master/core/quarantine.h"
@@ -32,6 +33,7 @@ class ClusterCore::Impl {
   Impl(CoreConfig config, RecoveredState recovered)
       : cluster_(std::move(config), recovered.cluster_id, recovered.epoch), recovered_(std::move(recovered)) {
     for (const QueueSettingRow& row : recovered_.queue_settings) cluster_.queue_table.Restore(row);
+    cluster_.placement.Restore(recovered_.placement);
     run_time_writer_.Restore(recovered_.run_times);
     cluster_.counters.damaged_run_times = recovered_.damaged_run_times;
   }
@@ -65,6 +67,7 @@ class ClusterCore::Impl {
   void On(const Moment& turn, const UpdateQueue& event) { queue_events_.OnUpdate(turn, event); }
   void On(const Moment& turn, const PauseQueue& event) { queue_events_.OnPause(turn, event); }
   void On(const Moment& turn, const ResumeQueue& event) { queue_events_.OnResume(turn, event); }
+  void On(const Moment& turn, const UpdatePlacement& event) { placement_events_.OnUpdate(turn, event); }
   void On(const Moment&, const StopAdmission& event) { admission_.Close(event.reason); }
   void On(const Moment& turn, const StopMaster& event);
   void On(const Moment& turn, const NoteRefusals& event) {
@@ -88,6 +91,7 @@ class ClusterCore::Impl {
   WorkerEvents worker_events_{&cluster_, &dispatching_, &losses_, &reports_};
   Quarantine quarantine_{&cluster_, &dispatching_};
   QueueEvents queue_events_{&cluster_};
+  PlacementEvents placement_events_{&cluster_};
   Prefetch prefetch_{&cluster_, &dispatching_};
   Placing placing_{&cluster_, &transitions_, &dispatching_, &prefetch_};
   StragglerCount stragglers_{&cluster_};
@@ -112,6 +116,7 @@ void ClusterCore::Impl::Start(const Moment& turn) {
   const bool last_end_clean = recovered_.last_end_clean;
   const auto open_tasks = static_cast<int64_t>(recovered_.tasks.size());
   queue_events_.Start(turn);
+  placement_events_.Start(turn);
   Recovery(&cluster_, &transitions_).Restore(turn, std::exchange(recovered_, {}));
   worker_events_.Expire(turn);
   turn.Log(activity::MasterStarted{cluster_.epoch, last_end_clean, open_tasks, cluster_.config.version});
@@ -247,6 +252,7 @@ std::vector<ClusterResourceView> ClusterCore::Resources() const { return ViewOfR
 QueueView ClusterCore::FindQueue(const std::string& name, absl::Time now) const {
   return ViewOfQueue(impl_->cluster_, name, now);
 }
+PlacementView ClusterCore::Placement() const { return impl_->cluster_.placement.view(); }
 std::map<std::string, QueueSettings> ClusterCore::SettingsOfQueues() const { return impl_->cluster_.queue_table.All(); }
 const CoreCounters& ClusterCore::counters() const {
   const Cluster& cluster = impl_->cluster_;

@@ -24,9 +24,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "common/domain/balancer_kind.h"
 #include "common/domain/cluster_resource.h"
 #include "common/domain/ids.h"
+#include "common/domain/placement_settings.h"
 #include "common/domain/run_times.h"
 #include "common/domain/task_state.h"
 #include "common/domain/worker.h"
@@ -39,7 +39,7 @@ namespace muster::core {
 
 struct CoreConfig {
   std::string version;
-  BalancerKind balancer = BalancerKind::kLeastLoaded;
+  PlacementSettings placement;  // what people set by hand wins
   absl::Duration heartbeat = absl::Seconds(2);
   absl::Duration lost_after = absl::Seconds(30);
   absl::Duration self_fence = absl::Seconds(20);
@@ -114,6 +114,8 @@ struct CoreCounters {
   uint64_t open_by_state[16] = {};   // now
   uint64_t stragglers = 0;           // when they were counted last, some seconds ago
   uint64_t queued_bytes = 0;         // now
+  uint64_t shadow_same = 0;          // placements for which the shadow would have chosen alike
+  uint64_t shadow_different = 0;     // and otherwise
   int32_t admission_floor = kNoFloor;  // now: the lowest priority that is freely taken
   absl::Duration queue_delay;          // now: the shortest wait of what started lately, with a delay target
 };
@@ -157,6 +159,7 @@ class ClusterCore {
   std::vector<QueueView> Queues(absl::Time now) const;  // with tasks, settings or a pause; by name
   std::vector<ClusterResourceView> Resources() const;   // by name
   QueueView FindQueue(const std::string& name, absl::Time now) const;  // one that nobody knows is empty
+  PlacementView Placement() const;
   // Also before Start: of every queue that is configured or was ever set.
   std::map<std::string, QueueSettings> SettingsOfQueues() const;
   const CoreCounters& counters() const;

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "common/domain/attempt.h"
 #include "common/domain/ids.h"
+#include "common/domain/placement_settings.h"
 #include "common/domain/queue_settings.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/task_state.h"
@@ -58,6 +59,12 @@ struct QueueAnswer {
   CallId call;
   absl::Status status;
   QueueView queue;
+};
+
+struct PlacementAnswer {
+  CallId call;
+  absl::Status status;
+  PlacementView placement;
 };
 
 // --- For the dispatcher.
@@ -143,13 +150,19 @@ struct QueueChanged {
   std::string name;
   QueueSettings settings;
 };
+// For the log: one task that the shadow would have given to another worker, of `count` since the last one that was told.
+struct PlacementDiffered {
+  PlacementSettings settings;
+  ShadowDifference difference;
+  uint64_t count = 1;
+};
 // After StopMaster: everything is said and durable.
 struct Stopped {};
 
 using Effect =
-    std::variant<SubmitAnswer, CancelAnswer, JoinAnswer, HeartbeatAnswer, WorkerAnswer, QueueAnswer, OpenSession,
+    std::variant<SubmitAnswer, CancelAnswer, JoinAnswer, HeartbeatAnswer, WorkerAnswer, QueueAnswer, PlacementAnswer, OpenSession,
                  CloseSession, Assign, Stop, Recall, Acknowledge, SendDrain, TaskChanged, TasksAccepted, WorkerChanged,
-                 QueueChanged, Stopped>;
+                 QueueChanged, PlacementDiffered, Stopped>;
 
 struct Effects {
   Transaction transaction;

@@ -13,6 +13,7 @@
 #include "common/base/digest.h"
 #include "common/domain/attempt.h"
 #include "common/domain/ids.h"
+#include "common/domain/placement_settings.h"
 #include "common/domain/queue_settings.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/worker.h"
@@ -159,6 +160,14 @@ struct ResumeQueue {
   std::string by;
 };
 
+// Answered by PlacementAnswer. Takes effect with the next placement.
+struct UpdatePlacement {
+  CallId call;
+  bool reset = false;      // first back to the configuration
+  PlacementChange change;  // then this
+  std::string by;
+};
+
 // No more submits; `reason` is for people. Undone only by a restart.
 struct StopAdmission {
   std::string reason;
@@ -186,6 +195,6 @@ struct NotePurge {
 
 using Event = std::variant<SubmitTasks, CancelTasks, WorkerJoin, WorkerHeartbeat, SessionOpened, SessionClosed,
                            WorkerReports, UpdateWorker, DrainWorker, QuarantineWorker, ResumeWorker, UpdateQueue,
-                           PauseQueue, ResumeQueue, StopAdmission, StopMaster, NoteRefusals, NotePurge>;
+                           PauseQueue, ResumeQueue, UpdatePlacement, StopAdmission, StopMaster, NoteRefusals, NotePurge>;
 
 }  // namespace muster::core

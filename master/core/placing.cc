@@ -115,7 +115,7 @@ void Placing::PlaceNext(const Moment& turn, const scheduler::NextTask& next) {
   if (task.last_attempt >= kMaxAttemptNumber) {
     return transitions_.End(turn, task, TaskState::kCancelled, {"no attempt number is left"});
   }
-  const balancer::Placement placement = Choose(task, next.cls);
+  const balancer::Placement placement = Choose(turn, task, next.cls);
   if (const auto* placed = std::get_if<balancer::Placed>(&placement)) {
     if (StaysApart(turn, task, placed->worker)) return;
     held_.Starts(next, placed->worker);
@@ -128,17 +128,25 @@ void Placing::PlaceNext(const Moment& turn, const scheduler::NextTask& next) {
   Park(turn, task, next.cls, waits);
 }
 
-balancer::Placement Placing::Choose(const Task& task, scheduler::ClassId cls) {
+balancer::Placement Placing::Choose(const Moment& turn, const Task& task, scheduler::ClassId cls) {
   if (const auto held = held_.ready() ? held_.RoomFor(cls) : std::nullopt) return balancer::Placed{*held};
   const TaskSpec& spec = task.spec();
-  if (task.losses < kLossesUntilApart) return cluster_.balancer.Choose(spec.requirements, task.avoid, spec.fingerprint);
-  return cluster_.balancer.Choose(spec.requirements, task.avoid, spec.fingerprint,
-                                  [this](WorkerId worker) { return HasSuspect(worker); });
+  balancer::Placement placement =
+      cluster_.balancer.Choose(spec.requirements, task.avoid, spec.fingerprint, UnwantedBy(task));
+  const auto* placed = std::get_if<balancer::Placed>(&placement);
+  if (placed != nullptr) shadow_.Compare(turn, task, placed->worker, UnwantedBy(task));
+  return placement;
+}
+
+std::function<bool(WorkerId)> Placing::UnwantedBy(const Task& task) const {
+  if (task.losses < kLossesUntilApart) return nullptr;
+  return [this](WorkerId worker) { return HasSuspect(worker); };
 }
 
 bool Placing::SendAhead(const Moment& turn, Task& task, const scheduler::NextTask& next) {
   const auto worker = prefetch_.Choose(turn, task);
   if (!worker.has_value()) return false;
+  shadow_.CompareAhead(turn, task, *worker, prefetch_.AllowanceFor(task));
   auto reservation = cluster_.workers.ReserveAhead(*worker, cluster_.config.prefetch_limit);
   if (!reservation.has_value()) return false;
   Send(turn, task, next, std::move(*reservation), true);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,7 @@
 #include "master/core/held_room.h"
 #include "master/core/new_room.h"
 #include "master/core/prefetch.h"
+#include "master/core/shadow_comparison.h"
 
 namespace muster::core {
 
@@ -43,7 +45,9 @@ class Placing {
   bool PassesLimits(const Moment& turn, const Task& task, scheduler::ClassId cls);
   // What became of the first task in line.
   void PlaceNext(const Moment& turn, const scheduler::NextTask& next);
-  balancer::Placement Choose(const Task& task, scheduler::ClassId cls);
+  balancer::Placement Choose(const Moment& turn, const Task& task, scheduler::ClassId cls);
+  // Workers that it would rather not have; empty: none.
+  std::function<bool(WorkerId)> UnwantedBy(const Task& task) const;
   bool SendAhead(const Moment& turn, Task& task, const scheduler::NextTask& next);
   void Park(const Moment& turn, const Task& task, scheduler::ClassId cls, bool waits);
   bool HasSuspect(WorkerId worker) const;
@@ -57,6 +61,7 @@ class Placing {
   Dispatching& dispatching_;
   Prefetch& prefetch_;
   HeldRoom held_;
+  ShadowComparison shadow_{&cluster_};
   NewRoom room_{&cluster_, &prefetch_};
   absl::btree_set<WorkerId> freed_;   // since the last round
   uint64_t offers_revision_ = 0;      // as of the last look at those who avoid a worker

@@ -60,6 +60,7 @@ struct RecoveredState {
   std::vector<RecoveredTask> tasks;     // every open task, by id
   std::vector<WorkerSettingRow> worker_settings;
   std::vector<QueueSettingRow> queue_settings;
+  PlacementRow placement;
   std::vector<ExecutorRow> executors;
   std::vector<LearnedRunTimes> run_times;  // the least recently seen first
   uint64_t damaged_run_times = 0;          // rows of them that cannot be read: only advice, so the rest goes on

@@ -21,6 +21,7 @@
 // Thread rule: a value, moved from the core to the store.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@
 #include "common/domain/activity.h"
 #include "common/domain/attempt.h"
 #include "common/domain/ids.h"
+#include "common/domain/placement_settings.h"
 #include "common/domain/queue_settings.h"
 #include "common/domain/run_times.h"
 #include "common/domain/task_spec.h"
@@ -122,6 +124,11 @@ struct QueueSettingRow {
   QueuePause pause;
 };
 
+// What people set of the placement, all of it. The newest one holds.
+struct PlacementRow {
+  PlacementChange by_hand;
+};
+
 // An executor that a worker offered for the first time: tasks for it are accepted from then on. One per name.
 struct ExecutorRow {
   std::string name;
@@ -151,6 +158,7 @@ struct Transaction {
   std::vector<CancelRow> cancels;
   std::vector<WorkerSettingRow> worker_settings;
   std::vector<QueueSettingRow> queue_settings;
+  std::optional<PlacementRow> placement;
   std::vector<ExecutorRow> executors;
   std::vector<NoteRow> notes;
   RunTimeRows run_times;
@@ -162,7 +170,7 @@ struct Transaction {
   bool NeedsSync() const {
     return !specifications.empty() || !attempts.empty() || !attempt_ends.empty() || !outcomes.empty() ||
            !unknowns.empty() || !requests.empty() || !cancels.empty() || !worker_settings.empty() ||
-           !queue_settings.empty() || !executors.empty() || !notes.empty() || clean_end || sync_activity;
+           !queue_settings.empty() || placement.has_value() || !executors.empty() || !notes.empty() || clean_end || sync_activity;
   }
   bool Empty() const { return !NeedsSync() && activity.empty(); }
 };

@@ -17,6 +17,7 @@
 #include "master/request_handler/drain_stream.h"
 #include "master/request_handler/failures_call.h"
 #include "master/request_handler/limits.h"
+#include "master/request_handler/placement_change.h"
 #include "master/request_handler/purge_call.h"
 #include "master/request_handler/shutdown_run.h"
 #include "master/request_handler/task_note.h"
@@ -206,6 +207,16 @@ grpc::ServerUnaryReactor* ClusterService::ListRunTimes(Context* context, const v
   });
 }
 
+grpc::ServerUnaryReactor* ClusterService::GetPlacement(Context* context, const v1::GetPlacementRequest*,
+                                                       v1::GetPlacementResponse* response) {
+  return Read(context, [this, response] {
+    const auto placement = AskLoop<PlacementView>(
+        deps_.inspector, deps_.inspect_wait, [](const core::ClusterCore& core) { return core.Placement(); });
+    if (placement.ok()) convert::ToProto(*placement, response->mutable_placement());
+    return placement.status();
+  });
+}
+
 grpc::ServerUnaryReactor* ClusterService::ListFailures(Context* context, const v1::ListFailuresRequest* request,
                                                        v1::ListFailuresResponse* response) {
   return Read(context, [this, request, response] {
@@ -247,13 +258,13 @@ grpc::ServerUnaryReactor* ClusterService::GetWorker(Context* context, const v1::
 
 // --- Changes.
 
-template <typename Event>
+template <typename CoreAnswer, typename Event>
 grpc::ServerUnaryReactor* ClusterService::Change(Context* context, Event event,
-                                                 std::function<void(const WorkerView&)> fill) {
+                                                 std::function<void(const CoreAnswer&)> fill) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  event.call = deps_.calls->Expect<core::WorkerAnswer>(
-      [this, context, reactor, fill = std::move(fill)](const absl::StatusOr<core::WorkerAnswer>& answer) {
-        if (answer.ok()) fill(answer->worker);
+  event.call = deps_.calls->Expect<CoreAnswer>(
+      [this, context, reactor, fill = std::move(fill)](const absl::StatusOr<CoreAnswer>& answer) {
+        if (answer.ok()) fill(*answer);
         Answer(context, reactor, answer.status());
       });
   const CallId call = event.call;
@@ -261,6 +272,13 @@ grpc::ServerUnaryReactor* ClusterService::Change(Context* context, Event event,
     Answer(context, reactor, deps_.events->Refusal());
   }
   return reactor;
+}
+
+template <typename Event, typename Response>
+grpc::ServerUnaryReactor* ClusterService::ChangeWorker(Context* context, Event event, Response* response) {
+  return Change<core::WorkerAnswer>(context, std::move(event), [response](const core::WorkerAnswer& answer) {
+    convert::ToProto(answer.worker, response->mutable_worker());
+  });
 }
 
 grpc::ServerUnaryReactor* ClusterService::UpdateWorker(Context* context, const v1::UpdateWorkerRequest* request,
@@ -272,21 +290,32 @@ grpc::ServerUnaryReactor* ClusterService::UpdateWorker(Context* context, const v
     Answer(context, reactor, RefuseField("BAD_WEIGHT", "weight", "must be 1 to 1000, or 0 for the default"));
     return reactor;
   }
-  return Change(context, std::move(update),
-                [response](const WorkerView& worker) { convert::ToProto(worker, response->mutable_worker()); });
+  return ChangeWorker(context, std::move(update), response);
 }
 
 grpc::ServerUnaryReactor* ClusterService::QuarantineWorker(Context* context,
                                                            const v1::QuarantineWorkerRequest* request,
                                                            v1::QuarantineWorkerResponse* response) {
-  return Change(context, core::QuarantineWorker{.name = request->name(), .reason = request->reason()},
-                [response](const WorkerView& worker) { convert::ToProto(worker, response->mutable_worker()); });
+  return ChangeWorker(context, core::QuarantineWorker{.name = request->name(), .reason = request->reason()}, response);
 }
 
 grpc::ServerUnaryReactor* ClusterService::ResumeWorker(Context* context, const v1::ResumeWorkerRequest* request,
                                                        v1::ResumeWorkerResponse* response) {
-  return Change(context, core::ResumeWorker{.name = request->name()},
-                [response](const WorkerView& worker) { convert::ToProto(worker, response->mutable_worker()); });
+  return ChangeWorker(context, core::ResumeWorker{.name = request->name()}, response);
+}
+
+grpc::ServerUnaryReactor* ClusterService::UpdatePlacement(Context* context, const v1::UpdatePlacementRequest* request,
+                                                          v1::UpdatePlacementResponse* response) {
+  absl::StatusOr<core::UpdatePlacement> update = ReadPlacementUpdate(*request);
+  if (!update.ok()) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    Answer(context, reactor, update.status());
+    return reactor;
+  }
+  update->by = PeerHost(*context);
+  return Change<core::PlacementAnswer>(context, *std::move(update), [response](const core::PlacementAnswer& answer) {
+    convert::ToProto(answer.placement, response->mutable_placement());
+  });
 }
 
 // --- Streams.

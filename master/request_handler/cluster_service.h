@@ -80,6 +80,10 @@ class ClusterService final : public v1::ClusterService::CallbackService, public 
                                          v1::ListFailuresResponse* response) override;
   grpc::ServerUnaryReactor* ListRunTimes(Context* context, const v1::ListRunTimesRequest* request,
                                          v1::ListRunTimesResponse* response) override;
+  grpc::ServerUnaryReactor* GetPlacement(Context* context, const v1::GetPlacementRequest* request,
+                                         v1::GetPlacementResponse* response) override;
+  grpc::ServerUnaryReactor* UpdatePlacement(Context* context, const v1::UpdatePlacementRequest* request,
+                                            v1::UpdatePlacementResponse* response) override;
   grpc::ServerUnaryReactor* PurgeTasks(Context* context, const v1::PurgeTasksRequest* request,
                                        v1::PurgeTasksResponse* response) override;
   grpc::ServerWriteReactor<v1::ShutdownResponse>* Shutdown(Context* context,
@@ -88,9 +92,11 @@ class ClusterService final : public v1::ClusterService::CallbackService, public 
  private:
   // `work` runs on the pool; its status ends the call.
   grpc::ServerUnaryReactor* Read(Context* context, std::function<absl::Status()> work);
-  // Posts a change to a worker; the answer's view goes to `fill`.
-  template <typename Event>
-  grpc::ServerUnaryReactor* Change(Context* context, Event event, std::function<void(const WorkerView&)> fill);
+  // Posts a change; the core's answer to it goes to `fill`.
+  template <typename CoreAnswer, typename Event>
+  grpc::ServerUnaryReactor* Change(Context* context, Event event, std::function<void(const CoreAnswer&)> fill);
+  template <typename Event, typename Response>
+  grpc::ServerUnaryReactor* ChangeWorker(Context* context, Event event, Response* response);
   // Ends the call; a refusal is counted under the peer's host.
   void Answer(Context* context, grpc::ServerUnaryReactor* reactor, const absl::Status& status);
   void EndRefused(Context* context, StreamEnd* stream, const absl::Status& status);

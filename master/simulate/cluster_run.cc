@@ -24,7 +24,7 @@ const Incarnation kIncarnation(1);
 
 core::CoreConfig ConfigOf(BalancerKind balancer, size_t workers) {
   core::CoreConfig config;
-  config.balancer = balancer;
+  config.placement.balancer = balancer;
   config.heartbeat = config.lost_after = config.self_fence = kNoHeartbeats;
   config.max_queued = UINT64_MAX / 2;
   config.max_queued_bytes = INT64_MAX / 2;

@@ -94,6 +94,10 @@ template <typename Archive> void Fields(Archive& archive, const QueueChanged&, a
   archive(event.what);
   archive(event.by);
 }
+template <typename Archive> void Fields(Archive& archive, const PlacementChanged&, auto& event) {
+  archive(event.what);
+  archive(event.by);
+}
 
 // The kind is the event's place in the variant, so kinds are only ever added at its end.
 template <size_t kIndex = 0>

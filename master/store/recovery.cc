@@ -31,6 +31,7 @@ class OpenTaskLoader {
     MUSTER_RETURN_IF_ERROR(LoadCancels());
     MUSTER_RETURN_IF_ERROR(LoadWorkerSettings());
     MUSTER_RETURN_IF_ERROR(LoadQueueSettings());
+    MUSTER_RETURN_IF_ERROR(LoadPlacement());
     MUSTER_RETURN_IF_ERROR(LoadExecutors());
     return LoadRunTimes();
   }
@@ -136,6 +137,17 @@ class OpenTaskLoader {
       state_->queue_settings.push_back(std::move(row));
     }
     return settings.status();
+  }
+
+  absl::Status LoadPlacement() {
+    MUSTER_ASSIGN_OR_RETURN(const std::optional<std::string> text, ReadMeta(database_, kMetaPlacement));
+    const std::optional<PlacementChange> by_hand = PlacementChangeFrom(text.value_or(""));
+    if (!by_hand) {
+      return absl::DataLossError(absl::StrCat("store ", database_->path(), " is damaged: table meta, row placement: \"", *text,
+                                              "\" is none that this muster-master knows"));
+    }
+    state_->placement.by_hand = *by_hand;
+    return absl::OkStatus();
   }
 
   absl::Status LoadExecutors() {

@@ -177,7 +177,7 @@ absl::Status Salvage::CopyMeta() {
   }));
   for (const KeyGap& gap : gaps) NoteGap(meta, gap);
   for (const std::string_view key : {kMetaClusterId, kMetaEpoch, kMetaNextId, kMetaSkippedIds, kMetaCopiedAttempts,
-                                     kMetaPurging}) {
+                                     kMetaPurging, kMetaPlacement}) {
     const auto found = values.find(std::string(key));
     if (found != values.end()) MUSTER_RETURN_IF_ERROR(WriteMeta(store_.get(), key, found->second));
   }

@@ -42,6 +42,7 @@ inline constexpr std::string_view kMetaCopiedAttempts = "copied_attempts";  // "
 inline constexpr std::string_view kMetaAgreesFrom = "agrees_from";  // in older commits salvage may have left gaps
 inline constexpr std::string_view kMetaBackup = "backup";   // the commit that it ends with: no master serves a backup
 inline constexpr std::string_view kMetaUsage = "usage";      // see Usage (retention.h): what is kept, in bytes
+inline constexpr std::string_view kMetaPlacement = "placement";  // as people set it by hand: "balancer=locality shadow=none"
 inline constexpr std::string_view kMetaPurging = "purging";  // ids whose specifications are gone, and whose rows follow
 
 // Makes the tables of an empty store, migrates an older one. Within the caller's write transaction.

@@ -209,6 +209,9 @@ absl::Status TransactionWriter::WriteOther(const core::Transaction& transaction,
     row.Text(executors[i].name);
     row.Int(commit);
   }));
+  if (transaction.placement) {
+    MUSTER_RETURN_IF_ERROR(WriteMeta(database_, kMetaPlacement, ToText(transaction.placement->by_hand)));
+  }
   MUSTER_RETURN_IF_ERROR(WriteRunTimes(transaction.run_times, commit, digest));
   const auto& notes = transaction.notes;
   return notes_.Insert(database_, notes.size(), digest, [&](size_t i, RowBinder& row) {

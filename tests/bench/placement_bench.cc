@@ -90,7 +90,7 @@ class FullCluster {
  private:
   static core::CoreConfig Config(BalancerKind balancer) {
     core::CoreConfig config;
-    config.balancer = balancer;
+    config.placement.balancer = balancer;
     config.heartbeat = config.lost_after = config.self_fence = absl::Hours(1'000'000);
     config.max_queued = 1'000'000'000;
     config.prefetch_limit = 0;

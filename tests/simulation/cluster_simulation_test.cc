@@ -40,6 +40,7 @@ constexpr const char* kHappens[] = {
     "worker LOST", "sent ahead", "recalled", "superseded attempt stopped", "copies at once", "suspect dispatched",
     "validation started", "stopped while it was validated", "held in validation at a hello", "attempt ended: VALIDATION_FAILED",
     "licence taken", "all licences taken", "queue limited", "queue rated", "queue reset", "queue paused",
+    "placement changed over", "placement reset",
     "re-adopted, and ended as the same attempt", "repeated call answered again", "LOST task tried again by hand",
     "refused: QUEUE_FULL", "refused: SHUTTING_DOWN", "attempt ended: PREEMPTED", "attempt ended: REJECTED",
     "attempt ended: LOST", "attempt ended: TIMEOUT", "SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "LOST", "POISONED"};

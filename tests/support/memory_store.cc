@@ -37,6 +37,7 @@ std::string MemoryStore::Commit(const core::Transaction& transaction) {
   }
   for (const auto& row : transaction.worker_settings) worker_settings_[row.name] = row;
   for (const auto& row : transaction.queue_settings) queue_settings_[row.name] = row;
+  if (transaction.placement) placement_ = *transaction.placement;
   for (const uint64_t fingerprint : transaction.run_times.dropped) run_times_.erase(fingerprint);
   for (const auto& row : transaction.run_times.learned) run_times_[row.fingerprint] = row;
   for (const auto& row : transaction.executors) {
@@ -154,6 +155,7 @@ core::RecoveredState MemoryStore::LoadOpen() {
   }
   for (const auto& entry : worker_settings_) state.worker_settings.push_back(entry.second);
   for (const auto& entry : queue_settings_) state.queue_settings.push_back(entry.second);
+  state.placement = placement_;
   for (const auto& entry : run_times_) state.run_times.push_back(entry.second);
   std::stable_sort(state.run_times.begin(), state.run_times.end(),
                    [](const LearnedRunTimes& a, const LearnedRunTimes& b) { return a.last < b.last; });

@@ -45,6 +45,7 @@ class MemoryStore {
   const std::vector<core::RequestRow>& requests() const { return requests_; }
   const core::RequestRow* FindRequest(const std::string& owner, const std::string& id) const;
   const core::QueueSettingRow* FindQueueSetting(const std::string& name) const;
+  const core::PlacementRow& placement() const { return placement_; }
   bool last_end_clean() const { return clean_end_; }
 
  private:
@@ -57,6 +58,7 @@ class MemoryStore {
   std::map<TaskId, StoredTask> tasks_;
   std::map<std::string, core::WorkerSettingRow> worker_settings_;
   std::map<std::string, core::QueueSettingRow> queue_settings_;
+  core::PlacementRow placement_;
   std::map<uint64_t, LearnedRunTimes> run_times_;
   std::set<std::string> executors_;
   std::vector<core::RequestRow> requests_;

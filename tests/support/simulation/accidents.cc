@@ -123,11 +123,12 @@ void Accidents::ToTheDisk() {
 }
 
 void Accidents::ByPeople(SimulatedMachine& machine) {
-  switch (scene_.Pick(5)) {
+  switch (scene_.Pick(6)) {
     case 0:
     case 1: return clients_.CancelSomething();
     case 2: return clients_.ChangeAQueue();
-    case 3:
+    case 3: return clients_.ChangeThePlacement();
+    case 4:
       scene_.Count("drain by hand");
       clients_.Drain(machine.name(), scene_.UpTo(absl::Seconds(3)));
       scene_.After(absl::Seconds(6), [this, &machine] { clients_.Resume(machine.name()); });

@@ -1,6 +1,8 @@
 #include "tests/support/simulation/clients.h"
 
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -153,6 +155,15 @@ void Clients::ChangeAQueue() {
       scene_.Count("queue paused");
       master_.Post(core::PauseQueue{call, queue, absl::InfiniteFuture(), scene_.UpTo(absl::Seconds(15)), "a deploy", kOwner});
   }
+}
+
+void Clients::ChangeThePlacement() {
+  const auto any = [this] { return kBalancers[scene_.Pick(std::size(kBalancers))]; };
+  core::UpdatePlacement update{.call = CallId(++calls_), .reset = scene_.Happens(0.2), .change = {}, .by = kOwner};
+  if (scene_.Happens(0.7)) update.change.balancer = any();
+  if (scene_.Happens(0.7)) update.change.shadow.emplace(scene_.Happens(0.8) ? std::optional(any()) : std::nullopt);
+  scene_.Count(update.reset ? "placement reset" : "placement changed over");
+  master_.Post(std::move(update));
 }
 
 void Clients::Resume(const std::string& worker) { master_.Post(core::ResumeWorker{CallId(++calls_), worker}); }

@@ -33,6 +33,7 @@ class Clients {
   void Resume(const std::string& worker);
   // A limit, a rate, a weight, or a pause that ends by itself.
   void ChangeAQueue();
+  void ChangeThePlacement();
 
   void OnEffect(const core::Effect& effect);
 

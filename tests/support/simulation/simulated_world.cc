@@ -13,7 +13,8 @@ constexpr absl::Duration kLook = absl::Milliseconds(100);
 
 core::CoreConfig Config(uint64_t seed) {
   core::CoreConfig config;
-  config.balancer = kBalancers[seed % std::size(kBalancers)];
+  config.placement.balancer = kBalancers[seed % std::size(kBalancers)];
+  if (seed % 3 == 0) config.placement.shadow = kBalancers[seed / 4 % std::size(kBalancers)];
   config.heartbeat = kHeartbeat;
   config.lost_after = kLostAfter;
   config.self_fence = kSelfFence;

@@ -44,7 +44,7 @@ TEST(MasterConfigTest, TheDefaultsArePromisedOnes) {
   EXPECT_EQ(config.core.self_fence, absl::Seconds(20));
   EXPECT_EQ(config.core.shutdown_lease, absl::Seconds(120));
   EXPECT_EQ(config.core.max_queued, 1'000'000u);
-  EXPECT_EQ(config.core.balancer, BalancerKind::kLeastLoaded);
+  EXPECT_EQ(config.core.placement.balancer, BalancerKind::kLeastLoaded);
   EXPECT_EQ(config.message_bytes, 4 << 20);
 }
 
@@ -105,7 +105,16 @@ TEST(MasterConfigTest, ABalancerThatIsNoneIsRefused) {
   MasterConfig config;
   EXPECT_FALSE(Load({"--scheduler.balancer=random"}, &config).ok());
   ASSERT_TRUE(Load({"--scheduler.balancer=weighted"}, &config).ok());
-  EXPECT_EQ(config.core.balancer, BalancerKind::kWeighted);
+  EXPECT_EQ(config.core.placement.balancer, BalancerKind::kWeighted);
+  EXPECT_FALSE(config.core.placement.shadow.has_value());
+}
+
+TEST(MasterConfigTest, AShadowIsAnotherBalancerThanTheOneThatDecides) {
+  MasterConfig config;
+  ASSERT_TRUE(Load({"--scheduler.shadow_balancer=locality"}, &config).ok());
+  EXPECT_EQ(config.core.placement.shadow, BalancerKind::kLocality);
+  EXPECT_FALSE(Load({"--scheduler.shadow_balancer=least_loaded"}, &config).ok());
+  EXPECT_FALSE(Load({"--scheduler.shadow_balancer=random"}, &config).ok());
 }
 
 TEST(MasterConfigTest, KnownExecutorsAddToTheShippedOnes) {

@@ -11,7 +11,7 @@ using testing::TestCluster;
 
 CoreConfig WithLocality() {
   CoreConfig config;
-  config.balancer = BalancerKind::kLocality;
+  config.placement.balancer = BalancerKind::kLocality;
   config.prefetch_limit = 0;
   return config;
 }

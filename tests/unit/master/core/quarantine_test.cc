@@ -20,7 +20,7 @@ constexpr uint64_t kMissingProgram = 99;
 
 core::CoreConfig NeverLost(BalancerKind balancer) {
   core::CoreConfig config;
-  config.balancer = balancer;
+  config.placement.balancer = balancer;
   config.heartbeat = absl::Hours(100);
   config.lost_after = absl::Hours(1000);
   return config;

@@ -261,6 +261,21 @@ TEST_F(RoundTripTest, TheNewestSettingOfAQueueHolds) {
   EXPECT_EQ(state.queue_settings[1].pause, (QueuePause{absl::InfiniteFuture(), "a deploy"}));
 }
 
+TEST_F(RoundTripTest, TheNewestPlacementHoldsAndAnEarlierOneLeavesNothing) {
+  EXPECT_TRUE(Reopen().placement.by_hand.Empty());
+  core::Transaction transaction;
+  transaction.placement.emplace();
+  transaction.placement->by_hand.balancer = BalancerKind::kWeighted;
+  transaction.placement->by_hand.shadow.emplace(BalancerKind::kLocality);
+  EXPECT_TRUE(transaction.NeedsSync());
+  Commit(transaction);
+  EXPECT_EQ(Reopen().placement.by_hand, transaction.placement->by_hand);
+  transaction.placement->by_hand = {};
+  transaction.placement->by_hand.shadow.emplace();  // none, by hand
+  Commit(transaction);
+  EXPECT_EQ(Reopen().placement.by_hand, transaction.placement->by_hand);
+}
+
 TEST_F(RoundTripTest, RunTimesAreReplacedAndDroppedAndCauseNoSync) {
   LearnedRunTimes first{.fingerprint = 0xF000'0000'0000'0001, .command = "sleep {}", .newest = {}, .runs = 70, .failures = 3,
                         .last = At(9), .places = {{"w1", 60}, {"w2", 10}}};
@@ -334,6 +349,7 @@ TEST_F(RoundTripTest, EveryKindOfActivityComesBackInOrder) {
       a::StaleReport{Key(7, 1), "w1", "late"},
       a::TasksPurged{"host", At(77), 3040},
       a::QueueChanged{"nightly", "weight 3", "ann@host"},
+      a::PlacementChanged{"locality, with no shadow", "ann@host"},
   };
   ASSERT_EQ(events.size(), std::variant_size_v<activity::Event>);
   core::Transaction transaction;

@@ -1,0 +1,58 @@
+#include "master/core/shadow_comparison.h"
+
+#include <utility>
+#include <variant>
+
+namespace muster::core {
+namespace {
+
+constexpr absl::Duration kBetweenLines = absl::Seconds(10);
+constexpr size_t kMostKept = 5;
+
+}  // namespace
+
+void ShadowComparison::Compare(const Moment& turn, const Task& task, WorkerId chosen,
+                               const std::function<bool(WorkerId)>& unwanted) {
+  balancer::Balancer* const shadow = cluster_.balancer.shadow();
+  if (shadow == nullptr) return;
+  const TaskSpec& spec = task.spec();
+  const balancer::Placement placement = shadow->Choose(spec.requirements, task.avoid, spec.fingerprint, unwanted);
+  const auto* const placed = std::get_if<balancer::Placed>(&placement);
+  Count(turn, task, chosen, placed == nullptr ? WorkerId() : placed->worker);
+}
+
+void ShadowComparison::CompareAhead(const Moment& turn, const Task& task, WorkerId chosen,
+                                    const std::function<uint32_t(uint32_t)>& allowance) {
+  balancer::Balancer* const shadow = cluster_.balancer.shadow();
+  if (shadow == nullptr) return;
+  const TaskSpec& spec = task.spec();
+  Count(turn, task, chosen, shadow->ChooseAhead(spec.requirements, spec.fingerprint, allowance).value_or(WorkerId()));
+}
+
+void ShadowComparison::Count(const Moment& turn, const Task& task, WorkerId chosen, WorkerId shadow_choice) {
+  PlacementView& seen = cluster_.placement.view();
+  if (shadow_choice == chosen) {
+    ++seen.same;
+    ++cluster_.counters.shadow_same;
+    return;
+  }
+  ++seen.different;
+  ++cluster_.counters.shadow_different;
+  ++untold_;
+  if (turn.now < tell_again_) return;
+  tell_again_ = turn.now + kBetweenLines;
+  const auto why = [&](const balancer::Balancer& balancer, WorkerId worker) {
+    return worker ? balancer.Why(worker, task.spec().fingerprint) : std::string();
+  };
+  ShadowDifference difference{turn.now,
+                              task.id,
+                              cluster_.NameOf(chosen),
+                              why(cluster_.balancer, chosen),
+                              cluster_.NameOf(shadow_choice),
+                              why(*cluster_.balancer.shadow(), shadow_choice)};
+  seen.newest.insert(seen.newest.begin(), difference);
+  if (seen.newest.size() > kMostKept) seen.newest.pop_back();
+  turn.Emit(PlacementDiffered{seen.settings, std::move(difference), std::exchange(untold_, 0)});
+}
+
+}  // namespace muster::core
