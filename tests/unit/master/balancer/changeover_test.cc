@@ -8,7 +8,7 @@
 namespace muster::balancer {
 namespace {
 
-constexpr uint64_t kKind = 7;
+constexpr uint64_t kSomeKind = 7;
 
 WorkerId Chosen(Balancer& balancer, uint64_t fingerprint = 0, WorkerId avoid = WorkerId()) {
   const Placement placement = balancer.Choose(OneSlot(), avoid, fingerprint);
@@ -32,33 +32,33 @@ TEST(ChangeoverTest, AShadowThatTakesOverGoesOnWithWhatItKnows) {
   for (int i = 0; i < 3; ++i) cluster.Add(4);
   cluster.balancer().Use(BalancerKind::kLeastLoaded, BalancerKind::kLocality);
   EXPECT_EQ(cluster.Place(OneSlot(), WorkerId(), 1), WorkerId(1));
-  EXPECT_EQ(cluster.Place(OneSlot(), WorkerId(), kKind), WorkerId(2));
-  EXPECT_EQ(Chosen(cluster.balancer(), kKind), WorkerId(3));
-  EXPECT_EQ(Chosen(*cluster.balancer().shadow(), kKind), WorkerId(2));
+  EXPECT_EQ(cluster.Place(OneSlot(), WorkerId(), kSomeKind), WorkerId(2));
+  EXPECT_EQ(Chosen(cluster.balancer(), kSomeKind), WorkerId(3));
+  EXPECT_EQ(Chosen(*cluster.balancer().shadow(), kSomeKind), WorkerId(2));
   cluster.balancer().Use(BalancerKind::kLocality, BalancerKind::kLeastLoaded);
   EXPECT_EQ(cluster.balancer().kind(), BalancerKind::kLocality);
-  EXPECT_EQ(Chosen(cluster.balancer(), kKind), WorkerId(2));
-  EXPECT_EQ(Chosen(*cluster.balancer().shadow(), kKind), WorkerId(3));
+  EXPECT_EQ(Chosen(cluster.balancer(), kSomeKind), WorkerId(2));
+  EXPECT_EQ(Chosen(*cluster.balancer().shadow(), kSomeKind), WorkerId(3));
   cluster.balancer().Use(BalancerKind::kLocality, std::nullopt);
   EXPECT_EQ(cluster.balancer().shadow(), nullptr);
-  EXPECT_EQ(Chosen(cluster.balancer(), kKind), WorkerId(2));
+  EXPECT_EQ(Chosen(cluster.balancer(), kSomeKind), WorkerId(2));
 }
 
 TEST(ChangeoverTest, EachPolicySaysWhatSpeaksForAWorker) {
   ClusterOfFacts cluster(BalancerKind::kLeastLoaded);
   cluster.Add(4, 3);
   Balancer& balancer = cluster.balancer();
-  const auto why = [&balancer] { return balancer.Why(WorkerId(1), kKind); };
+  const auto why = [&balancer] { return balancer.Why(WorkerId(1), kSomeKind); };
   EXPECT_EQ(why(), "has 0 of 4 slots taken");
   balancer.Use(BalancerKind::kRoundRobin, std::nullopt);
   EXPECT_EQ(why(), "had no turn yet");
-  for (int i = 0; i < 2; ++i) cluster.Place(OneSlot(), WorkerId(), kKind);
+  for (int i = 0; i < 2; ++i) cluster.Place(OneSlot(), WorkerId(), kSomeKind);
   EXPECT_EQ(why(), "had its last turn 0 placements ago");
   balancer.Use(BalancerKind::kWeighted, std::nullopt);
   EXPECT_EQ(why(), "is next by its weight of 3");
   balancer.Use(BalancerKind::kLocality, std::nullopt);
   EXPECT_EQ(why(), "has 2 of 4 slots taken");
-  cluster.Place(OneSlot(), WorkerId(), kKind);
+  cluster.Place(OneSlot(), WorkerId(), kSomeKind);
   EXPECT_EQ(why(), "had this kind of command last");
 }
 
