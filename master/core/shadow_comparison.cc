@@ -7,6 +7,7 @@ namespace muster::core {
 namespace {
 
 constexpr absl::Duration kBetweenLines = absl::Seconds(10);
+constexpr absl::Duration kBetweenKept = absl::Seconds(1);
 constexpr size_t kMostKept = 5;
 
 }  // namespace
@@ -38,21 +39,32 @@ void ShadowComparison::Count(const Moment& turn, const Task& task, WorkerId chos
   }
   ++seen.different;
   ++cluster_.counters.shadow_different;
+  if (std::exchange(pair_since_, seen.compared_since) != seen.compared_since) {
+    untold_ = 0;
+    tell_again_ = absl::InfinitePast();
+  }
   ++untold_;
-  if (turn.now < tell_again_) return;
+  const bool tell = turn.now >= tell_again_;
+  if (!tell && turn.now < keep_again_ && seen.newest.size() == kMostKept) return;
+  keep_again_ = turn.now + kBetweenKept;
+  seen.newest.insert(seen.newest.begin(), DifferenceOf(turn, task, chosen, shadow_choice));
+  if (seen.newest.size() > kMostKept) seen.newest.pop_back();
+  if (!tell) return;
   tell_again_ = turn.now + kBetweenLines;
+  turn.Emit(PlacementDiffered{seen.settings, seen.newest.front(), std::exchange(untold_, 0)});
+}
+
+ShadowDifference ShadowComparison::DifferenceOf(const Moment& turn, const Task& task, WorkerId chosen,
+                                                WorkerId shadow_choice) const {
   const auto why = [&](const balancer::Balancer& balancer, WorkerId worker) {
     return worker ? balancer.Why(worker, task.spec().fingerprint) : std::string();
   };
-  ShadowDifference difference{turn.now,
-                              task.id,
-                              cluster_.NameOf(chosen),
-                              why(cluster_.balancer, chosen),
-                              cluster_.NameOf(shadow_choice),
-                              why(*cluster_.balancer.shadow(), shadow_choice)};
-  seen.newest.insert(seen.newest.begin(), difference);
-  if (seen.newest.size() > kMostKept) seen.newest.pop_back();
-  turn.Emit(PlacementDiffered{seen.settings, std::move(difference), std::exchange(untold_, 0)});
+  return {turn.now,
+          task.id,
+          cluster_.NameOf(chosen),
+          why(cluster_.balancer, chosen),
+          cluster_.NameOf(shadow_choice),
+          why(*cluster_.balancer.shadow(), shadow_choice)};
 }
 
 }  // namespace muster::core

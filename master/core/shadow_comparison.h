@@ -2,8 +2,9 @@
 // the same filters over the same workers, which have had what the balancer gave them. So each difference is one of this
 // moment, not of two histories.
 //
-// Counts; of those that differ it keeps the newest few with the reasons of both sides, and emits PlacementDiffered for
-// the log: at most one in ten seconds, with how many there were. Without a shadow it does nothing.
+// Counts; of those that differ it keeps a few with the reasons of both sides, the first ones and then one in a second,
+// and emits PlacementDiffered for the log: at most one in ten seconds, with how many there were. Without a shadow it does
+// nothing.
 // Thread rule: one thread.
 #pragma once
 
@@ -28,7 +29,11 @@ class ShadowComparison {
  private:
   void Count(const Moment& turn, const Task& task, WorkerId chosen, WorkerId shadow_choice);
 
+  ShadowDifference DifferenceOf(const Moment& turn, const Task& task, WorkerId chosen, WorkerId shadow_choice) const;
+
   Cluster& cluster_;
+  absl::Time pair_since_ = absl::InfinitePast();  // the pair that the rest is of
+  absl::Time keep_again_ = absl::InfinitePast();
   absl::Time tell_again_ = absl::InfinitePast();
   uint64_t untold_ = 0;
 };

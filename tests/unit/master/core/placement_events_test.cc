@@ -123,9 +123,33 @@ TEST_F(PlacementEventsTest, WhatTheShadowWouldHaveDoneOtherwiseIsCountedAndToldN
   EXPECT_EQ(cluster_.Seen<PlacementDiffered>()[0].count, 2u);
   const PlacementView view = cluster_.core().Placement();
   EXPECT_EQ(view.different, 3u);
-  EXPECT_THAT(view.newest, SizeIs(2));
+  EXPECT_THAT(view.newest, SizeIs(3));
   EXPECT_EQ(cluster_.core().counters().shadow_different, 3u);
   EXPECT_EQ(cluster_.core().counters().shadow_same, 1u);
+}
+
+TEST_F(PlacementEventsTest, OfManyDifferencesTheFirstAreKeptAndThenOneInASecond) {
+  Join();
+  EXPECT_TRUE(Update({.shadow = BalancerKind::kLocality}).status.ok());
+  for (int i = 0; i < 9; ++i) cluster_.Submit(OfKind(1));
+  const auto kept = cluster_.core().Placement().newest;
+  ASSERT_THAT(kept, SizeIs(5));
+  cluster_.AdvanceBeating(absl::Seconds(2), {"a", "b", "c"});
+  for (int i = 0; i < 2; ++i) cluster_.Submit(OfKind(1));
+  const auto later = cluster_.core().Placement().newest;
+  ASSERT_THAT(later, SizeIs(5));
+  EXPECT_GT(later[0].task, kept[0].task);
+  EXPECT_EQ(later[1].task, kept[0].task) << "one of the two";
+}
+
+TEST_F(PlacementEventsTest, TheFirstDifferenceOfANewPairIsToldAtOnceWithNoneOfTheOldPairs) {
+  Join();
+  EXPECT_TRUE(Update({.shadow = BalancerKind::kLocality}).status.ok());
+  for (int i = 0; i < 4; ++i) cluster_.Submit(OfKind(1));
+  EXPECT_TRUE(Update({BalancerKind::kLocality, BalancerKind::kLeastLoaded}).status.ok());
+  cluster_.Submit(OfKind(1));
+  ASSERT_THAT(cluster_.Seen<PlacementDiffered>(), SizeIs(1));
+  EXPECT_EQ(cluster_.Seen<PlacementDiffered>()[0].count, 1u);
 }
 
 TEST_F(PlacementEventsTest, ANewPairIsComparedAnewAndTheMetricsGoOn) {
