@@ -39,12 +39,9 @@ void ShadowComparison::Count(const Moment& turn, const Task& task, WorkerId chos
   }
   ++seen.different;
   ++cluster_.counters.shadow_different;
-  if (std::exchange(pair_since_, seen.compared_since) != seen.compared_since) {
-    untold_ = 0;
-    tell_again_ = absl::InfinitePast();
-  }
-  ++untold_;
-  const bool tell = turn.now >= tell_again_;
+  const bool first_of_the_pair = seen.newest.empty();
+  untold_ = first_of_the_pair ? 1 : untold_ + 1;
+  const bool tell = first_of_the_pair || turn.now >= tell_again_;
   if (!tell && turn.now < keep_again_ && seen.newest.size() == kMostKept) return;
   keep_again_ = turn.now + kBetweenKept;
   seen.newest.insert(seen.newest.begin(), DifferenceOf(turn, task, chosen, shadow_choice));

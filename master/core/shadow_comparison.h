@@ -32,7 +32,6 @@ class ShadowComparison {
   ShadowDifference DifferenceOf(const Moment& turn, const Task& task, WorkerId chosen, WorkerId shadow_choice) const;
 
   Cluster& cluster_;
-  absl::Time pair_since_ = absl::InfinitePast();  // the pair that the rest is of
   absl::Time keep_again_ = absl::InfinitePast();
   absl::Time tell_again_ = absl::InfinitePast();
   uint64_t untold_ = 0;
