@@ -20,6 +20,7 @@
 #include "cli/task_input.h"
 #include "cli/verbs.h"
 #include "common/base/status_macros.h"
+#include "common/convert/overlay.h"
 
 namespace muster::cli {
 namespace {
@@ -62,7 +63,7 @@ absl::StatusOr<bool> Collect(TaskReader& reader, const v1::TaskSpec& overrides, 
     v1::TaskSpec spec;
     MUSTER_ASSIGN_OR_RETURN(const bool found, reader.Next(&spec));
     if (!found) return false;
-    spec.MergeFrom(overrides);
+    convert::Overlay(overrides, &spec);
     if (spec.owner().empty()) spec.set_owner(owner);
     bytes += spec.ByteSizeLong();
     request->add_tasks()->Swap(&spec);

@@ -21,6 +21,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/config.h"
 #include "common/convert/convert.h"
+#include "common/convert/overlay.h"
 #include "common/domain/exit_codes.h"
 
 namespace muster::cli {
@@ -309,7 +310,7 @@ absl::StatusOr<v1::TaskSpec> TaskFlags::BuildWhole(const std::vector<std::string
     }
   }
   MUSTER_ASSIGN_OR_RETURN(const v1::TaskSpec from_flags, Build(argv, now));
-  spec.MergeFrom(from_flags);
+  convert::Overlay(from_flags, &spec);
   const bool is_command = spec.executor().empty() || spec.executor() == "command";
   if (is_command && spec.command().argv().empty() && !spec.command().has_script()) {
     return UsageError("no command to run; put it after --, as in `muster run -- uname -a`");

@@ -38,6 +38,8 @@ void Cancels::Cancel(const Moment& turn, Task& task, const std::shared_ptr<const
   }
   switch (task.state_now()) {
     case TaskState::kPending:
+      if (WaitsForFence(task)) return;
+      [[fallthrough]];
     case TaskState::kQueued:
       return transitions_.End(turn, task, TaskState::kCancelled, {wish->reason, nullptr, EndReason::kCancelled});
     case TaskState::kDispatched:

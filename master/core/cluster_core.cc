@@ -169,6 +169,9 @@ void ClusterCore::Impl::DoDue(const Moment& turn) {
 void ClusterCore::Impl::TaskDue(const Moment& turn, Task& task) {
   if (const auto* pending = std::get_if<Pending>(&task.state)) {
     if (pending->reason == PendingReason::kRetry) return transitions_.HoldBackRetry(task);
+    if (task.cancel) {
+      return transitions_.End(turn, task, TaskState::kCancelled, {task.cancel->reason, nullptr, EndReason::kCancelled});
+    }
     return transitions_.Requeue(turn, task, true, {});
   }
   if (std::holds_alternative<Queued>(task.state)) {

@@ -248,7 +248,10 @@ Verdict JudgePending(const Cluster& cluster, const Task& task, const Pending& pe
     case PendingReason::kStartTime:
       return {ReasonCode::kStartTime, absl::StrCat("Its start time is ", in, "."), pending.until};
     case PendingReason::kWorkerLost:
-      return {ReasonCode::kRerunsAfterLoss, absl::StrCat("Its worker was lost; it runs again ", in, "."), pending.until};
+      return {ReasonCode::kRerunsAfterLoss,
+              absl::StrCat("Its worker was lost; it ", task.cancel ? "is cancelled once it has surely stopped there, " : "runs again ", in,
+                           "."),
+              pending.until};
     case PendingReason::kRetry: break;
     // Nothing makes tasks that depend on others yet.
     case PendingReason::kDependencies: return {ReasonCode::kStartTime, "It waits for its dependencies."};

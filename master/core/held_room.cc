@@ -8,6 +8,7 @@
 #include "common/base/id_text.h"
 #include "common/domain/resources.h"
 #include "master/balancer/filters.h"
+#include "master/core/holds.h"
 
 namespace muster::core {
 namespace {
@@ -68,10 +69,19 @@ void HeldRoom::Starts(const scheduler::NextTask& next, WorkerId worker) {
   if (cluster_.held_room.contains(worker)) return LetGoOf(worker);
   // It found room elsewhere: one of those that are emptied for its class is not needed.
   const uint32_t holds = HoldsOf(next.cls);
-  if (holds == 0 || holds < cluster_.queues.SizeOf(next.cls)) return;
-  const auto spare = std::find_if(cluster_.held_room.begin(), cluster_.held_room.end(),
-                                  [&next](const auto& held) { return held.second.cls == next.cls; });
-  LetGoOf(spare->first);
+  if (holds > 0 && holds >= cluster_.queues.SizeOf(next.cls)) LetGoOfTheFurthest(next.cls);
+}
+
+// Of those that are emptied for the class the one that still lacks most.
+void HeldRoom::LetGoOfTheFurthest(scheduler::ClassId cls) {
+  const ResourceAmounts& want = cluster_.queues.key(cls).requirements.resources;
+  std::pair<uint32_t, WorkerId> furthest;
+  for (const auto& [worker, held] : cluster_.held_room) {
+    if (held.cls != cls) continue;
+    const WorkerFacts& facts = cluster_.workers.facts(worker);
+    furthest = std::max(furthest, {LackOf(facts.offer.capacity, facts.used, want), worker});
+  }
+  LetGoOf(furthest.second);
 }
 
 void HeldRoom::LetGoOfUnwanted(const Moment& turn) {
@@ -80,16 +90,20 @@ void HeldRoom::LetGoOfUnwanted(const Moment& turn) {
     if (!Wanted(turn, worker, held)) unwanted.push_back(worker);
   }
   for (const WorkerId worker : unwanted) LetGoOf(worker);
+  std::vector<scheduler::ClassId> classes;
   for (auto& [worker, held] : cluster_.held_room) {
-    if (!WaitsIn(held.task, held.cls)) NameOn(worker, *cluster_.queues.FirstOf(held.cls, ""));
+    classes.push_back(held.cls);
+    if (!WaitsIn(held.task, held.cls)) NameOn(worker, Unnamed(held.cls));
+  }
+  for (const scheduler::ClassId cls : classes) {
+    if (HoldsOf(cls) > cluster_.queues.SizeOf(cls)) LetGoOfTheFurthest(cls);
   }
   absl::erase_if(tried_, [this](const auto& entry) { return cluster_.queues.SizeOf(entry.first) == 0; });
 }
 
 // A queue at its limit or rate, and a key, open by themselves; a pause is somebody's will.
 bool HeldRoom::Wanted(const Moment& turn, WorkerId worker, const HeldFor& held) const {
-  const uint64_t waiting = cluster_.queues.SizeOf(held.cls);
-  if (turn.now >= held.until || waiting == 0 || waiting < HoldsOf(held.cls)) return false;
+  if (turn.now >= held.until || !cluster_.workers.Contains(worker) || cluster_.queues.SizeOf(held.cls) == 0) return false;
   const TaskId first = WaitsIn(held.task, held.cls) ? held.task : *cluster_.queues.FirstOf(held.cls, "");
   const std::string& queue = cluster_.tasks.Find(first)->spec().queue;
   return cluster_.gates.Look(queue, turn.now) != scheduler::Gate::kPaused &&
@@ -99,6 +113,13 @@ bool HeldRoom::Wanted(const Moment& turn, WorkerId worker, const HeldFor& held) 
 void HeldRoom::NameOn(WorkerId worker, TaskId task) {
   cluster_.held_room.at(worker).task = task;
   cluster_.workers.HoldRoom(worker, absl::StrCat("is emptied for task ", IdToText(task.value())));
+}
+
+// A task of the class that no worker is emptied for by name; with more rooms than tasks just one of them.
+TaskId HeldRoom::Unnamed(scheduler::ClassId cls) const {
+  const std::vector<TaskId> first = cluster_.queues.SomeOf(cls, HoldsOf(cls));
+  const auto unnamed = std::find_if(first.begin(), first.end(), [this](TaskId task) { return !EmptiedFor(cluster_, task); });
+  return unnamed == first.end() ? first.front() : *unnamed;
 }
 
 uint32_t HeldRoom::HoldsOf(scheduler::ClassId cls) const {
@@ -135,8 +156,8 @@ void HeldRoom::Look(const Moment& turn) {
 // The first in line that have waited for long enough. Those that nobody overtakes although others start, since no
 // worker could ever take them for one, make room for the next ones.
 void HeldRoom::WatchTheLine(const Moment& turn) {
-  const bool in_vain = starts_ > 0 && std::none_of(watched_.begin(), watched_.end(), [](const Watched& one) { return one.overtaken; });
-  passed_over_ = in_vain ? passed_over_ + watched_.size() : 0;
+  const bool in_vain = std::none_of(watched_.begin(), watched_.end(), [](const Watched& one) { return one.overtaken; });
+  if (starts_ > 0) passed_over_ = in_vain ? passed_over_ + watched_.size() : 0;
   watched_.clear();
   starts_ = 0;
   size_t looked_at = 0;
@@ -158,22 +179,26 @@ void HeldRoom::HoldForTheOvertaken(const Moment& turn) {
   size_t choices = 0;
   for (const Watched& watched : watched_) {
     if (!watched.overtaken || !WaitsIn(watched.task, watched.cls)) continue;
-    if (++choices > kMaxChoices) return;
+    if (++choices > kMaxChoices || !MoreMayBeEmptied()) return;
     if (HoldsOf(watched.cls) >= cluster_.queues.SizeOf(watched.cls)) continue;
     if (const auto worker = LacksLeast(watched)) Hold(turn, watched, *worker);
   }
 }
 
-// Empty: there is none, or as many are emptied as may be.
+bool HeldRoom::MoreMayBeEmptied() const {
+  size_t in_order = 0;
+  for (const WorkerId worker : cluster_.workers.Ids()) in_order += cluster_.workers.facts(worker).InOrder() ? 1 : 0;
+  return cluster_.held_room.size() < std::max<size_t>(1, in_order / kShareOfWorkers);
+}
+
+// Empty: there is none.
 std::optional<WorkerId> HeldRoom::LacksLeast(const Watched& watched) const {
   const scheduler::ClassKey& key = cluster_.queues.key(watched.cls);
   const auto tried = tried_.find(watched.cls);
   using Rank = std::tuple<bool, uint32_t, uint32_t, uint32_t>;
   std::optional<std::pair<Rank, WorkerId>> best;
-  size_t in_order = 0;
   for (const WorkerId worker : cluster_.workers.Ids()) {
     const WorkerFacts& facts = cluster_.workers.facts(worker);
-    in_order += facts.InOrder() ? 1 : 0;
     if (!MayBeEmptied(facts) || !balancer::CouldServe(facts.offer, key.requirements)) continue;
     uint32_t in_vain = 0;
     if (tried != tried_.end()) {
@@ -184,7 +209,7 @@ std::optional<WorkerId> HeldRoom::LacksLeast(const Watched& watched) const {
     const std::pair<Rank, WorkerId> one({worker == key.avoid, in_vain, lack, facts.used.slots}, worker);
     if (!best || one < *best) best = one;
   }
-  if (!best || cluster_.held_room.size() >= std::max<size_t>(1, in_order / kShareOfWorkers)) return std::nullopt;
+  if (!best) return std::nullopt;
   return best->second;
 }
 
@@ -192,9 +217,10 @@ void HeldRoom::Hold(const Moment& turn, const Watched& watched, WorkerId worker)
   Tried& tried = tried_[watched.cls];
   const uint32_t doublings = std::min(tried.holds++, kMaxDoublings);
   ++tried.in_vain[worker];
-  cluster_.held_room[worker] = {watched.task, watched.cls, turn.now + kFirstHold * (1 << doublings)};
   ++holds_[watched.cls];
-  NameOn(worker, watched.task);
+  const TaskId named = EmptiedFor(cluster_, watched.task) ? Unnamed(watched.cls) : watched.task;
+  cluster_.held_room[worker] = {named, watched.cls, turn.now + kFirstHold * (1 << doublings)};
+  NameOn(worker, named);
   IsAnother(worker);
   ++cluster_.counters.rooms_held;
   dispatching_.RecallAhead(turn, worker);

@@ -61,6 +61,7 @@ class HeldRoom {
   void LetGoOf(WorkerId worker);
   void IsAnother(WorkerId worker);  // it takes work now that it did not take, or no more
   void LetGoOfUnwanted(const Moment& turn);
+  void LetGoOfTheFurthest(scheduler::ClassId cls);
   bool Wanted(const Moment& turn, WorkerId worker, const HeldFor& held) const;
   void HoldForTheOvertaken(const Moment& turn);
   void Hold(const Moment& turn, const Watched& watched, WorkerId worker);
@@ -69,6 +70,8 @@ class HeldRoom {
   bool WaitsIn(TaskId task, scheduler::ClassId cls) const;
   void WatchTheLine(const Moment& turn);
   void NameOn(WorkerId worker, TaskId task);
+  TaskId Unnamed(scheduler::ClassId cls) const;
+  bool MoreMayBeEmptied() const;
 
   Cluster& cluster_;
   Dispatching& dispatching_;

@@ -3,7 +3,8 @@
 // is a line of kHolds in holds.cc.
 //
 // The gates and keys asked here are those that Placing asks: what decides is what is told.
-// Thread rule: one thread, between turns. Cost: O(log n), and what stands before it in its key's line, up to 10,000 tasks.
+// Thread rule: one thread, between turns. Cost: O(log n), and what stands before it in its
+// key's line, up to 10,000 tasks, or in the line for what the cluster has.
 #pragma once
 
 #include <optional>

@@ -82,7 +82,7 @@ void CheckTask(const Cluster& cluster, const Task& task, Sums* sums) {
   }
   if (waits) sums->waiting_bytes += task.group->bytes_each;
   // Nothing of a cancelled task waits to be dispatched.
-  MUSTER_CHECK(!(waits && task.cancel));
+  MUSTER_CHECK(!(waits && task.cancel) || WaitsForFence(task));
   MUSTER_CHECK(!(waits && task.holds_room));
   MUSTER_CHECK(task.failures < task.spec().retry.max_attempts || task.failures == 0);
   if (const absl::Time due = DueOf(task); due != absl::InfiniteFuture()) {

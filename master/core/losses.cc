@@ -63,12 +63,12 @@ void Losses::Lose(const Moment& turn, Task& task, LossKind kind, const std::stri
   if (task.spec().on_worker_loss == OnWorkerLoss::kHold) return Hold(turn, task, kind, why);
   const bool counts = kind == LossKind::kProcessDied && task.started;
   if (counts && CountLoss(turn, task, why)) return;
-  if (task.cancel) {
+  const absl::Time at = RerunAt(turn, task, kind);
+  if (task.cancel && at <= turn.now) {
     return transitions_.End(turn, task, TaskState::kCancelled,
                             {absl::StrCat(task.cancel->reason, task.cancel->reason.empty() ? "" : "; ", why), nullptr,
                              EndReason::kLost});
   }
-  const absl::Time at = RerunAt(turn, task, kind);
   transitions_.CloseAttempt(turn, task, {EndReason::kLost, false, counts, at, why});
   transitions_.Wait(turn, task, PendingReason::kWorkerLost, at, {why, nullptr, EndReason::kLost});
 }

@@ -9,12 +9,12 @@ void PlacementEvents::Start(const Moment& turn) { PutInForce(turn, {}); }
 
 void PlacementEvents::OnUpdate(const Moment& turn, const UpdatePlacement& event) {
   const PlacementChange& change = event.change;
-  if (change.balancer && change.shadow && *change.shadow == *change.balancer) {
-    const std::string same = absl::StrCat("is ", std::string(BalancerName(*change.balancer)),
-                                          ", as the balancer: there would be nothing to compare");
+  PlacementTable& table = cluster_.placement;
+  const BalancerKind balancer = table.After(event.reset, change).balancer;
+  if (change.shadow && *change.shadow == balancer) {
+    const std::string same = absl::StrCat("is ", std::string(BalancerName(balancer)), ", as the balancer: there would be nothing to compare");
     return turn.Emit(PlacementAnswer{event.call, RefuseField("BAD_PLACEMENT", "placement.shadow", same), {}});
   }
-  PlacementTable& table = cluster_.placement;
   const PlacementSettings before = table.settings();
   const PlacementRow row_before = table.Row();
   if (event.reset) table.Reset();

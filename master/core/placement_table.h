@@ -18,6 +18,12 @@ class PlacementTable {
     by_hand_.Add(change);
     Settle();
   }
+  // What would hold then.
+  PlacementSettings After(bool reset, const PlacementChange& change) const {
+    PlacementChange by_hand = reset ? PlacementChange() : by_hand_;
+    by_hand.Add(change);
+    return by_hand.AppliedTo(configured_);
+  }
   void Reset() {  // back to the configuration
     by_hand_ = {};
     Settle();

@@ -115,9 +115,11 @@ void Placing::PlaceNext(const Moment& turn, const scheduler::NextTask& next) {
   if (task.last_attempt >= kMaxAttemptNumber) {
     return transitions_.End(turn, task, TaskState::kCancelled, {"no attempt number is left"});
   }
-  const balancer::Placement placement = Choose(turn, task, next.cls);
+  const std::optional<WorkerId> held = held_.ready() ? held_.RoomFor(next.cls) : std::nullopt;
+  const balancer::Placement placement = held ? balancer::Placed{*held} : Choose(task);
   if (const auto* placed = std::get_if<balancer::Placed>(&placement)) {
     if (StaysApart(turn, task, placed->worker)) return;
+    if (!held) shadow_.Compare(turn, task, placed->worker, UnwantedBy(task));
     held_.Starts(next, placed->worker);
     auto reservation = cluster_.workers.Reserve(placed->worker, task.spec().requirements.resources);
     MUSTER_CHECK(reservation.has_value());
@@ -128,14 +130,9 @@ void Placing::PlaceNext(const Moment& turn, const scheduler::NextTask& next) {
   Park(turn, task, next.cls, waits);
 }
 
-balancer::Placement Placing::Choose(const Moment& turn, const Task& task, scheduler::ClassId cls) {
-  if (const auto held = held_.ready() ? held_.RoomFor(cls) : std::nullopt) return balancer::Placed{*held};
+balancer::Placement Placing::Choose(const Task& task) {
   const TaskSpec& spec = task.spec();
-  balancer::Placement placement =
-      cluster_.balancer.Choose(spec.requirements, task.avoid, spec.fingerprint, UnwantedBy(task));
-  const auto* placed = std::get_if<balancer::Placed>(&placement);
-  if (placed != nullptr) shadow_.Compare(turn, task, placed->worker, UnwantedBy(task));
-  return placement;
+  return cluster_.balancer.Choose(spec.requirements, task.avoid, spec.fingerprint, UnwantedBy(task));
 }
 
 std::function<bool(WorkerId)> Placing::UnwantedBy(const Task& task) const {
@@ -144,9 +141,11 @@ std::function<bool(WorkerId)> Placing::UnwantedBy(const Task& task) const {
 }
 
 bool Placing::SendAhead(const Moment& turn, Task& task, const scheduler::NextTask& next) {
-  const auto worker = prefetch_.Choose(turn, task);
+  const auto worker = prefetch_.Choose(turn, task, &cluster_.balancer);
   if (!worker.has_value()) return false;
-  shadow_.CompareAhead(turn, task, *worker, prefetch_.AllowanceFor(task));
+  if (auto* const shadow = cluster_.balancer.shadow()) {
+    shadow_.CompareAhead(turn, task, *worker, prefetch_.Choose(turn, task, shadow));
+  }
   auto reservation = cluster_.workers.ReserveAhead(*worker, cluster_.config.prefetch_limit);
   if (!reservation.has_value()) return false;
   Send(turn, task, next, std::move(*reservation), true);

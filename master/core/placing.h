@@ -45,7 +45,7 @@ class Placing {
   bool PassesLimits(const Moment& turn, const Task& task, scheduler::ClassId cls);
   // What became of the first task in line.
   void PlaceNext(const Moment& turn, const scheduler::NextTask& next);
-  balancer::Placement Choose(const Moment& turn, const Task& task, scheduler::ClassId cls);
+  balancer::Placement Choose(const Task& task);
   // Workers that it would rather not have; empty: none.
   std::function<bool(WorkerId)> UnwantedBy(const Task& task) const;
   bool SendAhead(const Moment& turn, Task& task, const scheduler::NextTask& next);

@@ -31,13 +31,10 @@ uint32_t Prefetch::Allowance(const Task& task, uint32_t slots) const {
                                       cluster_.config.prefetch_limit);
 }
 
-std::function<uint32_t(uint32_t)> Prefetch::AllowanceFor(const Task& task) const {
-  return [this, &task](uint32_t slots) { return Allowance(task, slots); };
-}
-
-std::optional<WorkerId> Prefetch::Choose(const Moment& turn, const Task& task) {
+std::optional<WorkerId> Prefetch::Choose(const Moment& turn, const Task& task, balancer::Balancer* balancer) {
   const TaskSpec& spec = task.spec();
-  const auto worker = cluster_.balancer.ChooseAhead(spec.requirements, spec.fingerprint, AllowanceFor(task));
+  const auto worker = balancer->ChooseAhead(spec.requirements, spec.fingerprint,
+                                            [&](uint32_t slots) { return Allowance(task, slots); });
   if (!worker.has_value() || InTheWay(turn, task, *worker)) return std::nullopt;
   return worker;
 }

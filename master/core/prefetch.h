@@ -25,10 +25,8 @@ class Prefetch {
 
   // Whether tasks like this one are ever sent ahead.
   bool Eligible(const Task& task) const;
-  // How many like it may be ahead on a worker of so many slots. The task must outlive the answer.
-  std::function<uint32_t(uint32_t slots)> AllowanceFor(const Task& task) const;
-  // A worker to send an eligible task ahead to, after it found no free slot. Empty: none now.
-  std::optional<WorkerId> Choose(const Moment& turn, const Task& task);
+  // A worker to send an eligible task ahead to, after it found no free slot; as that balancer has it. Empty: none now.
+  std::optional<WorkerId> Choose(const Moment& turn, const Task& task, balancer::Balancer* balancer);
 
   // The first task of the class found no room and may not be sent ahead. Recalls what is in its way.
   void Waits(const Moment& turn, const Task& task, scheduler::ClassId cls);

@@ -70,7 +70,7 @@ void Recovery::RestoreTask(const Moment& turn, TaskId id, const TaskGroupPtr& gr
   }
   transitions_.Restore(task, StateFrom(turn, task, history));
   const TaskState now = task.state_now();
-  if (task.cancel && (now == TaskState::kPending || now == TaskState::kQueued)) {
+  if (task.cancel && (now == TaskState::kPending || now == TaskState::kQueued) && !WaitsForFence(task)) {
     transitions_.End(turn, task, TaskState::kCancelled, {task.cancel->reason, nullptr, EndReason::kCancelled});
   }
 }

@@ -15,19 +15,16 @@ constexpr size_t kMostKept = 5;
 void ShadowComparison::Compare(const Moment& turn, const Task& task, WorkerId chosen,
                                const std::function<bool(WorkerId)>& unwanted) {
   balancer::Balancer* const shadow = cluster_.balancer.shadow();
-  if (shadow == nullptr) return;
   const TaskSpec& spec = task.spec();
+  if (shadow == nullptr || spec.requirements.arrangement != Arrangement::kBalanced) return;
   const balancer::Placement placement = shadow->Choose(spec.requirements, task.avoid, spec.fingerprint, unwanted);
   const auto* const placed = std::get_if<balancer::Placed>(&placement);
   Count(turn, task, chosen, placed == nullptr ? WorkerId() : placed->worker);
 }
 
 void ShadowComparison::CompareAhead(const Moment& turn, const Task& task, WorkerId chosen,
-                                    const std::function<uint32_t(uint32_t)>& allowance) {
-  balancer::Balancer* const shadow = cluster_.balancer.shadow();
-  if (shadow == nullptr) return;
-  const TaskSpec& spec = task.spec();
-  Count(turn, task, chosen, shadow->ChooseAhead(spec.requirements, spec.fingerprint, allowance).value_or(WorkerId()));
+                                    std::optional<WorkerId> shadow_choice) {
+  Count(turn, task, chosen, shadow_choice.value_or(WorkerId()));
 }
 
 void ShadowComparison::Count(const Moment& turn, const Task& task, WorkerId chosen, WorkerId shadow_choice) {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "absl/time/time.h"
 #include "master/core/cluster.h"
@@ -20,11 +21,12 @@ class ShadowComparison {
  public:
   explicit ShadowComparison(Cluster* cluster) : cluster_(*cluster) {}
 
-  // `chosen` is about to get the task: its room is not taken yet. `unwanted` as Choose had it.
+  // `chosen` is about to get the task: its room is not taken yet. `unwanted` as Choose had it. A task that is spread or
+  // packed is placed alike by all, and is not counted.
   void Compare(const Moment& turn, const Task& task, WorkerId chosen, const std::function<bool(WorkerId)>& unwanted);
-  // It is sent ahead there; `allowance` as ChooseAhead had it.
+  // It is sent ahead there, and the shadow, which is there, would have sent it elsewhere, or nowhere yet.
   void CompareAhead(const Moment& turn, const Task& task, WorkerId chosen,
-                    const std::function<uint32_t(uint32_t)>& allowance);
+                    std::optional<WorkerId> shadow_choice);
 
  private:
   void Count(const Moment& turn, const Task& task, WorkerId chosen, WorkerId shadow_choice);

@@ -21,6 +21,12 @@ AttemptPlace PlaceOf(const StateData& state) {
   return {};
 }
 
+bool WaitsForFence(const Task& task) {
+  const auto* pending = std::get_if<Pending>(&task.state);
+  return pending != nullptr && pending->reason == PendingReason::kWorkerLost &&
+         task.spec().on_worker_loss == OnWorkerLoss::kRerunAfterFence;
+}
+
 absl::Time DueOf(const Task& task) {
   if (const auto* pending = std::get_if<Pending>(&task.state)) return pending->until;
   if (std::holds_alternative<Queued>(task.state)) return task.queued_since + task.spec().queue_timeout;

@@ -69,6 +69,10 @@ struct AttemptPlace {
 };
 AttemptPlace PlaceOf(const StateData& state);
 
+// Waits for the fence: its attempt on a lost worker may still run, and must have been stopped before anything follows, a
+// confirmed cancel included.
+bool WaitsForFence(const Task& task);
+
 // When the state ends by itself: retry or start time, queue deadline, give-up. Infinite: never.
 absl::Time DueOf(const Task& task);
 

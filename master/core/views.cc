@@ -17,7 +17,8 @@ std::string PendingReasonOf(const Task& task, const Pending& pending, absl::Time
     case PendingReason::kStartTime: return absl::StrCat("starts in ", DurationWords(pending.until - now));
     case PendingReason::kDependencies: return "waits for its dependencies";
     case PendingReason::kWorkerLost:
-      return absl::StrCat("its worker was lost; runs again in ", DurationWords(pending.until - now));
+      return absl::StrCat("its worker was lost; ", task.cancel ? "is cancelled once it has surely stopped there, in " : "runs again in ",
+                          DurationWords(pending.until - now));
     case PendingReason::kRetry: break;
   }
   const std::string retry = absl::StrCat("retry ", task.failures, " of ", task.spec().retry.max_attempts - 1);

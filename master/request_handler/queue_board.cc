@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "common/convert/convert.h"
+#include "common/convert/overlay.h"
 #include "master/request_handler/validate.h"
 
 namespace muster::handler {
@@ -22,7 +23,7 @@ void FillRetry(const RetryPolicy& defaults, v1::RetryPolicy* retry) {
     filled.clear_on_exit_codes();
     filled.clear_never_on_exit_codes();
   }
-  filled.MergeFrom(*retry);
+  convert::Overlay(*retry, &filled);
   retry->Swap(&filled);
 }
 

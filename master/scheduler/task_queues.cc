@@ -140,6 +140,19 @@ class TaskQueues::Impl {
     return first.task;
   }
 
+  std::vector<TaskId> SomeOf(ClassId cls, size_t limit) const {
+    std::vector<TaskId> some;
+    const ClassTable::Class* const found = classes_.Find(cls);
+    if (found == nullptr) return some;
+    for (const auto& lane : found->lanes) {
+      for (const Waiting& waiting : lanes_[lane.second].tasks) {
+        if (some.size() >= limit) return some;
+        some.push_back(waiting.task);
+      }
+    }
+    return some;
+  }
+
   uint64_t SizeOf(ClassId cls) const {
     const ClassTable::Class* const found = classes_.Find(cls);
     uint64_t size = 0;
@@ -431,6 +444,7 @@ const absl::btree_set<ClassId>& TaskQueues::parked() const { return impl_->parke
 const ClassKey& TaskQueues::key(ClassId cls) const { return impl_->KeyOf(cls); }
 std::optional<ClassId> TaskQueues::ClassOf(TaskId task) const { return impl_->ClassOf(task); }
 std::optional<TaskId> TaskQueues::FirstOf(ClassId cls, std::string_view queue) const { return impl_->FirstOf(cls, queue); }
+std::vector<TaskId> TaskQueues::SomeOf(ClassId cls, size_t limit) const { return impl_->SomeOf(cls, limit); }
 uint64_t TaskQueues::SizeOf(ClassId cls) const { return impl_->SizeOf(cls); }
 void TaskQueues::VisitLeftOver(VisitHead visit) const { impl_->VisitLeftOver(visit); }
 bool TaskQueues::IsBefore(TaskId first, TaskId second) const { return impl_->IsBefore(first, second); }

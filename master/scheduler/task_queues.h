@@ -116,6 +116,8 @@ class TaskQueues {
   // The first task of the class in that queue, or else in some other one. Empty: it has none.
   std::optional<TaskId> FirstOf(ClassId cls, std::string_view queue) const;
 
+  // Up to `limit` tasks of the class, lane by lane, each in its order.
+  std::vector<TaskId> SomeOf(ClassId cls, size_t limit) const;
   // How many queued tasks the class has; 0: it is gone.
   uint64_t SizeOf(ClassId cls) const;
   // The first task of each lane that was not taken when everybody was asked: parked, in the order of the line, then

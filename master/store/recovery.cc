@@ -140,13 +140,7 @@ class OpenTaskLoader {
   }
 
   absl::Status LoadPlacement() {
-    MUSTER_ASSIGN_OR_RETURN(const std::optional<std::string> text, ReadMeta(database_, kMetaPlacement));
-    const std::optional<PlacementChange> by_hand = PlacementChangeFrom(text.value_or(""));
-    if (!by_hand) {
-      return absl::DataLossError(absl::StrCat("store ", database_->path(), " is damaged: table meta, row placement: \"", *text,
-                                              "\" is none that this muster-master knows"));
-    }
-    state_->placement.by_hand = *by_hand;
+    MUSTER_ASSIGN_OR_RETURN(state_->placement, ReadPlacement(database_));
     return absl::OkStatus();
   }
 
@@ -201,6 +195,14 @@ absl::StatusOr<std::vector<TaskRange>> ReadRanges(Database* database, std::strin
   if (ranges.has_value()) return *std::move(ranges);
   return absl::DataLossError(absl::StrCat("store ", database->path(), " is damaged: table meta, row ",
                                           absl::string_view(key.data(), key.size()), ": no ranges"));
+}
+
+absl::StatusOr<core::PlacementRow> ReadPlacement(Database* database) {
+  MUSTER_ASSIGN_OR_RETURN(const std::optional<std::string> text, ReadMeta(database, kMetaPlacement));
+  std::optional<PlacementChange> by_hand = PlacementChangeFrom(text.value_or(""));
+  if (by_hand.has_value()) return core::PlacementRow{*std::move(by_hand)};
+  return absl::DataLossError(absl::StrCat("store ", database->path(), " is damaged: table meta, row placement: \"", *text,
+                                          "\" is no placement that this muster-master knows; a newer one may have written it"));
 }
 
 uint64_t DigestAfter(const Query& activity) {

@@ -23,6 +23,9 @@ absl::Status ReadNextId(Database* database, core::RecoveredState* state);
 // Ranges in a row of meta; none when it is not there.
 absl::StatusOr<std::vector<TaskRange>> ReadRanges(Database* database, std::string_view key);
 
+// What people set by hand of the placement, in a row of meta; nothing when it is not there.
+absl::StatusOr<core::PlacementRow> ReadPlacement(Database* database);
+
 // The digest of all rows up to this row of table activity, itself included: what store.mark holds.
 uint64_t DigestAfter(const Query& activity);
 

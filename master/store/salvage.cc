@@ -176,6 +176,11 @@ absl::Status Salvage::CopyMeta() {
     return absl::OkStatus();
   }));
   for (const KeyGap& gap : gaps) NoteGap(meta, gap);
+  if (const auto placement = values.find(std::string(kMetaPlacement));
+      placement != values.end() && !PlacementChangeFrom(placement->second)) {
+    aside_.AddNote("meta", TaskId(), absl::StrCat("row placement: \"", placement->second, "\" is none that this muster-master knows"));
+    values.erase(placement);
+  }
   for (const std::string_view key : {kMetaClusterId, kMetaEpoch, kMetaNextId, kMetaSkippedIds, kMetaCopiedAttempts,
                                      kMetaPurging, kMetaPlacement}) {
     const auto found = values.find(std::string(key));

@@ -187,6 +187,7 @@ absl::Status StoreChecker::CheckMeta() {
   }
   MUSTER_RETURN_IF_ERROR(ReadRanges(database_, kMetaSkippedIds).status());
   MUSTER_RETURN_IF_ERROR(ReadRanges(database_, kMetaPurging).status());
+  MUSTER_RETURN_IF_ERROR(ReadPlacement(database_).status());
   return ReadRanges(database_, kMetaCopiedAttempts).status();
 }
 

@@ -110,6 +110,24 @@ TEST(TaskFlags, OtherExecutorsGetTheWordsAsArguments) {
   EXPECT_TRUE(flags.BuildWhole({}, kNow).ok()) << "a noop needs no words";
 }
 
+TEST(TaskFlags, AFlagReplacesWhatTheFileSaysAndIsNotAddedToIt) {
+  TaskFlags flags;
+  flags.file = FileWith("task.yaml", "command: {argv: [x], environment: [{name: A, value: '1'}]}\nrun_timeout: 1h\n"
+                                     "retry: {on_exit_codes: [1, 2], max_delay: 5s}\nvalidation: {accepted_exit_codes: [0, 24]}\n");
+  flags.run_timeout = absl::Milliseconds(500);
+  flags.retry_on = "75";
+  flags.accept_exit = "3";
+  flags.environment = {"B=2"};
+  const auto spec = flags.BuildWhole({}, kNow);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->run_timeout().seconds(), 0);
+  EXPECT_EQ(spec->run_timeout().nanos(), 500'000'000);
+  EXPECT_THAT(spec->retry().on_exit_codes(), ElementsAre(75));
+  EXPECT_EQ(spec->retry().max_delay().seconds(), 5);
+  EXPECT_THAT(spec->validation().accepted_exit_codes(), ElementsAre(3));
+  EXPECT_EQ(spec->command().environment_size(), 2);
+}
+
 TEST(TaskFlags, AScriptIsSentAlong) {
   TaskFlags flags;
   flags.script = FileWith("job.sh", "#!/bin/sh\necho $1\n");

@@ -136,6 +136,32 @@ TEST(ClusterResourcesInTheCore, WhatMustNotRunTwiceKeepsItUntilItHasSurelyEnded)
   }
 }
 
+TEST(ClusterResourcesInTheCore, ACancelledTaskThatWaitsForTheFenceKeepsItUntilThen) {
+  for (const bool cancelled_before : {false, true}) {
+    SCOPED_TRACE(cancelled_before);
+    TestCluster cluster(WithLicences(1));
+    cluster.Join("a", 8);
+    const TaskId lost = cluster.Submit(WantingUnder(OnWorkerLoss::kRerunAfterFence, 1));
+    cluster.Started(lost);
+    cluster.Restart(WithLicences(1));  // the last master may have promised a long lease
+    cluster.Join("b", 8);
+    if (cancelled_before) cluster.Cancel(lost);
+    cluster.AdvanceBeating(cluster.core().config().lost_after + absl::Seconds(1), {"b"});
+    if (!cancelled_before) cluster.Cancel(lost);
+    ASSERT_EQ(cluster.StateOf(lost), TaskState::kPending);
+    EXPECT_THAT(cluster.ReasonOf(lost), ::testing::HasSubstr("is cancelled once it has surely stopped there, in "));
+    EXPECT_EQ(Used(cluster), 1);
+    cluster.Restart(WithLicences(1));
+    cluster.Join("b", 8);
+    const TaskId next = cluster.Submit(Wanting(1));
+    EXPECT_EQ(Used(cluster), 1);
+    EXPECT_EQ(cluster.StateOf(next), TaskState::kQueued);
+    cluster.AdvanceBeating(absl::Minutes(20), {"b"});
+    EXPECT_EQ(cluster.StateOf(lost), TaskState::kCancelled);
+    EXPECT_EQ(cluster.StateOf(next), TaskState::kDispatched);
+  }
+}
+
 TEST(ClusterResourcesInTheCore, AStreamOfNarrowOnesDoesNotStarveAWideOne) {
   TestCluster cluster(WithLicences(4));
   cluster.Join("a", 64);

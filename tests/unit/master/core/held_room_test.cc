@@ -191,6 +191,45 @@ TEST_F(HeldRoomTest, TasksThatNobodyCouldTakeAreNotInTheWayOfThoseBehind) {
   EXPECT_TRUE(StartsWithin(wide, absl::Minutes(3)));
 }
 
+TEST_F(HeldRoomTest, NorWhenNothingStartsBetweenTwoLooks) {
+  cluster_.Join("a", 4);
+  for (uint32_t i = 0; i < 30; ++i) {
+    cluster_.Submit(Spec([i](TaskSpec& spec) { spec.requirements.resources.slots = 100 + i; }));
+  }
+  KeepBusy(absl::Seconds(10));
+  const TaskId wide = cluster_.Submit(Wide(4));
+  for (int i = 0; i < 90 && StateOf(wide) == TaskState::kQueued; ++i) {
+    KeepBusy(absl::Seconds(2));
+    for (int look = 0; look < 3; ++look) cluster_.Advance(absl::Milliseconds(200));
+  }
+  EXPECT_EQ(StateOf(wide), TaskState::kDispatched);
+}
+
+TEST_F(HeldRoomTest, WhenOneOfTwoIsCancelledTheOtherKeepsTheRoomThatIsNearer) {
+  for (int i = 0; i < 16; ++i) cluster_.Join("w" + std::to_string(i), 2);
+  for (int i = 0; i < 40; ++i) narrow_.push_back(cluster_.Submit(Spec()));
+  const TaskId first = cluster_.Submit(Wide(2));
+  const TaskId second = cluster_.Submit(Wide(2));
+  const auto emptied = [&] {
+    std::vector<std::string> reasons;
+    for (int i = 0; i < 16; ++i) {
+      if (const std::string why = ReasonOfWorker("w" + std::to_string(i)); !why.empty()) reasons.push_back(why);
+    }
+    return reasons;
+  };
+  for (int i = 0; i < 30 && emptied().size() < 2; ++i) KeepBusy(absl::Seconds(2));
+  ASSERT_EQ(StateOf(first), TaskState::kQueued);
+  ASSERT_EQ(StateOf(second), TaskState::kQueued);
+  ASSERT_EQ(emptied().size(), 2u);
+  EXPECT_NE(emptied()[0], emptied()[1]) << "each is emptied for one of them";
+  EXPECT_EQ(Explain(second).code, ReasonCode::kRoomIsHeld);
+  cluster_.Cancel(first);
+  cluster_.Advance(absl::Milliseconds(200));
+  EXPECT_EQ(emptied().size(), 1u);
+  EXPECT_EQ(Explain(second).code, ReasonCode::kRoomIsHeld);
+  EXPECT_EQ(rooms_held(), 2u);
+}
+
 TEST_F(HeldRoomTest, WhatNobodyWantsAnyMoreIsLetGo) {
   cluster_.Join("a", 2);
   KeepBusy(absl::Seconds(4));

@@ -96,6 +96,7 @@ TEST_F(PlacementEventsTest, TheSameChangeTwiceIsOneChange) {
 TEST_F(PlacementEventsTest, ABalancerBesideItselfIsRefusedAndOneThatTakesOverIsNoShadowAnyMore) {
   const PlacementAnswer refused = Update({BalancerKind::kWeighted, BalancerKind::kWeighted});
   EXPECT_EQ(ReasonOf(refused.status), "BAD_PLACEMENT");
+  EXPECT_EQ(ReasonOf(Update({.shadow = BalancerKind::kLeastLoaded}).status), "BAD_PLACEMENT") << "it decides already";
   EXPECT_EQ(Now(), PlacementSettings());
   EXPECT_TRUE(Update({.shadow = BalancerKind::kLocality}).status.ok());
   EXPECT_TRUE(Update({.balancer = BalancerKind::kLocality}).status.ok());
@@ -126,6 +127,15 @@ TEST_F(PlacementEventsTest, WhatTheShadowWouldHaveDoneOtherwiseIsCountedAndToldN
   EXPECT_THAT(view.newest, SizeIs(3));
   EXPECT_EQ(cluster_.core().counters().shadow_different, 3u);
   EXPECT_EQ(cluster_.core().counters().shadow_same, 1u);
+}
+
+TEST_F(PlacementEventsTest, WhatAllPlaceAlikeOrNobodyPlacesIsNotCompared) {
+  Join();
+  EXPECT_TRUE(Update({.shadow = BalancerKind::kLocality}).status.ok());
+  for (const Arrangement arrangement : {Arrangement::kSpread, Arrangement::kPack}) {
+    cluster_.Submit(Spec([=](TaskSpec& spec) { spec.requirements.arrangement = arrangement; }));
+  }
+  EXPECT_EQ(cluster_.core().Placement().same, 0u);
 }
 
 TEST_F(PlacementEventsTest, OfManyDifferencesTheFirstAreKeptAndThenOneInASecond) {

@@ -1,4 +1,5 @@
 // QueueService over real gRPC, with the real core and store behind it; and what its settings do to submits.
+#include "common/convert/convert.h"
 #include "master/request_handler/queue_service.h"
 
 #include <gmock/gmock.h>
@@ -169,6 +170,13 @@ TEST(FillDefaultsTest, ARetryPolicyIsFilledFieldByFieldAndItsCodesAreNotMixed) {
   FillDefaults(queue, &only_never);
   EXPECT_EQ(only_never.retry().on_exit_codes_size(), 0);
   EXPECT_THAT(only_never.retry().never_on_exit_codes(), ::testing::ElementsAre(1));
+
+  v1::TaskSpec says_delays;
+  says_delays.mutable_retry()->mutable_base_delay()->set_nanos(200'000'000);
+  says_delays.mutable_retry()->mutable_max_delay();  // 0
+  FillDefaults(queue, &says_delays);
+  EXPECT_EQ(convert::FromProto(says_delays.retry().base_delay()), absl::Milliseconds(200)) << "not 2.2 s";
+  EXPECT_EQ(convert::FromProto(says_delays.retry().max_delay()), absl::ZeroDuration());
 
   v1::TaskSpec says_nothing;
   FillDefaults(queue, &says_nothing);

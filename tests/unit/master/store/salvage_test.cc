@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "master/store/salvage.h"
+#include "master/store/schema.h"
 #include "small_store.h"
 
 namespace muster::store {
@@ -76,6 +77,23 @@ TEST_F(SalvageTest, OfASoundStoreAllIsServed) {
   EXPECT_EQ(state.queue_settings.size(), 2u);
   EXPECT_EQ(state.run_times.size(), 1u);
   EXPECT_TRUE(store_->FindRequest("ann@host", "r-1")->has_value());
+}
+
+TEST_F(SalvageTest, APlacementIsKeptAndOneThatAStartWouldRefuseIsSetAside) {
+  MakeStore();
+  ASSERT_TRUE(WriteMeta(Database::Open(DatabasePath(), {})->get(), kMetaPlacement, "balancer=locality").ok());
+  Salvage();
+  EXPECT_THAT(SetAside(), IsEmpty());
+  EXPECT_EQ(Serve().placement.by_hand.balancer, BalancerKind::kLocality);
+  store_.reset();
+  ASSERT_TRUE(WriteMeta(Database::Open(DatabasePath(), {})->get(), kMetaPlacement, "balancer=tarot").ok());
+  const auto again = SalvageStore(config_.directory, root_ + "/again", At(3600));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(again->check.sound());
+  std::ifstream aside(root_ + "/again/" + kSetAsideName);
+  EXPECT_THAT(std::string(std::istreambuf_iterator<char>(aside), {}), HasSubstr("tarot"));
+  config_.directory = root_ + "/again";
+  EXPECT_TRUE(Reopen().placement.by_hand.Empty());
 }
 
 TEST_F(SalvageTest, ATaskWithADamagedOutcomeEndsLostAndTheOthersAreServed) {

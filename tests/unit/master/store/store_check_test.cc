@@ -112,6 +112,12 @@ TEST_F(StoreCheckTest, AValueOfAnotherKindIsFoundThoughItsChecksumMatches) {
   EXPECT_THAT(Findings(), ElementsAre("muster.db: table specification, row 5 (task 5): its owner is of another kind"));
 }
 
+TEST_F(StoreCheckTest, APlacementThatAStartWouldRefuseIsFound) {
+  MakeStore();
+  ASSERT_TRUE(WriteMeta(Database::Open(DatabasePath(), {})->get(), kMetaPlacement, "balancer=tarot").ok());
+  EXPECT_THAT(Findings(), ElementsAre(AllOf(HasSubstr("table meta, row placement"), HasSubstr("tarot"))));
+}
+
 TEST_F(StoreCheckTest, RowsThatDisagreeAreFound) {
   MakeStore();
   Sql("DELETE FROM specification WHERE first = 6");
