@@ -11,7 +11,16 @@
 namespace muster {
 namespace {
 
-constexpr int64_t kMostPatternMemory = int64_t{2} << 20;
+constexpr int64_t kMemoryToTry = int64_t{128} << 10;  // one that is too large is given up early
+constexpr int64_t kMemoryToMatch = int64_t{2} << 20;
+constexpr int kMostInstructions = 2000;
+constexpr size_t kCostOfUnicodeClass = 200;
+
+std::unique_ptr<RE2> Read(const std::string& pattern, int64_t memory) {
+  RE2::Options options(RE2::Quiet);
+  options.set_max_mem(memory);
+  return std::make_unique<RE2>(pattern, options);
+}
 
 }  // namespace
 
@@ -19,11 +28,19 @@ absl::StatusOr<std::unique_ptr<OutputPattern>> OutputPattern::Compile(const std:
   if (pattern.size() > kLongestPattern) {
     return absl::InvalidArgumentError(absl::StrCat("has more than ", kLongestPattern, " bytes"));
   }
-  RE2::Options options(RE2::Quiet);
-  options.set_max_mem(kMostPatternMemory);
-  auto expression = std::make_unique<RE2>(pattern, options);
-  if (expression->ok()) return std::unique_ptr<OutputPattern>(new OutputPattern(std::move(expression)));
-  return absl::InvalidArgumentError(absl::StrCat("is no regular expression: ", expression->error()));
+  const std::unique_ptr<RE2> tried = Read(pattern, kMemoryToTry);
+  const bool too_large = tried->ok() ? tried->ProgramSize() > kMostInstructions : tried->error_code() == RE2::ErrorPatternTooLarge;
+  if (too_large) return absl::InvalidArgumentError("repeats too much; use + or * in place of large counts, and smaller classes");
+  if (!tried->ok()) return absl::InvalidArgumentError(absl::StrCat("is no regular expression: ", tried->error()));
+  return std::unique_ptr<OutputPattern>(new OutputPattern(Read(pattern, kMemoryToMatch)));
+}
+
+size_t OutputPattern::ReadingCost(std::string_view pattern) {
+  size_t classes = 0;
+  for (size_t at = pattern.find('\\'); at != std::string_view::npos && at + 1 < pattern.size(); at = pattern.find('\\', at + 2)) {
+    if (pattern[at + 1] == 'p' || pattern[at + 1] == 'P') ++classes;
+  }
+  return pattern.size() + classes * kCostOfUnicodeClass;
 }
 
 OutputPattern::OutputPattern(std::unique_ptr<re2::RE2> expression) : expression_(std::move(expression)) {}

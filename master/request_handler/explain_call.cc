@@ -21,7 +21,8 @@ absl::Status CheckExplain(const v1::ExplainRequest& request, const TaskLimits& l
   Violations violations;
   if (request.has_task()) {
     if (request.selectors_size() > 0) violations.Add("BAD_CALL", "task", "stands alone: without selectors");
-    CheckSpec(request.task(), "task", limits, &violations);
+    PatternCheck patterns;
+    CheckSpec(request.task(), "task", limits, &patterns, &violations);
   } else if (request.selectors_size() == 0) {
     violations.Add("BAD_CALL", "selectors", "is empty; name a task, or give one in `task`");
   }

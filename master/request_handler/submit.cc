@@ -37,7 +37,8 @@ TaskState SubmitCalls::FirstState(const TaskSpec& spec) const {
 
 void SubmitCalls::Submit(const v1::SubmitRequest& request, v1::SubmitResponse* response, Done done) {
   Violations violations;
-  CheckSpec(request.task(), "task", context_->deps.limits, &violations);
+  PatternCheck patterns;
+  CheckSpec(request.task(), "task", context_->deps.limits, &patterns, &violations);
   CheckRequestId(request.request_id(), &violations);
   if (!violations.empty()) {
     done(violations.ToStatus());
@@ -76,6 +77,7 @@ void SubmitCalls::Submit(const v1::SubmitRequest& request, v1::SubmitResponse* r
 void SubmitCalls::SubmitBatch(const v1::SubmitBatchRequest& request, v1::SubmitBatchResponse* response, Done done) {
   const TaskLimits& limits = context_->deps.limits;
   Violations violations;
+  PatternCheck patterns;
   CheckForm(request, &violations);
   CheckRequestId(request.request_id(), &violations);
   if (request.tasks_size() > 0) {
@@ -83,10 +85,10 @@ void SubmitCalls::SubmitBatch(const v1::SubmitBatchRequest& request, v1::SubmitB
       violations.Add("BAD_CALL", "tasks", absl::StrCat("has more than ", limits.rows, " entries"));
     }
     for (int i = 0; i < request.tasks_size(); ++i) {
-      CheckSpec(request.tasks(i), absl::StrCat("tasks[", i, "]"), limits, &violations);
+      CheckSpec(request.tasks(i), absl::StrCat("tasks[", i, "]"), limits, &patterns, &violations);
     }
   } else {
-    if (request.has_template_()) CheckSpec(request.template_(), "template", limits, &violations);
+    if (request.has_template_()) CheckSpec(request.template_(), "template", limits, &patterns, &violations);
     CheckRows(request, limits, &violations);
   }
   if (!violations.empty()) {

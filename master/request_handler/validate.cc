@@ -10,7 +10,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "common/base/output_pattern.h"
 #include "common/convert/convert.h"
 #include "common/domain/exit_codes.h"
 #include "master/request_handler/limits.h"
@@ -57,8 +56,9 @@ bool IsJson(const google::protobuf::Struct& parameters) {
 // One specification's checks, each named after the part that it looks at.
 class SpecCheck {
  public:
-  SpecCheck(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, Violations* violations)
-      : spec_(spec), path_(path), limits_(limits), violations_(violations) {}
+  SpecCheck(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, PatternCheck* patterns,
+            Violations* violations)
+      : spec_(spec), path_(path), limits_(limits), patterns_(*patterns), violations_(violations) {}
 
   void Run() {
     Names();
@@ -285,8 +285,8 @@ class SpecCheck {
     const v1::Validation& validation = spec_.validation();
     ExitCodes("BAD_VALIDATION", "validation.accepted_exit_codes", validation.accepted_exit_codes());
     if (!validation.output_pattern().empty()) {
-      const auto pattern = OutputPattern::Compile(validation.output_pattern());
-      if (!pattern.ok()) Add("BAD_VALIDATION", "validation.output_pattern", pattern.status().message());
+      const std::string& why = patterns_.WhyWrong(validation.output_pattern());
+      if (!why.empty()) Add("BAD_VALIDATION", "validation.output_pattern", why);
     }
     if (HasNul(validation.command())) Add("NUL_BYTE", "validation.command", "has a NUL byte");
     if (validation.command().size() > limits_.argument_bytes) {
@@ -359,6 +359,7 @@ class SpecCheck {
   const v1::TaskSpec& spec_;
   const std::string& path_;
   const TaskLimits& limits_;
+  PatternCheck& patterns_;
   Violations* const violations_;
 };
 
@@ -384,8 +385,9 @@ absl::Status Violations::ToStatus() const {
   return violations_.empty() ? absl::OkStatus() : RefuseFields(reason_, violations_);
 }
 
-void CheckSpec(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, Violations* violations) {
-  SpecCheck(spec, path, limits, violations).Run();
+void CheckSpec(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, PatternCheck* patterns,
+               Violations* violations) {
+  SpecCheck(spec, path, limits, patterns, violations).Run();
 }
 
 void CheckRequestId(std::string_view request_id, Violations* violations) {

@@ -19,6 +19,7 @@
 #include "common/base/refusal.h"
 #include "common/domain/task_spec.h"
 #include "master/request_handler/limits.h"
+#include "master/request_handler/pattern_check.h"
 #include "muster/v1/task_service.pb.h"
 
 namespace muster::handler {
@@ -35,8 +36,9 @@ class Violations {
   std::vector<FieldViolation> violations_;
 };
 
-// `path` is how the call names the specification: "task", "template", "tasks[3]".
-void CheckSpec(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, Violations* violations);
+// `path` is how the call names the specification: "task", "template", "tasks[3]". `patterns` is the call's.
+void CheckSpec(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, PatternCheck* patterns,
+               Violations* violations);
 void CheckRows(const v1::SubmitBatchRequest& request, const TaskLimits& limits, Violations* violations);
 void CheckRequestId(std::string_view request_id, Violations* violations);
 

@@ -129,8 +129,9 @@ class Conversation {
   void Submit(v1::SubmitBatchRequest request) {
     const handler::TaskLimits limits;
     handler::Violations violations;
-    for (const v1::TaskSpec& task : request.tasks()) handler::CheckSpec(task, "task", limits, &violations);
-    if (request.has_template_()) handler::CheckSpec(request.template_(), "template", limits, &violations);
+    handler::PatternCheck patterns;
+    for (const v1::TaskSpec& task : request.tasks()) handler::CheckSpec(task, "task", limits, &patterns, &violations);
+    if (request.has_template_()) handler::CheckSpec(request.template_(), "template", limits, &patterns, &violations);
     if (request.has_template_()) handler::CheckRows(request, limits, &violations);
     handler::CheckRequestId(request.request_id(), &violations);
     const bool together = request.tasks_size() > 0;

@@ -130,12 +130,13 @@ using namespace muster;  // NOLINT: the macro wants the plain name of a type
 
 MUSTER_MESSAGE_FUZZ(v1::SubmitBatchRequest, request) {
   handler::Violations violations;
+  handler::PatternCheck patterns;
   handler::CheckRequestId(request.request_id(), &violations);
   for (int i = 0; i < request.tasks_size(); ++i) {
-    handler::CheckSpec(request.tasks(i), absl::StrCat("tasks[", i, "]"), fuzz::kLimits, &violations);
+    handler::CheckSpec(request.tasks(i), absl::StrCat("tasks[", i, "]"), fuzz::kLimits, &patterns, &violations);
   }
   if (request.has_template_()) {
-    handler::CheckSpec(request.template_(), "template", fuzz::kLimits, &violations);
+    handler::CheckSpec(request.template_(), "template", fuzz::kLimits, &patterns, &violations);
     handler::CheckRows(request, fuzz::kLimits, &violations);
   }
   if (!violations.empty()) return fuzz::CheckRefusal(violations);

@@ -57,9 +57,8 @@ RunningAttempt::RunningAttempt(AttemptHost* host, AttemptRequest request, Plugin
                                WorkDirectories::Lease lease)
     : host_(host), request_(std::move(request)), metrics_(metrics), lease_(std::move(lease)) {
   for (OutputStream& one : streams_) one.SetLossless(request_.lossless);
-  if (request_.validation.output_pattern.empty()) return;
-  // The master has compiled it; what it accepts and we do not is found nowhere.
-  if (auto pattern = OutputPattern::Compile(request_.validation.output_pattern); pattern.ok()) pattern_ = *std::move(pattern);
+  const std::string& pattern = request_.validation.output_pattern;
+  if (!pattern.empty()) output_check_ = std::make_unique<OutputCheck>(pattern);
 }
 
 void RunningAttempt::Run(plugin::Executor* executor) {
@@ -164,7 +163,7 @@ size_t RunningAttempt::Output(plugin::Stream which, std::string_view bytes) {
     if (finished_) return bytes.size();
     OutputStream& one = stream(which);
     taken = one.Append(bytes);
-    if (pattern_ != nullptr) pattern_->Feed(which == plugin::Stream::kStderr ? 1 : 0, bytes.substr(0, taken));
+    if (output_check_ != nullptr) output_check_->Feed(which == plugin::Stream::kStderr ? 1 : 0, bytes.substr(0, taken));
     if (taken < bytes.size()) {
       one.Block(host_->Now());
       review = !one.subscribed();
@@ -273,10 +272,8 @@ void RunningAttempt::Judge(AttemptEnd* end) {
     if (end->exit_code == 0) FailValidation("exited with 0, which is not accepted", end);
     return;
   }
-  if (validation.output_pattern.empty()) return;
-  if (pattern_ != nullptr) pattern_->Close();
-  if (pattern_ != nullptr && pattern_->found()) return;
-  FailValidation(absl::StrCat("no line of its output matches ", validation.output_pattern), end);
+  const std::string problem = output_check_ == nullptr ? "" : output_check_->Close();
+  if (!problem.empty()) FailValidation(problem, end);
 }
 
 AttemptReportPtr RunningAttempt::Close(AttemptEnd end) {

@@ -18,8 +18,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "common/base/output_pattern.h"
 #include "worker/execution/execution_host.h"
+#include "worker/execution/output_check.h"
 #include "worker/execution/output_stream.h"
 #include "worker/execution/plugin_metrics.h"
 #include "worker/execution/validation_run.h"
@@ -112,7 +112,7 @@ class RunningAttempt final : public plugin::Context, public std::enable_shared_f
   mutable absl::Mutex mutex_;
   mutable OutputStream streams_[2] ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<plugin::Execution> execution_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<OutputPattern> pattern_ ABSL_GUARDED_BY(mutex_);  // null: none
+  std::unique_ptr<OutputCheck> output_check_ ABSL_GUARDED_BY(mutex_);  // null: none
   plugin::Request surroundings_;  // what a validation command shares with the work; set by Run, before any end
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWork;
   AttemptEnd work_end_ ABSL_GUARDED_BY(mutex_);  // from kBetween on

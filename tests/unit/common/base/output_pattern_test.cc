@@ -68,7 +68,31 @@ TEST(OutputPatternTest, WhatIsNoExpressionIsSaid) {
   EXPECT_THAT(std::string(OutputPattern::Compile("(").status().message()), HasSubstr("is no regular expression"));
   EXPECT_THAT(std::string(OutputPattern::Compile("((((a{1000}){1000}){1000}){1000})").status().message()),
               HasSubstr("is no regular expression"));
-  EXPECT_THAT(std::string(OutputPattern::Compile(std::string(5000, 'a')).status().message()), HasSubstr("4096"));
+  EXPECT_THAT(std::string(OutputPattern::Compile(std::string(5000, 'a')).status().message()), HasSubstr("512"));
+}
+
+std::string Times(const std::string& text, int count) {
+  std::string all;
+  while (count-- > 0) all += text;
+  return all;
+}
+
+TEST(OutputPatternTest, WhatWouldBeSlowIsRefusedAndWhatPeopleWriteIsNot) {
+  for (const std::string& slow : {Times("a{0,99}", 70), std::string("(a{1000})(a{1000})(a{900})b"), std::string("(ab?c?d?e?){500}z"),
+                                  Times("a{0,900}", 8) + "b", Times("\\pL", 170), Times(".{1000}", 70)}) {
+    EXPECT_THAT(std::string(OutputPattern::Compile(slow).status().message()), HasSubstr("repeats too much")) << slow;
+  }
+  for (const char* usual : {"[a-z]{3,200}@[a-z]{3,200}\\.com", "error.{0,200}timeout", "^.*rows: [0-9]{1,6} .*ok$", "(?i)\\pL+ done",
+                            "[\\x{4e00}-\\x{9fff}]{2,9}"}) {
+    EXPECT_TRUE(OutputPattern::Compile(usual).ok()) << usual;
+  }
+}
+
+TEST(OutputPatternTest, AClassOfUnicodeCostsMoreToReadThanItsBytes) {
+  EXPECT_EQ(OutputPattern::ReadingCost("plain"), 5u);
+  EXPECT_EQ(OutputPattern::ReadingCost("\\\\pL"), 4u) << "a backslash, and pL";
+  EXPECT_GT(OutputPattern::ReadingCost("\\pL\\PN"), 400u);
+  EXPECT_EQ(OutputPattern::ReadingCost("x\\"), 2u);
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ v1::TaskSpec Good() {
 
 absl::Status Check(const v1::TaskSpec& spec) {
   Violations violations;
-  CheckSpec(spec, "task", TaskLimits(), &violations);
+  PatternCheck patterns;
+  CheckSpec(spec, "task", TaskLimits(), &patterns, &violations);
   return violations.ToStatus();
 }
 
