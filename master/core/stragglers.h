@@ -31,7 +31,7 @@ std::vector<TaskId> LongestRunning(const Cluster& cluster, size_t limit);
 class StragglerCount {
  public:
   static constexpr size_t kPerTurn = 256;  // attempts, and the rest of a worker's
-  static constexpr absl::Duration kBetween = absl::Seconds(2);
+  static constexpr absl::Duration kBetween = absl::Seconds(10);  // a look at each costs as much as a tenth of a placement
 
   explicit StragglerCount(Cluster* cluster) : cluster_(*cluster) {}
 

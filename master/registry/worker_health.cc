@@ -47,22 +47,25 @@ WorkerHealth::WorkerHealth(HealthConfig config) : config_(config), evidence_(con
 WorkerHealth::~WorkerHealth() = default;
 
 void WorkerHealth::SetInService(WorkerId worker, bool in_service) {
-  if (in_service == records_.contains(worker)) return;
+  if (in_service == (Find(worker) != nullptr)) return;
   if (in_service) {
-    records_.emplace(worker, std::make_unique<Record>());
+    if (worker.value() >= records_.size()) records_.resize(worker.value() + 1);
+    records_[worker.value()] = std::make_unique<Record>();
+    ++in_service_;
     return;
   }
   Clear(worker);
-  records_.erase(worker);
+  records_[worker.value()].reset();
+  --in_service_;
   evidence_.NoteGone(worker);
   KeepToTheShare();
 }
 
 void WorkerHealth::Clear(WorkerId worker) {
-  const auto found = records_.find(worker);
-  if (found == records_.end()) return;
-  MakeSound(worker, found->second.get());
-  EmptyWindow(found->second.get());
+  Record* const record = Find(worker);
+  if (record == nullptr) return;
+  MakeSound(worker, record);
+  EmptyWindow(record);
 }
 
 void WorkerHealth::Restarted(WorkerId worker) {
@@ -72,13 +75,13 @@ void WorkerHealth::Restarted(WorkerId worker) {
 
 void WorkerHealth::Observe(const ObservedAttempt& attempt, absl::Time now) {
   evidence_.NoteEnded(attempt.fingerprint, attempt.worker, attempt.result);
-  const auto found = records_.find(attempt.worker);
-  if (found == records_.end() || !config_.enabled) return;
+  Record* const record = Find(attempt.worker);
+  if (record == nullptr || !config_.enabled) return;
   Sample sample{attempt.fingerprint, attempt.result, attempt.run_time <= config_.instant, false};
   const Blame blame = BlameFor(attempt.worker, sample, now);
   sample.counted = blame == Blame::kWorker;
-  Push(found->second.get(), sample);
-  Judge(attempt.worker, found->second.get(), attempt.result == AttemptResult::kSucceeded, blame, now);
+  Push(record, sample);
+  Judge(attempt.worker, record, attempt.result == AttemptResult::kSucceeded, blame, now);
 }
 
 void WorkerHealth::CountIn(const Record& record) {
@@ -92,11 +95,16 @@ void WorkerHealth::CountOut(const Record& record) {
 }
 
 void WorkerHealth::Push(Record* record, const Sample& sample) {
-  if (record->OfTheFleet()) CountOut(*record);
-  record->samples[record->next] = sample;
+  Sample& oldest = record->samples[record->next];
+  const bool full = record->count == kWindow;
+  if (record->OfTheFleet()) {
+    attempts_ += full ? 0 : 1;
+    counted_ += sample.counted ? 1 : 0;
+    counted_ -= full && oldest.counted ? 1 : 0;
+  }
+  oldest = sample;
   record->next = (record->next + 1) % kWindow;
   record->count = std::min(record->count + 1, kWindow);
-  if (record->OfTheFleet()) CountIn(*record);
 }
 
 void WorkerHealth::EmptyWindow(Record* record) {
@@ -109,9 +117,9 @@ void WorkerHealth::EmptyWindow(Record* record) {
 
 void WorkerHealth::Judge(WorkerId worker, Record* record, bool succeeded, Blame blame, absl::Time now) {
   if (record->level == Standing::Level::kQuarantined) return JudgeQuarantined(worker, record, succeeded, blame, now);
-  if (records_.size() < kFleetPerQuarantined || succeeded) return MakeSound(worker, record);
+  if (in_service_ < kFleetPerQuarantined || succeeded) return MakeSound(worker, record);
   if (IsOutlier(worker, *record, now)) {
-    if ((quarantined_ + 1) * kFleetPerQuarantined <= records_.size()) {
+    if ((quarantined_ + 1) * kFleetPerQuarantined <= in_service_) {
       record->failures = CountedFailures(worker, *record, now);
       return Lower(worker, record, Standing::Level::kQuarantined, config_.first_probe, now);
     }
@@ -167,21 +175,21 @@ void WorkerHealth::Rest(WorkerId worker, Record* record, absl::Time until) {
 }
 
 void WorkerHealth::KeepToTheShare() {
-  while (quarantined_ * kFleetPerQuarantined > records_.size()) {
-    const auto soonest = std::min_element(records_.begin(), records_.end(), [](const auto& a, const auto& b) {
-      const auto order = [](const Record& record) {
-        return std::pair(record.level != Standing::Level::kQuarantined, record.may_try ? absl::InfinitePast() : record.try_at);
-      };
-      return order(*a.second) < order(*b.second);
-    });
-    Clear(soonest->first);
+  const auto order = [](const std::unique_ptr<Record>& record) {
+    if (record == nullptr || record->level != Standing::Level::kQuarantined) return absl::InfiniteFuture();
+    return record->may_try ? absl::InfinitePast() : record->try_at;
+  };
+  while (quarantined_ * kFleetPerQuarantined > in_service_) {
+    const auto soonest =
+        std::min_element(records_.begin(), records_.end(), [&](const auto& a, const auto& b) { return order(a) < order(b); });
+    Clear(WorkerId(static_cast<uint32_t>(soonest - records_.begin())));
   }
 }
 
 void WorkerHealth::Expire(absl::Time now) {
   while (!dues_.empty() && dues_.begin()->first <= now) {
     const WorkerId worker = dues_.begin()->second;
-    Record& record = *records_.at(worker);
+    Record& record = *Find(worker);
     const bool quarantined = record.level == Standing::Level::kQuarantined;
     if (!quarantined && !FailsAtOnce(worker, record, now)) {
       MakeSound(worker, &record);  // the command has turned out at fault meanwhile
@@ -232,9 +240,9 @@ std::vector<WorkerId> WorkerHealth::TakeChanged() {
 }
 
 Standing WorkerHealth::standing(WorkerId worker) const {
-  const auto found = records_.find(worker);
-  if (found == records_.end() || found->second->level == Standing::Level::kSound) return {};
-  const Record& record = *found->second;
+  const Record* const found = Find(worker);
+  if (found == nullptr || found->level == Standing::Level::kSound) return {};
+  const Record& record = *found;
   Standing standing{record.level, record.may_try, ""};
   if (record.level == Standing::Level::kOneAtATime) {
     standing.reason = absl::StrCat("one attempt at a time until one succeeds: its last ", kInstantFailures,
@@ -251,18 +259,21 @@ Standing WorkerHealth::standing(WorkerId worker) const {
 void WorkerHealth::CheckInvariants() const {
   uint64_t attempts = 0, counted = 0;
   size_t quarantined = 0, dues = 0;
-  for (const auto& entry : records_) {
-    const Record& record = *entry.second;
+  size_t in_service = 0;
+  for (size_t id = 0; id < records_.size(); ++id) {
+    if (records_[id] == nullptr) continue;
+    ++in_service;
+    const Record& record = *records_[id];
     attempts += record.OfTheFleet() ? record.count : 0;
     counted += record.OfTheFleet() ? record.CountedWhenTheyCame() : 0;
     if (record.level == Standing::Level::kQuarantined) ++quarantined;
     const bool waits = record.try_at != absl::InfiniteFuture();
     if (waits) ++dues;
-    MUSTER_CHECK(!waits || dues_.contains({record.try_at, entry.first}));
+    MUSTER_CHECK(!waits || dues_.contains({record.try_at, WorkerId(static_cast<uint32_t>(id))}));
     MUSTER_CHECK((record.level != Standing::Level::kSound) == (waits || record.may_try));
   }
   MUSTER_CHECK(attempts == attempts_ && counted == counted_ && quarantined == quarantined_ && dues == dues_.size());
-  MUSTER_CHECK(quarantined_ * kFleetPerQuarantined <= records_.size());
+  MUSTER_CHECK(in_service == in_service_ && quarantined_ * kFleetPerQuarantined <= in_service_);
 }
 
 }  // namespace muster::registry

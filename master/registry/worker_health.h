@@ -24,7 +24,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/time/time.h"
 #include "common/domain/ids.h"
@@ -84,7 +83,7 @@ class WorkerHealth {
   Standing standing(WorkerId worker) const;
 
   const HealthCounts& counts() const { return counts_; }
-  size_t in_service() const { return records_.size(); }
+  size_t in_service() const { return in_service_; }
   size_t quarantined() const { return quarantined_; }
   void CheckInvariants() const;
 
@@ -111,7 +110,12 @@ class WorkerHealth {
 
   const HealthConfig config_;
   FailureEvidence evidence_;
-  absl::btree_map<WorkerId, std::unique_ptr<Record>> records_;
+  Record* Find(WorkerId worker) const {  // null: not in service
+    return worker.value() < records_.size() ? records_[worker.value()].get() : nullptr;
+  }
+
+  std::vector<std::unique_ptr<Record>> records_;  // by id
+  size_t in_service_ = 0;                         // of them
   absl::btree_set<std::pair<absl::Time, WorkerId>> dues_;
   absl::btree_set<WorkerId> changed_;
   uint64_t attempts_ = 0;  // in the windows of those that are not in quarantine

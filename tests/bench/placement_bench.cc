@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <random>
@@ -88,6 +87,12 @@ class FullCluster {
   double bytes_a_task() const { return bytes_a_task_; }
 
  private:
+  struct Running {
+    AttemptKey key;
+    WorkerId worker;
+    SessionNumber session;
+  };
+
   static core::CoreConfig Config(BalancerKind balancer) {
     core::CoreConfig config;
     config.placement.balancer = balancer;
@@ -135,9 +140,9 @@ class FullCluster {
   }
 
   void EndOne() {
-    std::swap(running_[random_() % running_.size()], running_.front());
-    const core::Assign ended = std::move(running_.front());
-    running_.pop_front();
+    std::swap(running_[random_() % running_.size()], running_.back());
+    const Running ended = running_.back();
+    running_.pop_back();
     auto report = std::make_shared<AttemptReport>();
     report->key = ended.key;
     report->end.reason = EndReason::kExited;
@@ -155,8 +160,8 @@ class FullCluster {
       for (core::Effect& effect : std::exchange(effects_.effects, {})) {
         if (const auto* open = std::get_if<core::OpenSession>(&effect)) {
           core_.Apply(core::SessionOpened{open->worker, open->session, Incarnation(1), {}}, now_, &effects_);
-        } else if (auto* assign = std::get_if<core::Assign>(&effect)) {
-          running_.push_back(std::move(*assign));
+        } else if (const auto* assign = std::get_if<core::Assign>(&effect)) {
+          running_.push_back({assign->key, assign->worker, assign->session});
         }
       }
     } while (!effects_.effects.empty());
@@ -166,7 +171,7 @@ class FullCluster {
   core::Effects effects_;
   absl::Time now_ = kNow;
   std::vector<TaskSpecPtr> specs_;
-  std::deque<core::Assign> running_;
+  std::vector<Running> running_;
   std::mt19937_64 random_{1};
   double bytes_a_task_ = 0;
   uint64_t queued_ = 1;
