@@ -2,9 +2,9 @@
 
 namespace muster::balancer {
 
-const Favourites* FavouriteTable::Find(uint64_t fingerprint) const {
+Favourites FavouriteTable::Of(uint64_t fingerprint) const {
   const auto found = known_.find(fingerprint);
-  return found == known_.end() ? nullptr : &found->second->workers;
+  return found == known_.end() ? Former(fingerprint) : found->second->workers;
 }
 
 void FavouriteTable::NotePlaced(uint64_t fingerprint, WorkerId worker) { Touch(fingerprint).PutFirst(worker); }
@@ -21,7 +21,7 @@ Favourites& FavouriteTable::Touch(uint64_t fingerprint) {
     known_.erase(recent_.back().fingerprint);
     recent_.pop_back();
   }
-  recent_.push_front(Known{.fingerprint = fingerprint, .workers = {}});
+  recent_.push_front(Known{.fingerprint = fingerprint, .workers = Former(fingerprint)});
   known_.emplace(fingerprint, recent_.begin());
   return recent_.front().workers;
 }

@@ -1,7 +1,8 @@
 // Where each kind of command went last: for the policy `locality`.
 //
 // Of each fingerprint the last few workers, the last one first. One that failed it is forgotten for that fingerprint:
-// a worker that fails at once always has room, and would draw all of the kind to itself.
+// a worker that fails at once always has room, and would draw all of the kind to itself. A kind of which nothing is known,
+// or no more, begins with where it ran in former times.
 //
 // Bounded: 4,096 fingerprints, the least recently placed goes; of each four workers: half a MiB in all. Pure; each call
 // costs O(1). Thread rule: one thread.
@@ -11,7 +12,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "common/domain/ids.h"
@@ -49,12 +52,17 @@ class Favourites {
   uint32_t count_ = 0;
 };
 
+// Where a kind of command ran in former times: before a start, before a changeover, or long ago. May name workers that
+// are gone.
+using FormerPlaces = std::function<Favourites(uint64_t fingerprint)>;
+
 class FavouriteTable {
  public:
   static constexpr size_t kMaxFingerprints = 4096;
 
-  // Null: nothing is known of it. Known, and without a worker: the last that had it failed it.
-  const Favourites* Find(uint64_t fingerprint) const;
+  explicit FavouriteTable(FormerPlaces former = nullptr) : former_(std::move(former)) {}
+
+  Favourites Of(uint64_t fingerprint) const;
   void NotePlaced(uint64_t fingerprint, WorkerId worker);
   void NoteFailed(uint64_t fingerprint, WorkerId worker);
 
@@ -66,8 +74,10 @@ class FavouriteTable {
     Favourites workers;
   };
 
+  Favourites Former(uint64_t fingerprint) const { return former_ ? former_(fingerprint) : Favourites(); }
   Favourites& Touch(uint64_t fingerprint);
 
+  const FormerPlaces former_;
   std::list<Known> recent_;  // the last noted first
   absl::flat_hash_map<uint64_t, std::list<Known>::iterator> known_;
 };

@@ -94,7 +94,7 @@ class Weighted final : public Policy {
 
 class Locality final : public LeastLoaded {
  public:
-  explicit Locality(FormerPlaces former) : former_(std::move(former)) {}
+  explicit Locality(FormerPlaces former) : last_(std::move(former)) {}
 
   void Picked(const WorkerFacts& worker, uint64_t fingerprint) override {
     if (fingerprint != 0) last_.NotePlaced(fingerprint, worker.id);
@@ -103,9 +103,7 @@ class Locality final : public LeastLoaded {
     if (fingerprint != 0) last_.NoteFailed(fingerprint, worker);
   }
   Favourites FavouritesFor(uint64_t fingerprint) const override {
-    if (fingerprint == 0) return {};
-    if (const Favourites* const known = last_.Find(fingerprint)) return *known;
-    return former_ ? former_(fingerprint) : Favourites();
+    return fingerprint == 0 ? Favourites() : last_.Of(fingerprint);
   }
   std::string Why(const WorkerFacts& worker, uint64_t fingerprint) const override {
     const size_t place = FavouritesFor(fingerprint).PlaceOf(worker.id);
@@ -114,7 +112,6 @@ class Locality final : public LeastLoaded {
   }
 
  private:
-  const FormerPlaces former_;
   FavouriteTable last_;
 };
 

@@ -11,7 +11,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -44,10 +43,6 @@ class Policy {
   // What speaks for the worker, in words: "has 0 of 4 slots taken".
   virtual std::string Why(const WorkerFacts& worker, uint64_t fingerprint) const = 0;
 };
-
-// Where a kind of command that a policy knows nothing of ran in former times: after a start, a changeover, and when it
-// was long ago. May name workers that are gone.
-using FormerPlaces = std::function<Favourites(uint64_t fingerprint)>;
 
 std::unique_ptr<Policy> MakePolicy(BalancerKind kind, FormerPlaces former);
 

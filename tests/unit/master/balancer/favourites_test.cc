@@ -35,9 +35,8 @@ TEST(FavouriteTableTest, TheLeastRecentlyPlacedKindIsForgotten) {
   table.NotePlaced(1, WorkerId(8));
   table.NotePlaced(FavouriteTable::kMaxFingerprints + 1, WorkerId(7));
   EXPECT_EQ(table.size(), FavouriteTable::kMaxFingerprints);
-  EXPECT_EQ(table.Find(2), nullptr);
-  ASSERT_NE(table.Find(1), nullptr);
-  EXPECT_THAT(Of(*table.Find(1)), ElementsAre(8, 7));
+  EXPECT_THAT(Of(table.Of(2)), IsEmpty());
+  EXPECT_THAT(Of(table.Of(1)), ElementsAre(8, 7));
 }
 
 class LocalityTest : public ::testing::Test {
@@ -122,6 +121,21 @@ TEST_F(LocalityTest, WhereItRanInFormerTimesCountsUntilItIsPlacedOrFails) {
   EXPECT_EQ(Run(kTest), 3u);
   cluster_.balancer().Failed(WorkerId(3), kTest);
   EXPECT_EQ(Run(kTest), 1u);  // where it ran formerly is not asked again
+}
+
+TEST_F(LocalityTest, TheFirstPlacementAfterARestartForgetsNoneOfTheOtherFormerWorkers) {
+  former_.Add(WorkerId(3));
+  former_.Add(WorkerId(2));
+  EXPECT_EQ(Place(kTest), 3u);
+  EXPECT_EQ(Place(kTest), 3u);
+  EXPECT_EQ(Place(kTest), 2u) << "3 is full, and 1 never had it";
+}
+
+TEST_F(LocalityTest, AFailureAfterARestartForgetsNoOtherFormerWorker) {
+  former_.Add(WorkerId(3));
+  former_.Add(WorkerId(2));
+  cluster_.balancer().Failed(WorkerId(3), kTest);
+  EXPECT_EQ(Run(kTest), 2u);
 }
 
 TEST_F(LocalityTest, AFailureOfAKindThatIsKnownFromFormerTimesCounts) {
