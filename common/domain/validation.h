@@ -11,7 +11,7 @@
 
 namespace muster {
 
-// What a worker offers that knows of validations; a task with one needs it.
+// What a worker offers that knows of validations; a task with one needs it, whether its submitter knows of it or not.
 inline constexpr char kValidationCapability[] = "validation";
 
 struct Validation {

@@ -134,7 +134,13 @@ Hopeless Analyst::WhyHopeless() const {
   if (some_could_) return Hopeless::kNo;
   if (analysis_.workers == 0) return Hopeless::kNoWorkers;
   if (!has_executor_) return has_sick_executor_ ? Hopeless::kUnhealthyExecutor : Hopeless::kNoExecutor;
-  if (std::find(has_need_.begin(), has_need_.end(), false) != has_need_.end()) return Hopeless::kLacksNeed;
+  bool too_old = false;
+  for (size_t which = 0; which < has_need_.size(); ++which) {
+    if (has_need_[which]) continue;
+    if (!IsForValidation(requirements_.needs[which])) return Hopeless::kLacksNeed;
+    too_old = true;
+  }
+  if (too_old) return Hopeless::kTooOld;
   if (std::find(is_free_of_.begin(), is_free_of_.end(), false) != is_free_of_.end()) return Hopeless::kHasExcluded;
   return has_all_ ? Hopeless::kTooSmall : Hopeless::kNoneHasAll;
 }

@@ -446,7 +446,8 @@ std::vector<std::string> Balancer::Impl::WhyInfeasible(const Requirements& requi
   }
   for (const Need& need : requirements.needs) {
     if (AllPresent([&](const WorkerOffer& offer) { return LacksNeed(offer, need); })) {
-      reasons.push_back(absl::StrCat("no worker has label ", NeedText(need)));
+      reasons.push_back(IsForValidation(need) ? "no worker validates: it takes one of this version or newer"
+                                              : absl::StrCat("no worker has label ", NeedText(need)));
     }
   }
   for (const Need& excluded : requirements.excludes) {
@@ -463,7 +464,7 @@ std::vector<std::string> Balancer::Impl::WhyInfeasible(const Requirements& requi
   }
   if (some_match) return {NoRoom(requirements)};
   std::vector<std::string> asked = {absl::StrCat("executor ", requirements.executor)};
-  for (const Need& need : requirements.needs) asked.push_back(absl::StrCat("label ", NeedText(need)));
+  for (const Need& need : requirements.needs) asked.push_back(AskedText(need));
   for (const Need& excluded : requirements.excludes) asked.push_back(absl::StrCat("no label ", NeedText(excluded)));
   return {absl::StrCat("no single worker has all of: ", absl::StrJoin(asked, ", "))};
 }

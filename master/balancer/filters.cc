@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/domain/resources.h"
+#include "common/domain/validation.h"
 
 namespace muster::balancer {
 namespace {
@@ -113,6 +114,11 @@ void FindStaticMisses(const WorkerOffer& offer, const Requirements& requirements
   }
 }
 
+std::string LacksText(const Need& need) {
+  if (IsForValidation(need)) return "is of an older version, which validates nothing";
+  return absl::StrCat("has no label ", NeedText(need));
+}
+
 Miss WhyNothing(const WorkerFacts& worker) {
   if (worker.InOrder()) return {Obstacle::kHeld};
   if (worker.state == WorkerState::kActive) return {Obstacle::kRefuses};
@@ -130,7 +136,7 @@ Why LacksExecutor(const WorkerOffer& offer, const std::string& executor) {
 
 Why LacksNeed(const WorkerOffer& offer, const Need& need) {
   if (HasNeed(offer, need)) return std::nullopt;
-  return absl::StrCat("has no label ", NeedText(need));
+  return LacksText(need);
 }
 
 Why LacksNeeds(const WorkerOffer& offer, const Requirements& requirements) {
@@ -194,6 +200,12 @@ bool CouldServe(const WorkerOffer& offer, const Requirements& requirements) {
   return MatchesStatically(offer, requirements) && Fits(offer.capacity, {}, requirements.resources);
 }
 
+bool IsForValidation(const Need& need) { return !need.has_value && need.name == kValidationCapability; }
+
+std::string AskedText(const Need& need) {
+  return IsForValidation(need) ? "a version that validates" : absl::StrCat("label ", NeedText(need));
+}
+
 std::string NeedText(const Need& need) { return need.has_value ? absl::StrCat(need.name, "=", need.value) : need.name; }
 
 std::string BytesText(int64_t bytes) {
@@ -253,7 +265,7 @@ std::string CauseText(const Miss& miss, const Requirements& requirements) {
   switch (miss.obstacle) {
     case Obstacle::kNoExecutor: return absl::StrCat("does not offer executor ", requirements.executor);
     case Obstacle::kUnhealthyExecutor: return absl::StrCat("executor ", requirements.executor, " is unhealthy");
-    case Obstacle::kLacksNeed: return absl::StrCat("has no label ", NeedText(requirements.needs[miss.which]));
+    case Obstacle::kLacksNeed: return LacksText(requirements.needs[miss.which]);
     case Obstacle::kHasExcluded:
       return absl::StrCat("has label ", NeedText(requirements.excludes[miss.which]), ", which the task avoids");
     case Obstacle::kTooSmall: return LessThanText(want, miss.which, "");
@@ -300,6 +312,7 @@ std::optional<Requirements> Without(const std::vector<Miss>& misses, const Worke
   Requirements left = requirements;
   for (const Miss& miss : misses) {
     if (miss.obstacle == Obstacle::kLacksNeed) {
+      if (IsForValidation(requirements.needs[miss.which])) return std::nullopt;
       std::erase(left.needs, requirements.needs[miss.which]);
       continue;
     }

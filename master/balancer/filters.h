@@ -34,7 +34,11 @@ Why DoesNotFitNow(const WorkerFacts& worker, const ResourceAmounts& want);
 // "just failed this task"
 Why IsAvoided(const WorkerFacts& worker, WorkerId avoid);
 
+// The task is validated, which older workers do not know: no need that a person asked for, or could do without.
+bool IsForValidation(const Need& need);
 std::string NeedText(const Need& need);    // "gpu", "zone=a"
+// What is asked for with it, in words: "label gpu", "a version that validates".
+std::string AskedText(const Need& need);
 std::string BytesText(int64_t bytes);      // "6 GiB", "1536 MiB", "100 bytes"
 std::string CpuText(int64_t cpu_millis);   // "2 cpus", "0.5 cpus"
 

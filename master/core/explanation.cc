@@ -60,6 +60,7 @@ constexpr ReasonRow kReasons[] = {
     {ReasonCode::kClusterLacks, "CLUSTER_LACKS", "Wait, or raise the amount in the master's configuration (resources)."},
     {ReasonCode::kClusterNeverHas, "CLUSTER_NEVER_HAS",
      "Ask for less, or raise the amount in the master's configuration (resources)."},
+    {ReasonCode::kNoWorkerValidates, "NO_WORKER_VALIDATES", "Bring the workers to this version, or submit without a validation."},
 };
 
 }  // namespace

@@ -64,6 +64,7 @@ enum class ReasonCode : uint8_t {
   kWorkersHeld = 39,
   kClusterLacks = 40,
   kClusterNeverHas = 41,
+  kNoWorkerValidates = 42,
 };
 
 struct ReasonRow {

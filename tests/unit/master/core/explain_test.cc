@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/domain/validation.h"
 #include "tests/support/test_cluster.h"
 #include "tests/unit/master/core/cluster_by_hand.h"
 
@@ -314,6 +315,17 @@ TEST_F(ExplainTest, ALabelThatNobodyHas) {
   ExpectDocumented(task, ReasonCode::kNoWorkerHasNeed);
   EXPECT_EQ(Of(task).would_start_now, "without label gpu=a100");
   EXPECT_EQ(cluster.core().counters().accepted_impossible, 1u);
+}
+
+TEST_F(ExplainTest, AValidationThatNoWorkerKnowsOf) {
+  cluster.Join("w1", 1);
+  const TaskId task = cluster.Submit(Needing({{kValidationCapability, "", false}}));
+  ExpectDocumented(task, ReasonCode::kNoWorkerValidates);
+  EXPECT_EQ(Of(task).would_start_now, "") << "nobody asked for it by name";
+  EXPECT_EQ(Of(task).groups[0].cause, "is of an older version, which validates nothing");
+  const TaskId more = cluster.Submit(Needing({{"gpu", "", false}, {kValidationCapability, "", false}}));
+  EXPECT_EQ(Of(more).code, ReasonCode::kNoWorkerHasNeed);
+  EXPECT_EQ(Of(more).sentence, "No worker has label gpu; no worker validates: it takes one of this version or newer.");
 }
 
 TEST_F(ExplainTest, ALabelThatEveryWorkerHasAndTheTaskAvoids) {
