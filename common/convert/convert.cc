@@ -84,6 +84,7 @@ uint64_t Fingerprint(const v1::TaskSpec& message) {
   for (const std::string& argument : message.command().argv()) hash.Update(argument);
   for (const std::string& argument : message.arguments()) hash.Update(argument);
   if (message.command().has_script()) hash.Update(message.command().script().content());
+  if (!message.validation().command().empty()) hash.Update(message.validation().command());  // it takes the slot, too
   if (message.has_parameters()) hash.Update(Deterministic(message.parameters()));
   return hash.value();
 }

@@ -35,6 +35,12 @@ bool Succeeded(const AttemptEnd& end, const std::vector<int32_t>& accepted_exit_
   return std::find(accepted_exit_codes.begin(), accepted_exit_codes.end(), end.exit_code) != accepted_exit_codes.end();
 }
 
+absl::Duration SlotTime(const AttemptReport& report) {
+  const absl::Duration run = report.end.usage.wall_time;
+  if (!report.started || report.start_time == absl::InfinitePast()) return run;
+  return std::max(run, report.end_time - report.start_time);  // the clock may have been set back
+}
+
 int ExitCodeFor(const AttemptEnd& end) {
   switch (end.reason) {
     // A worker may report any number; a shell sees the lowest byte, in which 256 is success.

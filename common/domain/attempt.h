@@ -29,6 +29,7 @@ enum class EndReason : uint8_t {
   kValidationFailed = 10,
 };
 
+// Of the command itself, not of its validation.
 struct ResourceUsage {
   absl::Duration wall_time;
   absl::Duration user_cpu_time;
@@ -76,6 +77,9 @@ using AttemptReportPtr = std::shared_ptr<const AttemptReport>;
 
 // EXITED with one of these; empty: with 0.
 bool Succeeded(const AttemptEnd& end, const std::vector<int32_t>& accepted_exit_codes = {});
+
+// How long it took its slot: the command and its validation.
+absl::Duration SlotTime(const AttemptReport& report);
 
 // What a client exits with for this end: the code, 128+signal, 124, 126 (found, not executable), 127 (not found), 125.
 int ExitCodeFor(const AttemptEnd& end);

@@ -23,7 +23,7 @@ struct LearnedRunTimes {
   std::string command;                   // what runs, in one short line, for people
   std::vector<absl::Duration> newest;    // of the newest runs, the oldest of them first
   uint64_t runs = 0;                     // that ended by themselves, in all
-  uint64_t failures = 0;                 // of them, with another exit code than 0
+  uint64_t failures = 0;                 // of them, with a code that is not accepted, or a failed validation
   absl::Time last = absl::InfinitePast();  // when the newest ended
   std::vector<Place> places;             // where it ran, the most frequent first
 

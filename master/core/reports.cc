@@ -186,14 +186,14 @@ void Reports::NoteHealth(const Moment& turn, WorkerId worker, const Task& task, 
   const AttemptResult result = Succeeded(end, task.spec().accepted_exit_codes) ? AttemptResult::kSucceeded
                                : end.reason == EndReason::kStartFailed ? AttemptResult::kCouldNotStart
                                                                        : AttemptResult::kFailed;
-  cluster_.health.Observe({worker, fingerprint, result, end.usage.wall_time}, turn.now);
+  cluster_.health.Observe({worker, fingerprint, result, SlotTime(report)}, turn.now);
   if (result != AttemptResult::kSucceeded) cluster_.balancer.Failed(worker, fingerprint);
 }
 
-void Reports::Learn(const Moment& turn, WorkerId worker, const Task& task, const AttemptEnd& end) {
+void Reports::Learn(const Moment& turn, WorkerId worker, const Task& task, const AttemptReport& report, bool failed) {
   const uint64_t fingerprint = task.spec().fingerprint;
   const bool undescribed = cluster_.run_times.Note(
-      {fingerprint, end.usage.wall_time, cluster_.workers.name(worker), !Succeeded(end), turn.now});
+      {fingerprint, SlotTime(report), cluster_.workers.name(worker), failed, turn.now});
   // Reading a specification takes as long as all the rest here: only for what came three times.
   if (undescribed) cluster_.run_times.Describe(fingerprint, cluster_.config.describe(task.spec()));
 }
@@ -211,9 +211,8 @@ void Reports::Decide(const Moment& turn, Task& task, const AttemptReportPtr& rep
   const bool succeeded = Succeeded(end, task.spec().accepted_exit_codes);
   cluster_.workers.CountEnd(worker, !succeeded && !report->stopped && IsRetryable(end.reason));
   NoteHealth(turn, worker, task, *report);
-  if (end.reason == EndReason::kExited && report->started) {
-    Learn(turn, worker, task, end);
-  }
+  const bool by_itself = end.reason == EndReason::kExited || end.reason == EndReason::kValidationFailed;
+  if (by_itself && report->started) Learn(turn, worker, task, *report, !succeeded);
   if (task.cancel && (report->stopped || !IsRetryable(end.reason) || end.reason == EndReason::kCancelled)) {
     return transitions_.End(turn, task, TaskState::kCancelled,
                             {task.cancel->reason, report, EndReason::kCancelled});

@@ -48,7 +48,7 @@ class Reports {
   void Refused(const Moment& turn, Task& task, WorkerId worker, const std::string& why);
   // What the end says of the worker.
   void NoteHealth(const Moment& turn, WorkerId worker, const Task& task, const AttemptReport& report);
-  void Learn(const Moment& turn, WorkerId worker, const Task& task, const AttemptEnd& end);
+  void Learn(const Moment& turn, WorkerId worker, const Task& task, const AttemptReport& report, bool failed);
   void Decide(const Moment& turn, Task& task, const AttemptReportPtr& report);
   void Failed(const Moment& turn, Task& task, const AttemptReportPtr& report);
   void Preempted(const Moment& turn, Task& task, const AttemptReportPtr& report);

@@ -67,6 +67,17 @@ TEST(Convert, ATaskWithParametersKeepsItsFingerprintWhenItIsReadAgain) {
   }
 }
 
+TEST(Convert, ACommandThatIsValidatedByAnotherOneIsAKindOfItsOwn) {
+  v1::TaskSpec spec;
+  spec.mutable_command()->add_argv("export");
+  const uint64_t alone = MakeTaskSpec(spec, "")->fingerprint;
+  spec.mutable_validation()->set_command("test -s out");
+  const uint64_t validated = MakeTaskSpec(spec, "")->fingerprint;
+  EXPECT_NE(validated, alone) << "it takes a slot for as long as both take";
+  spec.mutable_validation()->add_accepted_exit_codes(24);
+  EXPECT_EQ(MakeTaskSpec(spec, "")->fingerprint, validated);
+}
+
 TEST(Convert, TimesAndDurationsComeBack) {
   const absl::Time time = absl::FromUnixNanos(1'700'000'000'123'456'789);
   google::protobuf::Timestamp timestamp;

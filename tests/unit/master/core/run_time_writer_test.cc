@@ -46,6 +46,44 @@ TEST(RunTimeWriter, WhatWasLearnedIsThereAfterAKill) {
   EXPECT_EQ(cluster.core().RunTimes(10), before);
 }
 
+// A command that is validated: how it ended, and how long it and its validation took.
+void RunValidated(TestCluster& cluster, EndReason reason, int code, absl::Duration run, absl::Duration validation) {
+  const TaskId task = cluster.Submit(Spec([](TaskSpec& spec) {
+    spec.fingerprint = 9;
+    spec.accepted_exit_codes = {0, 24};
+  }));
+  auto report = std::make_shared<AttemptReport>(*Report(cluster.KeyOf(task), reason, code));
+  report->end.usage.wall_time = run;
+  report->start_time = cluster.now();
+  report->end_time = cluster.now() + run + validation;
+  cluster.ReportAs(cluster.WorkerOf(task), std::move(report));
+}
+
+TEST(RunTimeWriter, AnExitCodeThatIsAcceptedIsNoFailureAndAFailedValidationIsOne) {
+  TestCluster cluster(QuietConfig());
+  cluster.Join("a", 2);
+  for (int i = 0; i < 3; ++i) RunValidated(cluster, EndReason::kExited, 24, absl::Seconds(1), absl::ZeroDuration());
+  ASSERT_EQ(cluster.core().RunTimes(10).size(), 1u);
+  EXPECT_EQ(cluster.core().RunTimes(10)[0].failures, 0u);
+  for (int i = 0; i < 2; ++i) RunValidated(cluster, EndReason::kValidationFailed, 0, absl::Seconds(1), absl::ZeroDuration());
+  EXPECT_EQ(cluster.core().RunTimes(10)[0].runs, 5u);
+  EXPECT_EQ(cluster.core().RunTimes(10)[0].failures, 2u);
+}
+
+TEST(RunTimeWriter, AValidationTakesTheSlotAndCounts) {
+  TestCluster cluster(QuietConfig());
+  cluster.Join("a", 2);
+  for (int i = 0; i < 5; ++i) RunValidated(cluster, EndReason::kValidationFailed, 0, absl::Milliseconds(10), absl::Seconds(60));
+  const std::vector<LearnedRunTimes> learned = cluster.core().RunTimes(10);
+  ASSERT_EQ(learned.size(), 1u);
+  EXPECT_EQ(learned[0].newest.back(), absl::Milliseconds(60'010));
+  const auto submit = [&cluster] { return cluster.Submit(Spec([](TaskSpec& spec) { spec.fingerprint = 9; })); };
+  submit();
+  submit();
+  EXPECT_EQ(cluster.core().FindWorker("a")->used.slots, 2u) << "they were no failures at once, after which it takes one at a time";
+  EXPECT_EQ(cluster.StateOf(submit()), TaskState::kQueued) << "nothing is sent ahead to wait for a minute";
+}
+
 TEST(RunTimeWriter, ItWritesAtMostEverySoOftenHoweverManyTasksEnd) {
   TestCluster cluster(QuietConfig());
   cluster.Join("a", 2);

@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "absl/time/clock.h"
 #include "tests/support/execution/recording_listener.h"
 
 namespace muster::execution {
@@ -90,6 +91,17 @@ TEST_F(ValidationTest, WhatTheCommandSaysLastIsTheReasonAndNoOutputOfTheTask) {
   EXPECT_EQ(report->end.message, "exited with 9: expected 3 rows, found 2");
   EXPECT_EQ(report->stdout_output.head, "data\n");
   EXPECT_EQ(report->stderr_output.total_bytes, 0);
+}
+
+TEST_F(ValidationTest, TheCommandsOwnTimeIsWithoutItTheTimeOfTheSlotWithIt) {
+  const AttemptKey key = host.Start(Shell("true", [](Validation* validation) { validation->command = "sleep 0.3"; }));
+  ASSERT_TRUE(host.AwaitWorkEnded(key));
+  const absl::Time began = absl::Now();
+  host.host().Validate(key);
+  const AttemptReportPtr report = host.WaitFor(key);
+  ASSERT_NE(report, nullptr);
+  EXPECT_GE(SlotTime(*report) - report->end.usage.wall_time, absl::Milliseconds(300));
+  EXPECT_LE(report->end.usage.wall_time, began - report->start_time) << "as it was when the command had ended";
 }
 
 TEST_F(ValidationTest, AFailedCommandIsNotValidated) {
