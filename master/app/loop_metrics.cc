@@ -130,7 +130,7 @@ void AddResources(telemetry::Metrics* metrics, const Read& read) {
       [](const ClusterResourceView& resource) { return static_cast<double>(resource.amount); });
   add("muster_cluster_resource_used", "What of it is taken.",
       [](const ClusterResourceView& resource) { return static_cast<double>(resource.used); });
-  add("muster_cluster_resource_waiting", "Tasks that were looked at and found too little of it.",
+  add("muster_cluster_resource_waiting", "Queued tasks that found too little of it, and those behind them that ask for the same.",
       [](const ClusterResourceView& resource) { return static_cast<double>(resource.waiting); });
 }
 

@@ -24,11 +24,12 @@ void Placing::Round(const Moment& turn) {
 
 void Placing::PlaceWhatFits(const Moment& turn) {
   size_t looked_at = 0;
-  while (const auto next = Next()) {
+  while (const auto next = Next(turn)) {
     if (++looked_at > kMaxPlacedPerRound) {
       unfinished_ = true;
       return;
     }
+    offers_.LooksAt(next->cls);
     PlaceNext(turn, *next);
     TakeChanges();  // room that was held for it
   }
@@ -40,15 +41,15 @@ void Placing::PlaceWhatFits(const Moment& turn) {
   }
 }
 
-std::optional<scheduler::NextTask> Placing::Next() {
+std::optional<scheduler::NextTask> Placing::Next(const Moment& turn) {
+  const auto lack_of = [&](TaskId task) { return LackOf(cluster_, *cluster_.tasks.Find(task), turn.now); };
+  if (offers_.due()) offers_.Offer(lack_of);
   auto next = NextInLine();
-  if (next || !std::exchange(placed_, false)) return next;
-  // What was placed may have filled the queue of one that had a claim to what the cluster has.
-  return cluster_.resources.LookAgain() ? NextInLine() : std::nullopt;
+  while (!next && offers_.Offer(lack_of)) next = NextInLine();
+  return next;
 }
 
 std::optional<scheduler::NextTask> Placing::NextInLine() {
-  for (const scheduler::ClassId cls : cluster_.resources.TakeFreed()) cluster_.queues.Wake(cls);
   if (room_.empty() && !held_.ready()) return cluster_.queues.Peek();
   return cluster_.queues.Peek([this](const scheduler::NextTask& next, const scheduler::ClassKey& key) {
     return (held_.ready() && held_.RoomFor(next.cls).has_value()) || room_.MayFit(next, key);
@@ -56,7 +57,7 @@ std::optional<scheduler::NextTask> Placing::NextInLine() {
 }
 
 void Placing::Refresh(const Moment& turn) {
-  placed_ = true;  // or something else has happened
+  offers_.Begin(turn.now);
   for (const std::string& queue : cluster_.gates.TakeOpened(turn.now)) cluster_.queues.Unblock(queue);
   for (const scheduler::ClassId cls : cluster_.keys.TakeFreed()) cluster_.queues.Wake(cls);
   TakeChanges();
@@ -102,10 +103,9 @@ bool Placing::PassesLimits(const Moment& turn, const Task& task, scheduler::Clas
     cluster_.queues.Hold(cls);
     return false;
   }
-  const auto lack = LackOf(cluster_, task, turn.now);
-  if (!lack.has_value()) return true;
-  cluster_.resources.Wait(AskerOf(cluster_, task), *lack, turn.now);
-  cluster_.queues.Hold(cls);
+  if (!LackOf(cluster_, task, turn.now).has_value()) return true;
+  cluster_.resources.Wait(AskerOf(cluster_, task), turn.now);
+  cluster_.queues.StandBy(cls);
   return false;
 }
 
@@ -179,7 +179,7 @@ bool Placing::HasSuspect(WorkerId worker) const {
 void Placing::Send(const Moment& turn, Task& task, const scheduler::NextTask& next, registry::Reservation reservation,
                    bool ahead) {
   const WorkerId worker = reservation.worker();
-  placed_ = true;
+  offers_.Placed();
   cluster_.queues.Take(next.task);
   dispatching_.Send(turn, task, worker, ahead);
   reservation.Commit();

@@ -18,6 +18,7 @@
 #include "master/core/new_room.h"
 #include "master/core/prefetch.h"
 #include "master/core/shadow_comparison.h"
+#include "master/scheduler/resource_offers.h"
 
 namespace muster::core {
 
@@ -25,7 +26,7 @@ class Placing {
  public:
   Placing(Cluster* cluster, Transitions* transitions, Dispatching* dispatching, Prefetch* prefetch)
       : cluster_(*cluster), transitions_(*transitions), dispatching_(*dispatching), prefetch_(*prefetch),
-        held_(cluster, dispatching) {}
+        held_(cluster, dispatching), offers_(&cluster->queues, &cluster->resources) {}
 
   void Round(const Moment& turn);
   // The last round ended at its bound: there is more to place.
@@ -38,7 +39,7 @@ class Placing {
   void TakeChanges();  // of workers, since they were taken last
   void Changed(WorkerId worker);
   void WakeThoseWhoAvoid();
-  std::optional<scheduler::NextTask> Next();
+  std::optional<scheduler::NextTask> Next(const Moment& turn);
   std::optional<scheduler::NextTask> NextInLine();
   // False: the task's queue is paused or at a limit, and out of turn now; or its key is, or what it asks of the cluster is
   // taken, and its class with it.
@@ -61,11 +62,11 @@ class Placing {
   Dispatching& dispatching_;
   Prefetch& prefetch_;
   HeldRoom held_;
+  scheduler::ResourceOffers offers_;
   ShadowComparison shadow_{&cluster_};
   NewRoom room_{&cluster_, &prefetch_};
   absl::btree_set<WorkerId> freed_;   // since the last round
   uint64_t offers_revision_ = 0;      // as of the last look at those who avoid a worker
-  bool placed_ = true;  // since those were looked at last that only a claim to what the cluster has holds back
   bool unfinished_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include "master/core/views.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 #include <variant>
@@ -145,11 +146,16 @@ std::string PauseText(const QueuePause& pause) {
 }
 
 std::vector<ClusterResourceView> ViewOfResources(const Cluster& cluster) {
+  std::map<std::string, uint64_t> waiting;
+  cluster.queues.VisitStandbys([&](const scheduler::ClusterAmounts& amounts, uint64_t tasks) {
+    if (cluster.resources.NeverEnough(amounts).has_value()) return;
+    for (const auto& amount : amounts) waiting[amount.first] += tasks;
+  });
   std::vector<ClusterResourceView> views;
   for (const auto& resource : cluster.resources.All()) {
     std::vector<TaskId> takers = cluster.resources.TakersOf(resource.name);
     if (takers.size() > ClusterResourceView::kMostTakers) takers.resize(ClusterResourceView::kMostTakers);
-    views.push_back({resource.name, resource.total, resource.used, resource.waiting, std::move(takers)});
+    views.push_back({resource.name, resource.total, resource.used, waiting[resource.name], std::move(takers)});
   }
   return views;
 }

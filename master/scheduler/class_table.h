@@ -19,8 +19,8 @@ namespace muster::scheduler {
 
 using LaneIndex = uint32_t;
 
-// To be looked at; found no room; waits for what no worker can change.
-enum class Standing : uint8_t { kReady, kParked, kHeld };
+// To be looked at; found no room; waits for its key; waits for what the cluster has as a whole.
+enum class Standing : uint8_t { kReady, kParked, kHeld, kStandby };
 
 class ClassTable {
  public:

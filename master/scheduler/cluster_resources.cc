@@ -1,6 +1,7 @@
 #include "master/scheduler/cluster_resources.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "common/base/check.h"
 
@@ -26,7 +27,7 @@ void ClusterResources::Stop(TaskId task, const Amounts& amounts) {
     Resource& resource = resources_.at(name);
     MUSTER_CHECK(resource.takers.erase(task) == 1);
     resource.used -= amount;
-    Release(&resource);
+    changed_ = true;
   }
 }
 
@@ -46,67 +47,68 @@ std::optional<ClusterResources::Lack> ClusterResources::LackOf(const Asker& aske
 // Whose claim comes before the asker and would be hurt by it.
 std::optional<TaskId> ClusterResources::KeptFor(const Resource& resource, const Asker& asker, int64_t amount,
                                                 absl::Time matured, MayStart may_start) {
-  for (const auto& [place, claim] : resource.line) {
-    if (place >= Place{asker.order, asker.task}) return std::nullopt;
-    if (claim.since > matured || !may_start(place.second)) continue;
-    if (claim.cls == asker.cls) return std::nullopt;
-    if (resource.free() - amount >= claim.amount) return std::nullopt;
-    return place.second;
+  Place before{asker.order, asker.task};  // the first that has a claim, and is before the asker
+  const Claim* first = nullptr;
+  const auto consider = [&](const Place& place, const Claim& claim) {
+    if (place >= before || !may_start(place.second)) return;
+    before = place;
+    first = &claim;
+  };
+  for (auto one = resource.ripe.begin(); one != resource.ripe.end() && one->first < before; ++one) {
+    consider(one->first, one->second);
   }
-  return std::nullopt;
+  for (auto one = resource.young.begin(); one != resource.young.end() && one->first.first <= matured; ++one) {
+    consider(one->first.second, one->second);
+  }
+  if (first == nullptr || first->cls == asker.cls || resource.free() - amount >= first->amount) return std::nullopt;
+  return before.second;
 }
 
-void ClusterResources::Wait(const Asker& asker, const Lack& lack, absl::Time now) {
-  if (lack.kept_for) outdone_.insert(asker.cls);
-  const bool can_ever = !NeverEnough(asker.amounts).has_value();
-  Waiting& waiting = waiting_.try_emplace(asker.task, Waiting{now, asker.order, {}}).first->second;
+void ClusterResources::Ripen(absl::Time now) {
+  const absl::Time matured = now - reservation_after_;
+  for (auto& entry : resources_) {
+    auto& young = entry.second.young;
+    while (!young.empty() && young.begin()->first.first <= matured) {
+      entry.second.ripe.emplace(young.begin()->first.second, young.begin()->second);
+      young.erase(young.begin());
+    }
+  }
+}
+
+void ClusterResources::Wait(const Asker& asker, absl::Time now) {
+  if (NeverEnough(asker.amounts).has_value()) return;
+  Waiting& waiting = waiting_.try_emplace(asker.task, Waiting{now, asker.order, asker.cls, {}}).first->second;
   MUSTER_CHECK(waiting.order == asker.order);
-  const bool stands = !waiting.names.empty();
+  if (!waiting.names.empty()) return;
+  waiting.cls = asker.cls;
+  in_line_.emplace(asker.cls, asker.task);
   for (const auto& [name, amount] : asker.amounts) {
-    Resource& resource = resources_.at(name);
-    resource.held.insert(asker.cls);
-    if (stands || !can_ever) continue;
-    resource.line[{asker.order, asker.task}] = {asker.cls, amount, waiting.since};
+    resources_.at(name).young[{waiting.since, {asker.order, asker.task}}] = {asker.cls, amount, waiting.since};
     waiting.names.push_back(name);
   }
 }
 
 void ClusterResources::StepOut(const Asker& asker) {
-  std::vector<TaskId> tasks;  // who stands in line for one of them stands there for all
-  for (const auto& [place, claim] : resources_.at(asker.amounts.front().first).line) {
-    if (claim.cls == asker.cls) tasks.push_back(place.second);
-  }
-  for (const TaskId task : tasks) StepOut(task);
+  const auto first = [&] { return in_line_.lower_bound({asker.cls, TaskId()}); };
+  for (auto one = first(); one != in_line_.end() && one->first == asker.cls; one = first()) StepOut(one->second);
 }
 
 void ClusterResources::StepOut(TaskId task) {
   const auto found = waiting_.find(task);
-  if (found == waiting_.end()) return;
+  if (found == waiting_.end() || found->second.names.empty()) return;
+  const Place place{found->second.order, task};
   for (const std::string& name : std::exchange(found->second.names, {})) {
     Resource& resource = resources_.at(name);
-    MUSTER_CHECK(resource.line.erase({found->second.order, task}) == 1);
-    Release(&resource);
+    MUSTER_CHECK(resource.ripe.erase(place) + resource.young.erase({found->second.since, place}) == 1);
   }
+  in_line_.erase({found->second.cls, task});
+  changed_ = true;
 }
 
 void ClusterResources::Leave(TaskId task) {
   StepOut(task);
   waiting_.erase(task);
 }
-
-bool ClusterResources::LookAgain() {
-  if (outdone_.empty()) return false;
-  freed_.insert(freed_.end(), outdone_.begin(), outdone_.end());
-  outdone_.clear();
-  return true;
-}
-
-void ClusterResources::Release(Resource* resource) {
-  freed_.insert(freed_.end(), resource->held.begin(), resource->held.end());
-  resource->held.clear();
-}
-
-std::vector<ClassId> ClusterResources::TakeFreed() { return std::exchange(freed_, {}); }
 
 // --- Reads.
 
@@ -121,7 +123,7 @@ ClusterResources::Status ClusterResources::StatusOf(std::string_view name) const
   const auto found = resources_.find(name);
   MUSTER_CHECK(found != resources_.end());
   const Resource& resource = found->second;
-  return {found->first, resource.total, resource.used, resource.line.size()};
+  return {found->first, resource.total, resource.used};
 }
 
 std::vector<ClusterResources::Status> ClusterResources::All() const {
@@ -130,9 +132,10 @@ std::vector<ClusterResources::Status> ClusterResources::All() const {
   return all;
 }
 
-bool ClusterResources::AreFree(const Amounts& amounts) const {
-  return std::all_of(amounts.begin(), amounts.end(),
-                     [this](const auto& entry) { return resources_.at(entry.first).free() >= entry.second; });
+uint64_t ClusterResources::TimesFree(const Amounts& amounts) const {
+  int64_t times = std::numeric_limits<int64_t>::max();
+  for (const auto& [name, amount] : amounts) times = std::min(times, resources_.at(name).free() / amount);
+  return static_cast<uint64_t>(std::max<int64_t>(times, 0));
 }
 
 std::vector<TaskId> ClusterResources::TakersOf(std::string_view name) const {
@@ -148,14 +151,23 @@ void ClusterResources::CheckInvariants() const {
     int64_t used = 0;
     for (const auto& taker : resource.takers) used += taker.second;
     MUSTER_CHECK(used == resource.used);
-    for (const auto& [place, claim] : resource.line) {
+    const auto check = [&](const Place& place, const Claim& claim) {
       MUSTER_CHECK(claim.amount <= resource.total && !resource.takers.contains(place.second));
-      MUSTER_CHECK(waiting_.at(place.second).order == place.first && waiting_.at(place.second).since == claim.since);
-    }
-    places += resource.line.size();
+      const Waiting& waiting = waiting_.at(place.second);
+      MUSTER_CHECK(waiting.order == place.first && waiting.since == claim.since && waiting.cls == claim.cls);
+    };
+    for (const auto& [place, claim] : resource.ripe) check(place, claim);
+    for (const auto& [since, claim] : resource.young) check(since.second, claim);
+    places += resource.ripe.size() + resource.young.size();
   }
-  for (const auto& waiting : waiting_) places -= waiting.second.names.size();
-  MUSTER_CHECK(places == 0);
+  size_t in_line = 0;
+  for (const auto& [task, waiting] : waiting_) {
+    places -= waiting.names.size();
+    if (waiting.names.empty()) continue;
+    ++in_line;
+    MUSTER_CHECK(in_line_.contains({waiting.cls, task}));
+  }
+  MUSTER_CHECK(places == 0 && in_line == in_line_.size());
 }
 
 }  // namespace muster::scheduler

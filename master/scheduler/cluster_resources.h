@@ -3,7 +3,7 @@
 //
 //   resources.Start(task, amounts);  resources.Stop(task, amounts);      // each task that comes to run, and that does no more
 //   if (auto lack = resources.LackOf(asker, now, may_start)) {
-//     resources.Wait(asker, *lack, now);                                 // TakeFreed names its class when that may have changed
+//     resources.Wait(asker, now);                                        // its class stands by (resource_offers.h)
 //   } else if (!PlacedSomewhere(asker)) {
 //     resources.StepOut(asker);                                          // its class waits for something else
 //   }
@@ -17,7 +17,7 @@
 // queues the queues' weights put before it or after it. A task takes all it asks for at once and stands
 // in line for all of it, and there is one order for all resources: nobody holds one thing while waiting for another.
 //
-// Cost: O(log n) in the tasks of a resource; to look also those in line before the asker that may not claim.
+// Cost: O(log n) in the tasks of a resource; to look also those before the asker that have waited long and may not start.
 // Pure, deterministic. Thread rule: one thread.
 #pragma once
 
@@ -42,7 +42,7 @@ namespace muster::scheduler {
 
 class ClusterResources {
  public:
-  using Amounts = std::vector<std::pair<std::string, int64_t>>;  // by name, each above 0
+  using Amounts = ClusterAmounts;  // each above 0
   // One that looks for room; `order` as its queue sorts: since - priority * aging interval.
   struct Asker {
     TaskId task;
@@ -60,7 +60,6 @@ class ClusterResources {
     std::string name;
     int64_t total = 0;
     int64_t used = 0;  // may be more than the total after a restart
-    uint64_t waiting = 0;
   };
   // Whether a task in line could start if it had what it asks for: one whose queue is paused has no claim.
   using MayStart = absl::FunctionRef<bool(TaskId)>;
@@ -76,19 +75,23 @@ class ClusterResources {
 
   // --- What waits.
   std::optional<Lack> LackOf(const Asker& asker, absl::Time now, MayStart may_start) const;
-  void Wait(const Asker& asker, const Lack& lack, absl::Time now);
+  void Wait(const Asker& asker, absl::Time now);
   void StepOut(const Asker& asker);
   void Leave(TaskId task);  // one that never waited is ignored
-  // Who may start may have changed: frees those that lacked only what is kept for others. False: there is none.
-  bool LookAgain();
-  std::vector<ClassId> TakeFreed();
+  // Sorts out who has waited for long enough by now. LackOf is right without; it costs less after it.
+  void Ripen(absl::Time now);
+  // Something has become free, or a claim is gone, since it was asked last.
+  bool TakeChanged() { return std::exchange(changed_, false); }
+  bool changed() const { return changed_; }
 
   // --- Reads.
   // The first of it that the cluster has too little of, ever. Empty: there is enough.
   std::optional<Status> NeverEnough(const Amounts& amounts) const;
   Status StatusOf(std::string_view name) const;
   std::vector<Status> All() const;  // by name
-  bool AreFree(const Amounts& amounts) const;  // whoever has a claim
+  // How often it could be taken now, whoever has a claim.
+  uint64_t TimesFree(const Amounts& amounts) const;
+  bool AreFree(const Amounts& amounts) const { return TimesFree(amounts) > 0; }
   std::vector<TaskId> TakersOf(std::string_view name) const;
 
   void CheckInvariants() const;
@@ -104,27 +107,28 @@ class ClusterResources {
     int64_t total = 0;
     int64_t used = 0;
     absl::btree_map<TaskId, int64_t> takers;
-    absl::btree_map<Place, Claim> line;
-    absl::btree_set<ClassId> held;
+    // Who stands in line: for less than reservation_after, by since when; and for longer.
+    absl::btree_map<std::pair<absl::Time, Place>, Claim> young;
+    absl::btree_map<Place, Claim> ripe;
 
     int64_t free() const { return total - used; }
   };
   struct Waiting {
     absl::Time since;  // when it first lacked something: a wait for something else does not set it back
     absl::Time order;
+    ClassId cls;
     std::vector<std::string> names;  // of the lines that it stands in
   };
 
   static std::optional<TaskId> KeptFor(const Resource& resource, const Asker& asker, int64_t amount, absl::Time matured,
                                        MayStart may_start);
   void StepOut(TaskId task);
-  void Release(Resource* resource);
 
   const absl::Duration reservation_after_;
   std::map<std::string, Resource, std::less<>> resources_;
   absl::flat_hash_map<TaskId, Waiting> waiting_;
-  absl::btree_set<ClassId> outdone_;  // of those that are held: by a claim alone
-  std::vector<ClassId> freed_;
+  absl::btree_set<std::pair<ClassId, TaskId>> in_line_;
+  bool changed_ = false;
 };
 
 }  // namespace muster::scheduler

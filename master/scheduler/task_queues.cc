@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <compare>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "absl/container/btree_map.h"
@@ -39,6 +40,12 @@ struct Place {
   LaneIndex lane;
 };
 
+// Those that stand by for the same.
+struct StandbyLine {
+  uint64_t tasks = 0;
+  absl::btree_map<QueueIndex, absl::btree_set<Head>> heads;  // none of them is empty
+};
+
 int64_t SinceNanos(absl::Time since) {
   return std::clamp(absl::ToUnixNanos(since), -kMaxSinceNanos, kMaxSinceNanos);
 }
@@ -66,6 +73,7 @@ class TaskQueues::Impl {
     lane.tasks.insert(lane.tasks.end(), waiting);
     if (first) List(index);
     if (queue.size++ == 0) turns_.Arrives(&queue.share);
+    CountStandby(classes_.At(lane.cls), 1);
     RefreshTurn(lane.queue);
   }
 
@@ -110,6 +118,7 @@ class TaskQueues::Impl {
 
   void Park(ClassId cls) { SetStanding(cls, Standing::kParked); }
   void Hold(ClassId cls) { SetStanding(cls, Standing::kHeld); }
+  void StandBy(ClassId cls) { SetStanding(cls, Standing::kStandby); }
   void Wake(ClassId cls) { SetStanding(cls, Standing::kReady); }
 
   void WakeAll() {
@@ -185,6 +194,24 @@ class TaskQueues::Impl {
     const QueueEntry& queue = queues_.at(lane.queue);
     const std::pair other_turn(queues_.at(other_lane.queue).share.pass, other_lane.queue);
     return !queue.blocked && std::pair(queue.share.pass, lane.queue) < other_turn;
+  }
+
+  void VisitStandbys(VisitStandby visit) const {
+    for (const auto& [amounts, line] : standby_) visit(amounts, line.tasks);
+  }
+
+  std::vector<NextTask> FirstOnStandby(const ClusterAmounts& amounts) const {
+    const auto found = standby_.find(amounts);
+    if (found == standby_.end()) return {};
+    std::vector<std::pair<uint64_t, QueueIndex>> turns;
+    for (const auto& queue : found->second.heads) {
+      if (!queues_.at(queue.first).blocked) turns.emplace_back(queues_.at(queue.first).share.pass, queue.first);
+    }
+    std::sort(turns.begin(), turns.end());
+    std::vector<NextTask> first;
+    first.reserve(turns.size());
+    for (const auto& turn : turns) first.push_back(Shown(*found->second.heads.at(turn.second).begin(), false));
+    return first;
   }
 
   // --- Queues
@@ -293,9 +320,20 @@ class TaskQueues::Impl {
     switch (classes_.At(lane.cls).standing) {
       case Standing::kReady: return &queue.ready;
       case Standing::kParked: return &queue.parked;
+      case Standing::kStandby: return &StandbyOf(classes_.At(lane.cls)).heads[lane.queue];
       case Standing::kHeld: return nullptr;
     }
     return nullptr;
+  }
+
+  StandbyLine& StandbyOf(const ClassTable::Class& cls) { return standby_[cls.key->requirements.of_cluster]; }
+
+  // So many tasks more, or less, stand by with the class, if it does. A line goes with its last one.
+  void CountStandby(const ClassTable::Class& cls, int64_t tasks) {
+    if (cls.standing != Standing::kStandby) return;
+    const auto line = standby_.find(cls.key->requirements.of_cluster);
+    line->second.tasks += static_cast<uint64_t>(tasks);
+    if (line->second.tasks == 0) standby_.erase(line);
   }
 
   void List(LaneIndex index) {
@@ -307,15 +345,22 @@ class TaskQueues::Impl {
   void Unlist(LaneIndex index) {
     const Lane& lane = lanes_[index];
     if (lane.tasks.empty()) return;
-    if (auto* const line = LineOf(lane)) line->erase(HeadOf(index));
+    auto* const line = LineOf(lane);
+    if (line == nullptr) return;
+    line->erase(HeadOf(index));
+    const ClassTable::Class& cls = classes_.At(lane.cls);
+    if (line->empty() && cls.standing == Standing::kStandby) StandbyOf(cls).heads.erase(lane.queue);
   }
 
   void SetStanding(ClassId cls, Standing standing) {
     const ClassTable::Class* const found = classes_.Find(cls);
     if (found == nullptr || found->standing == standing) return;
+    const auto tasks = static_cast<int64_t>(SizeOf(cls));
     for (const auto& lane : found->lanes) Unlist(lane.second);
+    CountStandby(*found, -tasks);
     classes_.SetStanding(cls, standing);
     for (const auto& lane : found->lanes) List(lane.second);
+    CountStandby(*found, tasks);
     for (const auto& lane : found->lanes) RefreshTurn(lane.first.first);
   }
 
@@ -341,6 +386,7 @@ class TaskQueues::Impl {
     if (first) Unlist(index);
     MUSTER_CHECK(lane.tasks.erase(waiting) == 1);
     if (first) List(index);
+    CountStandby(classes_.At(lane.cls), -1);
     if (lane.tasks.empty()) DropLane(index);
   }
 
@@ -385,6 +431,8 @@ class TaskQueues::Impl {
 
   ClassTable classes_;
 
+  std::map<ClusterAmounts, StandbyLine> standby_;
+
   QueueDirectory queues_;
   StrideTurns turns_;
 };
@@ -393,6 +441,7 @@ void TaskQueues::Impl::CheckInvariants() const {
   size_t tasks = 0;
   size_t lanes = 0;
   size_t queues_in_line = 0;
+  std::map<ClusterAmounts, std::pair<uint64_t, size_t>> standby;  // tasks, heads
   for (const auto& named : queues_.by_name()) {
     const QueueEntry& queue = queues_.at(named.second);
     uint64_t in_queue = 0;
@@ -404,6 +453,13 @@ void TaskQueues::Impl::CheckInvariants() const {
       in_queue += lane.tasks.size();
       const Standing standing = classes_.At(lane.cls).standing;
       if (standing == Standing::kHeld) continue;
+      if (standing == Standing::kStandby) {
+        const ClusterAmounts& amounts = classes_.At(lane.cls).key->requirements.of_cluster;
+        MUSTER_CHECK(standby_.at(amounts).heads.at(lane.queue).contains(HeadOf(index)));
+        standby[amounts].first += lane.tasks.size();
+        ++standby[amounts].second;
+        continue;
+      }
       ++heads;
       MUSTER_CHECK((standing == Standing::kReady ? queue.ready : queue.parked).contains(HeadOf(index)));
     }
@@ -418,6 +474,12 @@ void TaskQueues::Impl::CheckInvariants() const {
   MUSTER_CHECK(tasks == places_.size());
   MUSTER_CHECK(queues_in_line == turns_.line().size());
   MUSTER_CHECK(lanes + free_lanes_.size() == lanes_.size());
+  MUSTER_CHECK(standby.size() == standby_.size());
+  for (const auto& [amounts, line] : standby_) {
+    size_t heads = 0;
+    for (const auto& queue : line.heads) heads += queue.second.size();
+    MUSTER_CHECK(standby.at(amounts) == std::pair(line.tasks, heads));
+  }
   classes_.CheckInvariants();
   queues_.CheckInvariants();
   for (const auto& place : places_) {
@@ -438,6 +500,7 @@ std::optional<NextTask> TaskQueues::Peek(Fits fits) const { return impl_->Peek(f
 void TaskQueues::Take(TaskId task) { impl_->Take(task); }
 void TaskQueues::Park(ClassId cls) { impl_->Park(cls); }
 void TaskQueues::Hold(ClassId cls) { impl_->Hold(cls); }
+void TaskQueues::StandBy(ClassId cls) { impl_->StandBy(cls); }
 void TaskQueues::Wake(ClassId cls) { impl_->Wake(cls); }
 void TaskQueues::WakeAll() { impl_->WakeAll(); }
 const absl::btree_set<ClassId>& TaskQueues::parked() const { return impl_->parked(); }
@@ -451,6 +514,8 @@ bool TaskQueues::IsBefore(TaskId first, TaskId second) const { return impl_->IsB
 void TaskQueues::Block(std::string_view queue) { impl_->SetBlocked(queue, true); }
 void TaskQueues::WakeBlocked() { impl_->WakeBlocked(); }
 void TaskQueues::Unblock(std::string_view queue) { impl_->SetBlocked(queue, false); }
+void TaskQueues::VisitStandbys(VisitStandby visit) const { impl_->VisitStandbys(visit); }
+std::vector<NextTask> TaskQueues::FirstOnStandby(const ClusterAmounts& amounts) const { return impl_->FirstOnStandby(amounts); }
 void TaskQueues::SetWeight(std::string_view queue, uint32_t weight) { impl_->SetWeight(queue, weight); }
 uint64_t TaskQueues::size() const { return impl_->size(); }
 uint64_t TaskQueues::QueuedIn(std::string_view queue) const { return impl_->QueuedIn(queue); }

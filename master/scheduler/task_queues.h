@@ -16,6 +16,9 @@
 // together or not at all. A parked class found none anywhere: it keeps its place in line, and only what changed since
 // can have room for it. New tasks of it are parked with it. A class is forgotten with its last task.
 //
+// Standby: classes that the cluster has too little for now wait in lines by what they ask for, each in its queue's order.
+// All of a line lack the same, so only the first of each queue need be asked (resource_offers.h).
+//
 // Cost: every call is O(log n) in the queued tasks, Park and Wake also O(lanes of the class); a lane is one queue,
 // class and priority. Peek with `fits` asks once for each parked lane that is before the one it shows. About 50 bytes
 // per queued task.
@@ -29,6 +32,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_set.h"
@@ -41,6 +45,8 @@
 namespace muster::scheduler {
 
 using ClassId = StrongId<struct ClassIdTag, uint64_t>;
+
+using ClusterAmounts = std::vector<std::pair<std::string, int64_t>>;  // of what the cluster has as a whole; by name
 
 struct ClassKey {
   Requirements requirements;
@@ -108,6 +114,7 @@ class TaskQueues {
 
   void Park(ClassId cls);  // it found no room; a class that is gone is ignored here and below
   void Hold(ClassId cls);  // it waits for what no worker can change: out of line, and not among parked()
+  void StandBy(ClassId cls);  // the same, for what it asks of the cluster as a whole
   void Wake(ClassId cls);  // it is to be looked at again, whatever fits
   void WakeAll();          // all that are parked
   const absl::btree_set<ClassId>& parked() const;
@@ -133,6 +140,11 @@ class TaskQueues {
   // Room is left, and everybody in line was asked: wakes the parked classes that were not, since all their tasks are in
   // blocked queues.
   void WakeBlocked();
+  // What classes stand by for, and how many tasks they have.
+  using VisitStandby = absl::FunctionRef<void(const ClusterAmounts& amounts, uint64_t tasks)>;
+  void VisitStandbys(VisitStandby visit) const;
+  // Of those that stand by for that: the first of each queue that is not blocked, by the queues' turns.
+  std::vector<NextTask> FirstOnStandby(const ClusterAmounts& amounts) const;
   // Creates the queue when it is not known. A weight of 0 counts as 1.
   void SetWeight(std::string_view queue, uint32_t weight);
 

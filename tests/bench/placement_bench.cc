@@ -2,6 +2,7 @@
 //
 //   placement_bench            placements in a full cluster: 1,000 tasks on 10 workers, 1,000,000 on 10,000
 //   placement_bench locality   by another balancer
+//   placement_bench licence    10,000 keys wait for one licence, against 10
 //   placement_bench day        1,000,000 arrivals in a day on 1,000 workers, as `muster simulate` runs them
 //
 // A placement is all that the core does for a task that ends and one that takes its place: report, outcome, round,
@@ -35,6 +36,7 @@ using namespace muster;
 constexpr int kRounds = 5;
 constexpr int kPlacements = 20'000;  // a round
 constexpr uint32_t kSlots = 4;
+constexpr char kLicence[] = "license.matlab";
 const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
 
 double HeapBytes() {
@@ -61,7 +63,9 @@ absl::Duration ProcessorTime() {
 
 class FullCluster {
  public:
-  FullCluster(BalancerKind balancer, uint32_t workers, uint64_t queued, uint32_t classes) : core_(Config(balancer), Empty()) {
+  // `licences`: there are so many, and each task wants one and has a key of its class; 0: none of that.
+  FullCluster(BalancerKind balancer, uint32_t workers, uint64_t queued, uint32_t classes, int64_t licences = 0)
+      : core_(Config(balancer, licences), Empty()), wants_licence_(licences > 0) {
     core_.Start(now_, &effects_);
     for (uint32_t i = 0; i < workers; ++i) Join(i);
     Settle();
@@ -93,8 +97,9 @@ class FullCluster {
     SessionNumber session;
   };
 
-  static core::CoreConfig Config(BalancerKind balancer) {
+  static core::CoreConfig Config(BalancerKind balancer, int64_t licences) {
     core::CoreConfig config;
+    if (licences > 0) config.resources = {{kLicence, licences}};
     config.placement.balancer = balancer;
     config.heartbeat = config.lost_after = config.self_fence = absl::Hours(1'000'000);
     config.max_queued = 1'000'000'000;
@@ -129,13 +134,17 @@ class FullCluster {
     Settle();
   }
 
-  static TaskSpecPtr MakeSpec(int64_t kind) {
+  TaskSpecPtr MakeSpec(int64_t kind) const {
     auto spec = std::make_shared<TaskSpec>();
     spec->owner = "bench";
     spec->requirements.executor = "command";
     spec->requirements.resources.slots = 1;
     spec->requirements.resources.memory_bytes = 1000 + kind;
     spec->fingerprint = static_cast<uint64_t>(kind) + 1;
+    if (!wants_licence_) return spec;
+    spec->requirements.resources.named = {{kLicence, 1}};
+    spec->limit_key = "user=" + std::to_string(kind);
+    spec->limit = 3;
     return spec;
   }
 
@@ -168,6 +177,7 @@ class FullCluster {
   }
 
   core::ClusterCore core_;
+  const bool wants_licence_;
   core::Effects effects_;
   absl::Time now_ = kNow;
   std::vector<TaskSpecPtr> specs_;
@@ -196,6 +206,25 @@ int Placements(BalancerKind balancer) {
   std::printf("memory of a queued task beside its text:                     %6.0f bytes\n", large.bytes_a_task());
   const bool holds = many <= 10 && many <= 4 * few && large.bytes_a_task() <= 600;
   std::printf("at most 10 us, 4 times, 600 bytes: %s\n", holds ? "holds" : "BROKEN");
+  return holds ? 0 : 1;
+}
+
+int Licences() {
+  const uint64_t queued = uint64_t{kRounds} * kPlacements;
+  const auto cluster = [=](uint32_t classes) {
+    return std::make_unique<FullCluster>(BalancerKind::kLeastLoaded, 10, queued, classes, 1);
+  };
+  const std::unique_ptr<FullCluster> small = cluster(10), large = cluster(10'000);
+  std::vector<double> small_us, large_us;
+  for (int round = 0; round < kRounds; ++round) {
+    small_us.push_back(small->OnePlacement());
+    large_us.push_back(large->OnePlacement());
+  }
+  const double few = Median(small_us), many = Median(large_us);
+  std::printf("placement, 10 classes wait for one licence:     %6.2f us\n", few);
+  std::printf("placement, 10000 classes wait for one licence:  %6.2f us, %.2f times as much\n", many, many / few);
+  const bool holds = many <= 4 * few;
+  std::printf("at most 4 times: %s\n", holds ? "holds" : "BROKEN");
   return holds ? 0 : 1;
 }
 
@@ -230,6 +259,7 @@ int Day() {
 int main(int argc, char** argv) {
   const char* const what = argc > 1 ? argv[1] : "least_loaded";
   if (std::strcmp(what, "day") == 0) return Day();
+  if (std::strcmp(what, "licence") == 0) return Licences();
   const std::optional<BalancerKind> balancer = BalancerNamed(what);
   if (!balancer) std::fprintf(stderr, "%s\n", WhyNoBalancer(what).c_str());
   return balancer ? Placements(*balancer) : 2;

@@ -56,6 +56,24 @@ TEST(ClusterResourcesInTheCore, NoMoreIsTakenThanThereIsInWhateverQueuesAndOnWha
   EXPECT_EQ(Used(cluster), 2);
 }
 
+TEST(ClusterResourcesInTheCore, WhoWaitsForItIsCountedByTasksAndNotByWhatTheyHaveInCommon) {
+  TestCluster cluster(WithLicences(2));
+  cluster.Join("a", 8);
+  const TaskId wide = cluster.Submit(Wanting(2));
+  for (int i = 0; i < 5; ++i) cluster.Submit(Wanting(1));
+  cluster.Submit(Wanting(1, [](TaskSpec& spec) { spec.queue = "nightly"; }));
+  const TaskId last = cluster.Submit(Wanting(2));
+  cluster.Submit(Wanting(3));  // never: it waits for nothing
+  const auto waiting = [&cluster] { return cluster.core().Resources().at(0).waiting; };
+  EXPECT_EQ(waiting(), 7u);
+  cluster.Cancel(last);
+  EXPECT_EQ(waiting(), 6u);
+  cluster.Exit(wide, 0);
+  EXPECT_EQ(waiting(), 4u);
+  cluster.Restart(WithLicences(0));
+  EXPECT_EQ(waiting(), 0u);
+}
+
 TEST(ClusterResourcesInTheCore, AWorkersAmountOfThatNameIsNotAskedFor) {
   TestCluster cluster(WithLicences(2));
   WorkerOffer offer = Offer(8);
