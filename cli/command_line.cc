@@ -1,7 +1,8 @@
 #include "cli/command_line.h"
 
-#include <algorithm>
+#include <optional>
 #include <sstream>
+#include <string_view>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -9,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/verb_node.h"
 #include "cli/verbs.h"
+#include "common/base/nearest.h"
 
 namespace muster::cli {
 namespace {
@@ -78,34 +80,14 @@ void TakeCommand(const VerbNode& verb, size_t first, std::vector<std::string>* w
   if (i < words->size()) words->resize(i);
 }
 
-size_t Distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0]++;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
-    }
-  }
-  return row[b.size()];
-}
-
 absl::Status UnknownVerb(const VerbNode& node, const std::string& word) {
-  std::string nearest;
-  size_t least = 3;
-  for (const auto& verb : node.verbs) {
-    const size_t distance = Distance(word, verb->app->get_name());
-    if (distance < least) {
-      least = distance;
-      nearest = verb->app->get_name();
-    }
-  }
+  std::vector<std::string> verbs;
+  for (const auto& verb : node.verbs) verbs.push_back(verb->app->get_name());
+  const std::optional<size_t> nearest = NearestOf(word, std::vector<std::string_view>(verbs.begin(), verbs.end()), 2);
   const std::string above = node.app->get_parent() == nullptr ? "muster " : absl::StrCat("muster ", node.app->get_name(), " ");
   return UsageError(absl::StrCat("no verb '", word, "'; ",
-                                 nearest.empty() ? absl::StrCat("`", above, "--help` lists them")
-                                                 : absl::StrCat("did you mean `", above, nearest, "`?")));
+                                 nearest ? absl::StrCat("did you mean `", above, verbs[*nearest], "`?")
+                                         : absl::StrCat("`", above, "--help` lists them")));
 }
 
 VerbOutline OutlineOf(const VerbNode& node) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <limits>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -10,25 +10,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "common/base/nearest.h"
 #include "common/base/status_macros.h"
 
 namespace muster::config {
 namespace {
-
-// Of Levenshtein.
-size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0]++;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
 
 absl::Status Misread(const std::string& place, const Key& key, const absl::Status& why) {
   return absl::InvalidArgumentError(absl::StrCat(place, ": ", key.name, ": ", std::string(why.message())));
@@ -62,14 +48,11 @@ std::string KeyTable::EnvironmentName(const Key& key) const {
 }
 
 absl::Status KeyTable::UnknownKey(const std::string& place, const std::string& name) const {
-  const Key* nearest = nullptr;
-  size_t best = std::numeric_limits<size_t>::max();
-  for (const Key& key : keys_) {
-    const size_t distance = Distance(key.name, name);
-    if (distance < best) best = distance, nearest = &key;
-  }
-  std::string hint = absl::StrCat("`", program_, " --help` lists the keys");
-  if (nearest != nullptr && best <= 3) hint = absl::StrCat("did you mean ", nearest->name, "?");
+  std::vector<std::string_view> names;
+  for (const Key& key : keys_) names.push_back(key.name);
+  const std::optional<size_t> nearest = NearestOf(name, names, 3);
+  const std::string hint = nearest ? absl::StrCat("did you mean ", keys_[*nearest].name, "?")
+                                   : absl::StrCat("`", program_, " --help` lists the keys");
   return absl::InvalidArgumentError(absl::StrCat(place, ": unknown key ", Shown(name), "; ", hint));
 }
 
