@@ -28,6 +28,7 @@ ALLOWED = {
     "master/registry": DOMAIN,
     "master/scheduler": DOMAIN,
     "master/balancer": DOMAIN,
+    "master/schedules": DOMAIN,
     "master/core": MASTER_CORE,
     "master/simulate": MASTER_CORE,
     "master/store": MASTER_CORE | SERVING,
@@ -43,7 +44,8 @@ ALLOWED = {
     "worker/app": WORKER_EDGE | {"worker/core", "worker/execution", "worker/session"},
     "cli": DOMAIN | SERVING | {"master/simulate"},  # what-if on the real core, without a master
 }
-PURE = ("common/domain", "master/registry", "master/scheduler", "master/balancer", "master/core", "master/simulate", "worker/core")
+PURE = ("common/domain", "master/registry", "master/scheduler", "master/balancer", "master/schedules", "master/core", "master/simulate",
+        "worker/core")
 IMPURE = re.compile(r'#include\s+["<](grpcpp/|grpc/|muster/v1/|thread>|mutex>|shared_mutex>|condition_variable>|atomic>|'
                     r"future>|fstream>|filesystem>|chrono>|unistd\.h>|fcntl\.h>|sys/|absl/synchronization/|"
                     r"absl/time/clock\.h|random>|iostream>)")
