@@ -151,6 +151,21 @@ TEST(ResourceOffersTest, AsManyAreWokenAsFitAndNoMoreWhenOneThatHadNoneLeaves) {
   EXPECT_EQ(desk.looks, 3u);
 }
 
+TEST(ResourceOffersTest, OfManyQueuesTheOneWhoseTurnItIsIsAsked) {
+  Desk desk({{"a", 1}});
+  for (int i = 0; i < 300; ++i) desk.Submit({kOne, "user" + std::to_string(i), "q" + std::to_string(i % 100)});
+  ASSERT_EQ(desk.Round().size(), 1u);
+  desk.looks = 0;
+  std::map<std::string, int> served;
+  for (int i = 0; i < 100; ++i) {
+    desk.End(desk.running.begin()->first);
+    ASSERT_EQ(desk.Round().size(), 1u);
+    ++served[desk.running.begin()->second.queue];
+  }
+  EXPECT_EQ(desk.looks, 100u);
+  EXPECT_GE(served.size(), 99u);
+}
+
 TEST(ResourceOffersTest, WhoWasWokenAndWaitsForSomethingElseLetsTheNextOneHaveIt) {
   for (const std::string why : {"its key", "its queue", "no room", "cancelled"}) {
     SCOPED_TRACE(why);
