@@ -68,7 +68,8 @@ absl::StatusOr<int> MapRun::Run() {
       MapSubmitter::Options{.task_template = options_.task_template,
                             .most_open = options_.most_open,
                             .request_id = options_.request_id,
-                            .keep_rows = options_.tag || !options_.job_log_file.empty()},
+                            .keep_rows = options_.tag || !options_.job_log_file.empty(),
+                            .waits_for_room = !session_.is_patience_given()},
       rows_.get(), &client_);
   v1::AttachResponse response;
   while (true) {

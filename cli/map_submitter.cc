@@ -19,7 +19,11 @@ constexpr int64_t kMostOpen = 500000;
 }  // namespace
 
 MapSubmitter::MapSubmitter(Options options, ArgumentRows* rows, Client* main_client)
-    : options_(std::move(options)), rows_(rows), bell_(main_client->wakeup()), client_(main_client->Background()) {
+    : options_(std::move(options)),
+      rows_(rows),
+      bell_(main_client->wakeup()),
+      client_(main_client->Background()),
+      calls_(client_.get(), {.waits_for_room = options_.waits_for_room, .stopped = [this] { return IsStopping(); }}) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -60,6 +64,11 @@ void MapSubmitter::Stop() {
   changed_.notify_all();
 }
 
+bool MapSubmitter::IsStopping() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return stopping_;
+}
+
 void MapSubmitter::Run() {
   const absl::Status status = SubmitAll();
   {
@@ -76,7 +85,7 @@ int64_t MapSubmitter::AwaitRoom() {
   const auto room = [&] { return options_.detached ? kRowsPerCall : most_open - (progress_.submitted - ended_); };
   changed_.wait(lock, [&] { return stopping_ || room() > 0; });
   if (stopping_) return 0;
-  return std::min(room(), progress_.batch_id.empty() ? kRowsOfFirstCall : kRowsPerCall);
+  return std::min({room(), progress_.batch_id.empty() ? kRowsOfFirstCall : kRowsPerCall, int64_t{calls_.most_items()}});
 }
 
 absl::StatusOr<bool> MapSubmitter::Collect(v1::SubmitBatchRequest* request) {
@@ -104,30 +113,43 @@ absl::StatusOr<bool> MapSubmitter::Collect(v1::SubmitBatchRequest* request) {
 
 absl::Status MapSubmitter::SubmitAll() {
   bool more = true;
-  int64_t call = 0;
   while (more) {
     v1::SubmitBatchRequest request;
     const absl::StatusOr<bool> collected = Collect(&request);
     more = collected.ok() && *collected;
     if (request.rows_size() > 0) {
-      const std::string batch_id = progress().batch_id;
-      if (batch_id.empty()) {
-        *request.mutable_template_() = options_.task_template;
-      } else {
-        request.set_batch_id(batch_id);
-      }
-      request.set_request_id(options_.request_id.empty() ? MakeRequestId() : absl::StrCat(options_.request_id, ".", call++));
-      MUSTER_ASSIGN_OR_RETURN(const v1::SubmitBatchResponse response, client_->SubmitBatch(request));
-      std::lock_guard<std::mutex> lock(mutex_);
-      if (progress_.batch_id.empty()) progress_.warnings = {response.warnings().begin(), response.warnings().end()};
-      progress_.batch_id = response.batch().id();
-      progress_.submitted += request.rows_size();
-      bell_.Ring();
-      more = more && !stopping_;
+      MUSTER_RETURN_IF_ERROR(calls_.Send(
+          std::move(request), [this](v1::SubmitBatchRequest* call) { Prepare(call); },
+          [this, &more](const v1::SubmitBatchRequest& call, const v1::SubmitBatchResponse& response) {
+            const bool goes_on = NoteAccepted(call, response);
+            more = more && goes_on;
+            return goes_on;
+          }));
     }
     MUSTER_RETURN_IF_ERROR(collected.status());
   }
   return absl::OkStatus();
+}
+
+void MapSubmitter::Prepare(v1::SubmitBatchRequest* request) {
+  const std::string batch_id = progress().batch_id;
+  if (batch_id.empty()) {
+    *request->mutable_template_() = options_.task_template;
+  } else {
+    request->clear_template_();
+    request->set_batch_id(batch_id);
+  }
+  request->set_request_id(options_.request_id.empty() ? MakeRequestId() : absl::StrCat(options_.request_id, ".", calls_accepted_));
+}
+
+bool MapSubmitter::NoteAccepted(const v1::SubmitBatchRequest& request, const v1::SubmitBatchResponse& response) {
+  ++calls_accepted_;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (progress_.batch_id.empty()) progress_.warnings = {response.warnings().begin(), response.warnings().end()};
+  progress_.batch_id = response.batch().id();
+  progress_.submitted += request.rows_size();
+  bell_.Ring();
+  return !stopping_;
 }
 
 }  // namespace muster::cli

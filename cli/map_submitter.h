@@ -19,6 +19,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "cli/argument_rows.h"
+#include "cli/batch_calls.h"
 #include "cli/client.h"
 #include "muster/v1/task.pb.h"
 
@@ -32,6 +33,7 @@ class MapSubmitter {
     std::string request_id;  // empty: one of its own for each call
     bool detached = false;   // nobody tells of ends
     bool keep_rows = false;  // for RowOf
+    bool waits_for_room = true;  // as BatchCalls does
   };
   MapSubmitter(Options options, ArgumentRows* rows, Client* main_client);
   ~MapSubmitter();
@@ -54,9 +56,13 @@ class MapSubmitter {
 
  private:
   void Run();
+  bool IsStopping() const;
   absl::Status SubmitAll();
   // The rows of the next call; false at the end of the input.
   absl::StatusOr<bool> Collect(v1::SubmitBatchRequest* request);
+  void Prepare(v1::SubmitBatchRequest* request);
+  // False: it was told to stop.
+  bool NoteAccepted(const v1::SubmitBatchRequest& request, const v1::SubmitBatchResponse& response);
   // How many rows may go out now; 0: stopped.
   int64_t AwaitRoom();
 
@@ -64,6 +70,8 @@ class MapSubmitter {
   ArgumentRows* const rows_;
   Wakeup& bell_;
   const std::unique_ptr<Client> client_;
+  BatchCalls calls_;              // its own thread's, with the next
+  int64_t calls_accepted_ = 0;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Progress progress_;  // guarded by mutex_, with the rest

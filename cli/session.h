@@ -47,6 +47,8 @@ class Session {
   // As far as it is known; for messages.
   const std::string& master() const { return connection_.master; }
   absl::StatusOr<Connection> connection() const;
+  // Whether --retry-for bounds how long a call is repeated.
+  bool is_patience_given() const { return flags_.retry_for.has_value(); }
 
  private:
   const GlobalFlags flags_;

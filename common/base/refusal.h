@@ -16,6 +16,9 @@
 
 namespace muster {
 
+// A call that brings more than may ever wait at a time: a smaller one may fit. Clients that send many tasks cut theirs.
+inline constexpr char kCallTooLarge[] = "CALL_TOO_LARGE";
+
 struct FieldViolation {
   std::string field;        // as in the API: "task.command.argv[2]"
   std::string description;  // "has a NUL byte; arguments cannot carry one"

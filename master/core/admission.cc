@@ -30,6 +30,19 @@ int64_t BytesOf(const SubmitTasks& event) {
   return bytes;
 }
 
+std::map<std::string, uint64_t> AddedTo(const SubmitTasks& event) {
+  std::map<std::string, uint64_t> added;
+  for (const NewTask& task : event.tasks) ++added[task.spec->queue];
+  if (event.batch_rows != nullptr && event.batch_spec != nullptr) added[event.batch_spec->queue] += event.batch_rows->size();
+  return added;
+}
+
+std::string Tasks(uint64_t count) { return absl::StrCat(count, count == 1 ? " task" : " tasks"); }
+
+absl::Status TooLarge(const std::string& what) {
+  return Refuse(absl::StatusCode::kFailedPrecondition, kCallTooLarge, what);
+}
+
 int32_t LowestPriority(const SubmitTasks& event) {
   int32_t lowest = event.batch_spec ? event.batch_spec->priority : kHighestPriority;
   for (const NewTask& task : event.tasks) lowest = std::min(lowest, task.spec->priority);
@@ -71,6 +84,10 @@ bool Admission::AnswerRepeated(const Moment& turn, const SubmitTasks& event, Sub
     answer->batch = before->batch;
     answer->batch_size = before->batch_size;
     answer->repeated = true;
+  } else if (absl::Status fits = CheckSize(event); !fits.ok()) {
+    // Whoever cut a call that was too large gave its id to a part: the whole, sent again, is to be cut again.
+    ++cluster_.counters.refused_submits;
+    answer->status = std::move(fits);
   } else {
     ++cluster_.counters.refused_submits;
     answer->status = Refuse(absl::StatusCode::kAlreadyExists, "REQUEST_ID_REUSED",
@@ -87,6 +104,7 @@ absl::Status Admission::WouldRefuse(TaskSpecPtr spec, absl::Time now) const {
   if (absl::Status delay = CheckDelay(spec->priority, now); !delay.ok()) return delay;
   SubmitTasks event;
   event.tasks.push_back({.spec = std::move(spec)});
+  if (absl::Status fits = CheckSize(event); !fits.ok()) return fits;
   if (absl::Status queues = CheckQueues(event); !queues.ok()) return queues;
   return CheckRoom(event);
 }
@@ -113,6 +131,7 @@ absl::Status Admission::Check(const Moment& turn, const SubmitTasks& event) cons
   if (event.batch_spec != nullptr) {
     if (absl::Status known = CheckExecutor(*event.batch_spec); !known.ok()) return known;
   }
+  if (absl::Status fits = CheckSize(event); !fits.ok()) return fits;
   if (absl::Status queues = CheckQueues(event); !queues.ok()) return queues;
   // A call is accepted whole or not at all: its lowest priority decides.
   const int32_t priority = LowestPriority(event);
@@ -134,18 +153,43 @@ absl::Status Admission::CheckDelay(int32_t priority, absl::Time now) const {
                       floor.RetryAfter(priority));
 }
 
+// A call that would not fit into an empty queue never will: no delay helps, only a smaller call or a wider bound.
+absl::Status Admission::CheckSize(const SubmitTasks& event) const {
+  const uint64_t count = CountOf(event);
+  if (count > cluster_.config.max_queued) {
+    return TooLarge(absl::StrCat("this call brings ", Tasks(count), ", and at most ", cluster_.config.max_queued,
+                                 " may wait; send fewer in one call, or raise queue.max_queued"));
+  }
+  if (const int64_t bytes = BytesOf(event); bytes > cluster_.config.max_queued_bytes) {
+    return TooLarge(absl::StrCat("this call brings ", bytes, " bytes of tasks, and what waits may take ",
+                                 cluster_.config.max_queued_bytes,
+                                 "; send less in one call, or raise queue.max_queued_bytes"));
+  }
+  for (const auto& [queue, added] : AddedTo(event)) {
+    const uint64_t most = cluster_.queue_table.SettingsOf(queue).max_queued;
+    if (most == 0 || added <= most) continue;
+    return TooLarge(absl::StrCat("this call brings ", Tasks(added), " to queue ", queue, ", where at most ", most,
+                                 " may wait; send fewer in one call, or let more wait: muster queue set ", queue,
+                                 " --max-queued ", added));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Admission::CheckRoom(const SubmitTasks& event) const {
   const uint64_t waiting = cluster_.tasks.waiting();
-  if (waiting + CountOf(event) > cluster_.config.max_queued) {
+  const uint64_t count = CountOf(event);
+  if (waiting + count > cluster_.config.max_queued) {
     return RefuseForNow("QUEUE_FULL",
-                        absl::StrCat(waiting, " tasks wait already, ", cluster_.config.max_queued, " may"),
+                        absl::StrCat(waiting, " of at most ", cluster_.config.max_queued,
+                                     " tasks wait already, and this call brings ", count),
                         kQueueFullDelay);
   }
-  const int64_t bytes = cluster_.tasks.waiting_bytes();
-  if (bytes + BytesOf(event) > cluster_.config.max_queued_bytes) {
+  const int64_t waiting_bytes = cluster_.tasks.waiting_bytes();
+  const int64_t bytes = BytesOf(event);
+  if (waiting_bytes + bytes > cluster_.config.max_queued_bytes) {
     return RefuseForNow("QUEUE_FULL",
-                        absl::StrCat("what waits takes ", bytes, " bytes already, ",
-                                     cluster_.config.max_queued_bytes, " are allowed"),
+                        absl::StrCat("what waits takes ", waiting_bytes, " of at most ", cluster_.config.max_queued_bytes,
+                                     " bytes already, and this call brings ", bytes),
                         kQueueFullDelay);
   }
   return absl::OkStatus();
@@ -153,15 +197,13 @@ absl::Status Admission::CheckRoom(const SubmitTasks& event) const {
 
 // Each queue's own bound on what waits in it.
 absl::Status Admission::CheckQueues(const SubmitTasks& event) const {
-  std::map<std::string, uint64_t> added;
-  for (const NewTask& task : event.tasks) ++added[task.spec->queue];
-  if (event.batch_rows != nullptr) added[event.batch_spec->queue] += event.batch_rows->size();
-  for (const auto& [queue, count] : added) {
+  for (const auto& [queue, added] : AddedTo(event)) {
     const uint64_t most = cluster_.queue_table.SettingsOf(queue).max_queued;
     const uint64_t waiting = cluster_.gates.waiting(queue);
-    if (most == 0 || waiting + count <= most) continue;
+    if (most == 0 || waiting + added <= most) continue;
     return RefuseForNow("QUEUE_FULL",
-                        absl::StrCat("queue ", queue, " has ", waiting, " of at most ", most, " waiting tasks"),
+                        absl::StrCat("queue ", queue, " has ", waiting, " of at most ", most,
+                                     " waiting tasks, and this call brings ", added),
                         kQueueFullDelay);
   }
   return absl::OkStatus();

@@ -1,8 +1,8 @@
 // Taking tasks in: bounds, executors that nobody has, request ids, ids, and the first state.
 // With a delay target, a slow queue raises a floor (delay_floor.h): the lowest priorities are refused first.
 //
-// Thread rule: one thread. Errors: refusals in the answer, with the reasons SHUTTING_DOWN, QUEUE_FULL, QUEUE_SLOW,
-// REQUEST_ID_REUSED, UNKNOWN_EXECUTOR (common/base/refusal.h); then nothing happened.
+// Thread rule: one thread. Errors: refusals in the answer, with the reasons SHUTTING_DOWN, QUEUE_FULL, CALL_TOO_LARGE,
+// QUEUE_SLOW, REQUEST_ID_REUSED, UNKNOWN_EXECUTOR (common/base/refusal.h); then nothing happened.
 #pragma once
 
 #include <string>
@@ -36,6 +36,7 @@ class Admission {
   absl::Status Check(const Moment& turn, const SubmitTasks& event) const;
   absl::Status CheckOpen() const;
   absl::Status CheckDelay(int32_t priority, absl::Time now) const;
+  absl::Status CheckSize(const SubmitTasks& event) const;
   absl::Status CheckRoom(const SubmitTasks& event) const;
   absl::Status CheckQueues(const SubmitTasks& event) const;
   absl::Status CheckExecutor(const TaskSpec& spec) const;
