@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "cli/batch_calls.h"
 #include "cli/dry_run.h"
 #include "cli/errors.h"
 #include "cli/output.h"
@@ -54,11 +56,11 @@ absl::StatusOr<int> SubmitOne(Session& session, const SubmitFlags& flags) {
   return 0;
 }
 
-// Collects tasks until a call is full or nothing more waits to be read. False at the end.
+// Collects tasks until a call is full (`most` of them) or nothing more waits to be read. False at the end.
 absl::StatusOr<bool> Collect(TaskReader& reader, const v1::TaskSpec& overrides, const std::string& owner,
-                             v1::SubmitBatchRequest* request) {
+                             int most, v1::SubmitBatchRequest* request) {
   size_t bytes = 0;
-  while (request->tasks_size() < kTasksPerCall && bytes < kBytesPerCall) {
+  while (request->tasks_size() < most && bytes < kBytesPerCall) {
     if (request->tasks_size() > 0 && !reader.HasMoreNow()) return true;
     v1::TaskSpec spec;
     MUSTER_ASSIGN_OR_RETURN(const bool found, reader.Next(&spec));
@@ -80,32 +82,36 @@ absl::StatusOr<int> SubmitStream(Session& session, const SubmitFlags& flags) {
   RecentTasks recent = RecentTasks::Of(session.master());
   TaskReader reader(fd, file == "-" ? "stdin" : file);
   const std::string owner = Owner();
+  BatchCalls calls(client, {.waits_for_room = !session.is_patience_given()});
+  ImpossibleCauses causes(&session);
   int64_t accepted = 0;
+  const auto prepare = [&](v1::SubmitBatchRequest* call) {
+    // A given id stays the same for the same stream, call by call.
+    const std::string& id = flags.task.request_id;
+    call->set_request_id(id.empty() ? MakeRequestId() : absl::StrCat(id, ".", accepted));
+  };
+  const auto note = [&](const v1::SubmitBatchRequest& call, const v1::SubmitBatchResponse& response) {
+    for (const std::string& id : response.task_ids()) Print(absl::StrCat(id, "\n"));
+    if (response.task_ids_size() > 0) causes.Note(response.task_ids(0), call.tasks_size(), response.warnings());
+    std::fflush(stdout);
+    recent.Remember({response.task_ids().begin(), response.task_ids().end()});
+    accepted += response.task_ids_size();
+    return true;
+  };
   bool more = true;
   while (more) {
     v1::SubmitBatchRequest request;
-    const absl::StatusOr<bool> collected = Collect(reader, overrides, owner, &request);
+    const absl::StatusOr<bool> collected = Collect(reader, overrides, owner, std::min(kTasksPerCall, calls.most_items()), &request);
     more = collected.ok() && *collected;
-    if (request.tasks_size() > 0) {
-      // A given id stays the same for the same stream, call by call.
-      request.set_request_id(flags.task.request_id.empty() ? MakeRequestId()
-                                                           : absl::StrCat(flags.task.request_id, ".", accepted));
-      const absl::StatusOr<v1::SubmitBatchResponse> response = client->SubmitBatch(request);
-      if (!response.ok()) {
-        if (accepted > 0) session.terminal().Say(absl::StrCat(accepted, " tasks before this were accepted"));
-        return response.status();
-      }
-      for (const std::string& id : response->task_ids()) Print(absl::StrCat(id, "\n"));
-      if (response->task_ids_size() > 0) WarnOfImpossible(session, response->task_ids(0), response->warnings());
-      std::fflush(stdout);
-      recent.Remember({response->task_ids().begin(), response->task_ids().end()});
-      accepted += response->task_ids_size();
-    }
-    if (!collected.ok()) {
+    absl::Status status = request.tasks_size() > 0 ? calls.Send(std::move(request), prepare, note) : absl::OkStatus();
+    if (status.ok()) status = collected.status();
+    if (!status.ok()) {
       if (accepted > 0) session.terminal().Say(absl::StrCat(accepted, " tasks before this were accepted"));
-      return collected.status();
+      causes.Finish();
+      return status;
     }
   }
+  causes.Finish();
   if (accepted == 0) return UsageError(absl::StrCat("no task in ", file == "-" ? "stdin" : file));
   return 0;
 }
