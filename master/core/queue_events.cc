@@ -37,9 +37,11 @@ void QueueEvents::Start(const Moment& turn) {
 }
 
 void QueueEvents::OnUpdate(const Moment& turn, const UpdateQueue& event) {
-  if (AnswerTooMany(turn, event.call, event.name)) return;
+  // What only takes away needs no place, and may free one.
+  if (event.change.has_value() && AnswerTooMany(turn, event.call, event.name)) return;
   QueueTable& table = cluster_.queue_table;
   const QueueSettingRow before = table.RowOf(event.name);
+  if (!event.change.has_value() && !before.by_hand.has_value()) return AnswerAsItIs(turn, event.call, event.name);
   if (event.reset) table.Reset(event.name);
   if (event.change.has_value()) {
     QueueSettings settings = event.change->AppliedTo(table.SettingsOf(event.name));
@@ -60,17 +62,27 @@ void QueueEvents::OnPause(const Moment& turn, const PauseQueue& event) {
 }
 
 void QueueEvents::OnResume(const Moment& turn, const ResumeQueue& event) {
-  if (AnswerTooMany(turn, event.call, event.name)) return;
+  if (cluster_.queue_table.PauseOf(event.name) == QueuePause()) return AnswerAsItIs(turn, event.call, event.name);
   cluster_.queue_table.SetPause(event.name, {});
   Settle(turn, event.call, event.name, event.by);
 }
 
+void QueueEvents::AnswerAsItIs(const Moment& turn, CallId call, const std::string& queue) {
+  turn.Emit(QueueAnswer{call, absl::OkStatus(), ViewOfQueue(cluster_, queue, turn.now)});
+}
+
 bool QueueEvents::AnswerTooMany(const Moment& turn, CallId call, const std::string& queue) {
-  if (cluster_.queue_table.TakesAnother(queue)) return false;
+  QueueTable& table = cluster_.queue_table;
+  if (table.TakesAnother(queue)) return false;
+  for (const std::string& forgotten : table.ForgetPast(turn.now)) {
+    turn.rows().queue_settings.push_back(table.RowOf(forgotten));
+  }
+  if (table.TakesAnother(queue)) return false;
   turn.Emit(QueueAnswer{call,
                         Refuse(absl::StatusCode::kResourceExhausted, "TOO_MANY_QUEUES",
                                absl::StrCat(QueueTable::kMostQueuesSet,
-                                            " queues have been set or paused by hand, which is the most; set the "
+                                            " queues are set or paused by hand, which is the most; free the places of some "
+                                            "with muster queue set NAME --reset and muster queue resume NAME, or set the "
                                             "others in the master's configuration")),
                         {}});
   return true;

@@ -23,6 +23,8 @@ class QueueEvents {
 
  private:
   bool AnswerTooMany(const Moment& turn, CallId call, const std::string& queue);
+  // Nothing is set of it, and nothing was to be taken away.
+  void AnswerAsItIs(const Moment& turn, CallId call, const std::string& queue);
   // Stores, logs and answers what was just set.
   void Settle(const Moment& turn, CallId call, const std::string& queue, const std::string& by);
 

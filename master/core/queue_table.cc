@@ -32,9 +32,33 @@ void QueueTable::SetByHand(const std::string& queue, QueueSettings settings) {
   touched_[queue].by_hand = std::move(settings);
 }
 
-void QueueTable::Reset(const std::string& queue) { touched_[queue].by_hand.reset(); }
+void QueueTable::Reset(const std::string& queue) {
+  if (const auto found = touched_.find(queue); found != touched_.end()) found->second.by_hand.reset();
+  ForgetEmpty(queue);
+}
 
-void QueueTable::SetPause(const std::string& queue, QueuePause pause) { touched_[queue].pause = std::move(pause); }
+void QueueTable::SetPause(const std::string& queue, QueuePause pause) {
+  touched_[queue].pause = std::move(pause);
+  ForgetEmpty(queue);
+}
+
+std::vector<std::string> QueueTable::ForgetPast(absl::Time now) {
+  std::vector<std::string> forgotten;
+  for (auto it = touched_.begin(); it != touched_.end();) {
+    if (!it->second.pause.holds(now)) it->second.pause = {};
+    if (it->second.Empty()) {
+      forgotten.push_back(it->first);
+      it = touched_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  return forgotten;
+}
+
+void QueueTable::ForgetEmpty(const std::string& queue) {
+  if (const auto found = touched_.find(queue); found != touched_.end() && found->second.Empty()) touched_.erase(found);
+}
 
 QueueSettingRow QueueTable::RowOf(const std::string& queue) const {
   const auto found = touched_.find(queue);
@@ -42,7 +66,10 @@ QueueSettingRow QueueTable::RowOf(const std::string& queue) const {
   return {queue, found->second.by_hand, found->second.pause};
 }
 
-void QueueTable::Restore(const QueueSettingRow& row) { touched_[row.name] = {row.by_hand, row.pause}; }
+void QueueTable::Restore(const QueueSettingRow& row) {
+  touched_[row.name] = {row.by_hand, row.pause};
+  ForgetEmpty(row.name);
+}
 
 std::map<std::string, QueueSettings> QueueTable::All() const {
   std::map<std::string, QueueSettings> all = configured_;

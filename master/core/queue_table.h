@@ -1,6 +1,7 @@
 // What is set of the queues: the configuration as the base, and over it what people set by hand, and pauses.
 //
-// A queue that nobody set anything of has the defaults. Bounded: kMostQueuesSet names that people may have touched.
+// A queue that nobody set anything of has the defaults, and so has one whose settings were reset and whose pause was
+// ended: it is forgotten. Bounded: kMostQueuesSet names that something is set of.
 // Thread rule: one thread. Cost: O(log n).
 #pragma once
 
@@ -8,7 +9,9 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "absl/time/time.h"
 #include "common/domain/queue_settings.h"
 #include "master/core/transaction.h"
 
@@ -24,13 +27,15 @@ class QueueTable {
   const QueuePause& PauseOf(const std::string& queue) const;
   bool IsSetByHand(const std::string& queue) const;
 
-  // True: one more name may be touched, or this one was already.
+  // True: something may be set of it, as of one name more or of one that has its place.
   bool TakesAnother(const std::string& queue) const;
   void SetByHand(const std::string& queue, QueueSettings settings);
   void Reset(const std::string& queue);  // back to the configuration
   void SetPause(const std::string& queue, QueuePause pause);
+  // Forgets pauses that are over; the names of which nothing is left.
+  std::vector<std::string> ForgetPast(absl::Time now);
 
-  // The row that stores what people set of it, and back.
+  // The row that stores what people set of it, and back; an empty one: nothing.
   QueueSettingRow RowOf(const std::string& queue) const;
   void Restore(const QueueSettingRow& row);
 
@@ -41,7 +46,10 @@ class QueueTable {
   struct Touched {
     std::optional<QueueSettings> by_hand;
     QueuePause pause;
+
+    bool Empty() const { return !by_hand.has_value() && pause == QueuePause(); }
   };
+  void ForgetEmpty(const std::string& queue);
 
   const std::map<std::string, QueueSettings> configured_;
   std::map<std::string, Touched> touched_;

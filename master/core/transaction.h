@@ -117,11 +117,13 @@ struct WorkerSettingRow {
   bool quarantined = false;
 };
 
-// What people set of a queue. The newest row of a name holds.
+// What people set of a queue. The newest row of a name holds; an empty one takes it out of the store.
 struct QueueSettingRow {
   std::string name;
   std::optional<QueueSettings> by_hand;  // empty: as the master's configuration has it
   QueuePause pause;
+
+  bool Empty() const { return !by_hand.has_value() && pause == QueuePause(); }
 };
 
 // What people set of the placement, all of it. The newest one holds.

@@ -219,7 +219,7 @@ class TaskQueues::Impl {
   void SetWeight(std::string_view name, uint32_t weight) {
     QueueEntry& queue = queues_.at(queues_.For(name));
     StrideTurns::SetWeight(&queue.share, weight);
-    queue.weight_was_set = true;
+    queue.weight_was_set = weight != QueueStatus().weight;  // what is as by default may be forgotten
   }
 
   void SetBlocked(std::string_view name, bool blocked) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/convert/convert.h"
@@ -189,21 +190,7 @@ absl::Status TransactionWriter::WriteOther(const core::Transaction& transaction,
     row.Text(settings[i].reason);
     row.Int(commit);
   }));
-  const auto& queues = transaction.queue_settings;
-  MUSTER_RETURN_IF_ERROR(queue_settings_.Insert(database_, queues.size(), digest, [&](size_t i, RowBinder& row) {
-    row.Text(queues[i].name);
-    if (queues[i].by_hand.has_value()) {
-      v1::QueueSettings settings;
-      convert::ToProto(*queues[i].by_hand, &settings);
-      settings.AppendToString(&row.Scratch());
-      row.Blob(row.scratch());
-    } else {
-      row.Null();
-    }
-    row.Time(queues[i].pause.until);
-    row.Text(queues[i].pause.reason);
-    row.Int(commit);
-  }));
+  MUSTER_RETURN_IF_ERROR(WriteQueueSettings(transaction.queue_settings, commit, digest));
   const auto& executors = transaction.executors;
   MUSTER_RETURN_IF_ERROR(executors_.Insert(database_, executors.size(), digest, [&](size_t i, RowBinder& row) {
     row.Text(executors[i].name);
@@ -218,6 +205,36 @@ absl::Status TransactionWriter::WriteOther(const core::Transaction& transaction,
     row.Int(PackKey(notes[i].key));
     row.Text(notes[i].note);
     row.Time(notes[i].time);
+    row.Int(commit);
+  });
+}
+
+absl::Status TransactionWriter::WriteQueueSettings(const std::vector<core::QueueSettingRow>& rows, int64_t commit,
+                                                   RunningDigest* digest) {
+  std::vector<const core::QueueSettingRow*> queues;  // that anything is set of; the newest of each name
+  absl::flat_hash_set<std::string_view> seen;
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
+    if (!seen.insert(row->name).second) continue;
+    if (!row->Empty()) {
+      queues.push_back(&*row);
+      continue;
+    }
+    Query remove(database_, "DELETE FROM queue_setting WHERE name = ?");
+    remove.Bind(1, row->name);
+    MUSTER_RETURN_IF_ERROR(remove.Run());
+  }
+  return queue_settings_.Insert(database_, queues.size(), digest, [&](size_t i, RowBinder& row) {
+    row.Text(queues[i]->name);
+    if (queues[i]->by_hand.has_value()) {
+      v1::QueueSettings settings;
+      convert::ToProto(*queues[i]->by_hand, &settings);
+      settings.AppendToString(&row.Scratch());
+      row.Blob(row.scratch());
+    } else {
+      row.Null();
+    }
+    row.Time(queues[i]->pause.until);
+    row.Text(queues[i]->pause.reason);
     row.Int(commit);
   });
 }

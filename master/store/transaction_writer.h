@@ -55,6 +55,7 @@ class TransactionWriter {
   absl::Status WriteRows(const core::Transaction& transaction, int64_t commit, RunningDigest* digest);
   absl::Status WriteOutputs(const core::Transaction& transaction, int64_t commit, RunningDigest* digest);
   absl::Status WriteOther(const core::Transaction& transaction, int64_t commit, RunningDigest* digest);
+  absl::Status WriteQueueSettings(const std::vector<core::QueueSettingRow>& rows, int64_t commit, RunningDigest* digest);
   absl::Status WriteRunTimes(const core::RunTimeRows& rows, int64_t commit, RunningDigest* digest);
   absl::Status WriteActivity(const core::Transaction& transaction, CommitPosition* next, RunningDigest digest);
   absl::Status WriteSide(const SideWrites& side);

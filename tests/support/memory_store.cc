@@ -36,7 +36,10 @@ std::string MemoryStore::Commit(const core::Transaction& transaction) {
     if (const auto found = tasks_.find(row.key.task); found != tasks_.end()) found->second.notes.push_back(row);
   }
   for (const auto& row : transaction.worker_settings) worker_settings_[row.name] = row;
-  for (const auto& row : transaction.queue_settings) queue_settings_[row.name] = row;
+  for (const auto& row : transaction.queue_settings) {
+    queue_settings_[row.name] = row;
+    if (row.Empty()) queue_settings_.erase(row.name);
+  }
   if (transaction.placement) placement_ = *transaction.placement;
   for (const uint64_t fingerprint : transaction.run_times.dropped) run_times_.erase(fingerprint);
   for (const auto& row : transaction.run_times.learned) run_times_[row.fingerprint] = row;

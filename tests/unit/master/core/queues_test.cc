@@ -5,7 +5,9 @@
 #include <map>
 #include <random>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/refusal.h"
+#include "master/core/queue_table.h"
 #include "tests/support/test_cluster.h"
 
 namespace muster::core {
@@ -110,9 +112,60 @@ TEST(QueuesTest, AFullQueueRefusesByItsName) {
   two.tasks = {{InQueue("nightly"), TaskId()}, {InQueue("nightly"), TaskId()}};
   const SubmitAnswer refused = cluster.SubmitAll(two);
   EXPECT_EQ(muster::ReasonOf(refused.status), "QUEUE_FULL");
-  EXPECT_THAT(std::string(refused.status.message()), HasSubstr("queue nightly has 1 of at most 2 waiting tasks"));
+  EXPECT_THAT(std::string(refused.status.message()),
+              HasSubstr("queue nightly has 1 of at most 2 waiting tasks, and this call brings 2"));
   cluster.Submit(InQueue("nightly"));
   cluster.Submit(InQueue("other"));
+}
+
+SubmitTasks Several(const std::string& queue, size_t count) {
+  SubmitTasks event;
+  for (size_t i = 0; i < count; ++i) event.tasks.push_back({InQueue(queue), TaskId()});
+  return event;
+}
+
+TEST(QueuesTest, ACallLargerThanTheQueueIsRefusedForGoodAndSaysWhatToDo) {
+  TestCluster cluster;
+  Set(cluster, "nightly", {.max_queued = 2});
+  const SubmitAnswer refused = cluster.SubmitAll(Several("nightly", 3));
+  EXPECT_EQ(muster::ReasonOf(refused.status), kCallTooLarge);
+  EXPECT_EQ(muster::RetryAfterOf(refused.status), std::nullopt) << "no delay helps";
+  EXPECT_EQ(std::string(refused.status.message()),
+            "this call brings 3 tasks to queue nightly, where at most 2 may wait; send fewer in one call, or let more wait: "
+            "muster queue set nightly --max-queued 3");
+  EXPECT_TRUE(cluster.SubmitAll(Several("nightly", 2)).status.ok());
+}
+
+TEST(QueuesTest, ACallLargerThanAllThatMayWaitIsRefusedForGoodByNumberAndByBytes) {
+  CoreConfig config;
+  config.max_queued = 3;
+  config.max_queued_bytes = 100;
+  TestCluster cluster(config);
+  const SubmitAnswer many = cluster.SubmitAll(Several("nightly", 4));
+  EXPECT_EQ(muster::ReasonOf(many.status), kCallTooLarge);
+  EXPECT_THAT(std::string(many.status.message()), HasSubstr("brings 4 tasks, and at most 3 may wait"));
+  SubmitTasks heavy;
+  heavy.tasks = {{Spec([](TaskSpec& spec) { spec.payload = std::string(101, 'x'); }), TaskId()}};
+  const SubmitAnswer bytes = cluster.SubmitAll(heavy);
+  EXPECT_EQ(muster::ReasonOf(bytes.status), kCallTooLarge);
+  EXPECT_THAT(std::string(bytes.status.message()), HasSubstr("brings 101 bytes of tasks, and what waits may take 100"));
+}
+
+// A client that cut its call sends the whole again when it is repeated: it must be told to cut it again, in both orders
+// of what was accepted and what is sent.
+TEST(QueuesTest, AWholeThatIsSentAgainAfterItsFirstPartHadItsIdIsTooLargeAgain) {
+  TestCluster cluster;
+  Set(cluster, "nightly", {.max_queued = 2});
+  SubmitTasks part = Several("nightly", 2);
+  part.request = {.owner = "ann", .id = "r.0", .digest = "part"};
+  const SubmitAnswer first = cluster.SubmitAll(part);
+  ASSERT_TRUE(first.status.ok());
+  SubmitTasks whole = Several("nightly", 3);
+  whole.request = {.owner = "ann", .id = "r.0", .digest = "whole"};
+  EXPECT_EQ(muster::ReasonOf(cluster.SubmitAll(whole).status), kCallTooLarge);
+  const SubmitAnswer again = cluster.SubmitAll(part);
+  EXPECT_TRUE(again.status.ok());
+  EXPECT_TRUE(again.repeated);
 }
 
 TEST(QueuesTest, SettingsAndPausesSurviveARestartAndResetGoesBackToTheConfiguration) {
@@ -135,6 +188,46 @@ TEST(QueuesTest, SettingsAndPausesSurviveARestartAndResetGoesBackToTheConfigurat
   nightly = cluster.core().FindQueue("nightly", cluster.now());
   EXPECT_EQ(nightly.settings.max_running, 5u);
   EXPECT_FALSE(nightly.set_by_hand);
+}
+
+TEST(QueuesTest, ResumingWhatIsNotPausedStoresAndCountsNothing) {
+  TestCluster cluster;
+  for (size_t i = 0; i < 50; ++i) {
+    cluster.Apply(ResumeQueue{CallId(1), absl::StrCat("unknown-", i), "ann@host"});
+    EXPECT_TRUE(cluster.Seen<QueueAnswer>().front().status.ok());
+    EXPECT_TRUE(cluster.transaction().queue_settings.empty());
+    cluster.Apply(UpdateQueue{CallId(1), absl::StrCat("unknown-", i), true, std::nullopt, "ann@host"});
+    EXPECT_TRUE(cluster.Seen<QueueAnswer>().front().status.ok());
+    EXPECT_TRUE(cluster.transaction().queue_settings.empty());
+  }
+  EXPECT_TRUE(cluster.core().Queues(cluster.now()).empty());
+}
+
+TEST(QueuesTest, PlacesThatAreUsedUpAreFreedByAResetAResumeAndTheEndOfAPause) {
+  TestCluster cluster;
+  const auto name = [](size_t i) { return absl::StrCat("q", i); };
+  Pause(cluster, name(0));
+  Pause(cluster, name(1), cluster.now() + absl::Seconds(5));
+  for (size_t i = 2; i < QueueTable::kMostQueuesSet; ++i) Set(cluster, name(i), {.weight = 2});
+  const QueueAnswer refused = Set(cluster, "more", {.weight = 2});
+  EXPECT_EQ(muster::ReasonOf(refused.status), "TOO_MANY_QUEUES");
+  EXPECT_THAT(std::string(refused.status.message()), HasSubstr("--reset"));
+
+  cluster.Apply(UpdateQueue{CallId(1), name(2), true, std::nullopt, "ann@host"});
+  EXPECT_TRUE(Set(cluster, "more", {.weight = 2}).status.ok()) << "a reset freed one";
+  Resume(cluster, name(0));
+  EXPECT_TRUE(Set(cluster, "and", {.weight = 2}).status.ok()) << "a resume freed one";
+  EXPECT_FALSE(Set(cluster, "full", {.weight = 2}).status.ok());
+  cluster.Advance(absl::Seconds(6));
+  EXPECT_TRUE(Set(cluster, "last", {.weight = 2}).status.ok()) << "a pause that is over freed one";
+  EXPECT_FALSE(Set(cluster, "full", {.weight = 2}).status.ok());
+
+  cluster.Restart();
+  EXPECT_FALSE(Set(cluster, "full", {.weight = 2}).status.ok()) << "what is set survives, ...";
+  Set(cluster, name(3), {}, true);
+  cluster.Apply(UpdateQueue{CallId(1), name(3), true, std::nullopt, "ann@host"});
+  cluster.Restart();
+  EXPECT_TRUE(Set(cluster, "full", {.weight = 2}).status.ok()) << "... and so does a reset";
 }
 
 TEST(QueuesTest, WhatRunsCountsAfterARestartToo) {

@@ -261,6 +261,25 @@ TEST_F(RoundTripTest, TheNewestSettingOfAQueueHolds) {
   EXPECT_EQ(state.queue_settings[1].pause, (QueuePause{absl::InfiniteFuture(), "a deploy"}));
 }
 
+TEST_F(RoundTripTest, AQueueOfWhichNothingIsSetAnyMoreLeavesTheStore) {
+  const core::QueueSettingRow set{"nightly", QueueSettings{.weight = 3}, {}};
+  const core::QueueSettingRow none{"nightly", std::nullopt, {}};
+  core::Transaction transaction;
+  transaction.queue_settings = {set, {"daily", std::nullopt, {At(10), ""}}};
+  Commit(transaction);
+  transaction.queue_settings = {none};
+  EXPECT_TRUE(transaction.NeedsSync());
+  Commit(transaction);
+  ASSERT_EQ(Reopen().queue_settings.size(), 1u);
+  EXPECT_EQ(Reopen().queue_settings[0].name, "daily");
+  transaction.queue_settings = {none, set};
+  Commit(transaction);
+  EXPECT_EQ(Reopen().queue_settings.size(), 2u) << "the newest row of a name holds";
+  transaction.queue_settings = {set, none};
+  Commit(transaction);
+  EXPECT_EQ(Reopen().queue_settings.size(), 1u);
+}
+
 TEST_F(RoundTripTest, TheNewestPlacementHoldsAndAnEarlierOneLeavesNothing) {
   EXPECT_TRUE(Reopen().placement.by_hand.Empty());
   core::Transaction transaction;
