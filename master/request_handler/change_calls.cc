@@ -10,6 +10,7 @@
 #include "common/base/status_macros.h"
 #include "common/convert/convert.h"
 #include "master/request_handler/limits.h"
+#include "master/request_handler/names.h"
 #include "master/request_handler/task_note.h"
 #include "master/request_handler/task_view.h"
 #include "master/request_handler/validate.h"
@@ -70,10 +71,7 @@ void ChangeCalls::Cancel(const v1::CancelRequest& request, std::string by, v1::C
     done(RefuseField("BAD_SELECTOR", "selectors", absl::StrCat("must be 1 to ", limits.selectors, " selectors")));
     return;
   }
-  if (request.reason().size() > kLongestReason) {
-    done(RefuseField("BAD_VALUE", "reason", absl::StrCat("has more than ", kLongestReason, " bytes")));
-    return;
-  }
+  if (absl::Status reason = CheckReason(request.reason()); !reason.ok()) return done(reason);
   absl::StatusOr<std::vector<TaskRange>> ranges = context_->selectors.ResolveAll(request.selectors(), Purpose::kChange);
   if (!ranges.ok()) {
     done(ranges.status());

@@ -17,6 +17,7 @@
 #include "master/request_handler/drain_stream.h"
 #include "master/request_handler/failures_call.h"
 #include "master/request_handler/limits.h"
+#include "master/request_handler/names.h"
 #include "master/request_handler/placement_change.h"
 #include "master/request_handler/purge_call.h"
 #include "master/request_handler/shutdown_run.h"
@@ -296,6 +297,11 @@ grpc::ServerUnaryReactor* ClusterService::UpdateWorker(Context* context, const v
 grpc::ServerUnaryReactor* ClusterService::QuarantineWorker(Context* context,
                                                            const v1::QuarantineWorkerRequest* request,
                                                            v1::QuarantineWorkerResponse* response) {
+  if (const absl::Status reason = CheckReason(request->reason()); !reason.ok()) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    Answer(context, reactor, reason);
+    return reactor;
+  }
   return ChangeWorker(context, core::QuarantineWorker{.name = request->name(), .reason = request->reason()}, response);
 }
 
@@ -329,8 +335,10 @@ grpc::ServerWriteReactor<v1::DrainWorkerResponse>* ClusterService::DrainWorker(C
       request->has_deadline() ? convert::FromProto(request->deadline()) : absl::InfiniteDuration();
   if (deadline < absl::ZeroDuration()) {
     EndRefused(context, stream.get(), RefuseField("BAD_DURATION", "deadline", "must not be negative"));
+  } else if (const absl::Status reason = CheckReason(request->reason()); !reason.ok()) {
+    EndRefused(context, stream.get(), reason);
   } else if (Track(context, stream)) {
-    stream->Begin(deadline, request->reason().substr(0, kLongestReason));
+    stream->Begin(deadline, request->reason());
   }
   return stream.get();
 }

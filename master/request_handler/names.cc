@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+#include "common/base/refusal.h"
+#include "master/request_handler/limits.h"
+
 namespace muster::handler {
 namespace {
 
@@ -47,6 +51,11 @@ bool IsEnvironmentName(std::string_view text) {
 bool IsFileName(std::string_view text) {
   return !text.empty() && text.size() <= kLongestFileName && text != "." && text != ".." &&
          std::none_of(text.begin(), text.end(), [](char c) { return c == '/' || IsControl(c); });
+}
+
+absl::Status CheckReason(std::string_view reason) {
+  if (reason.size() <= kLongestReason) return absl::OkStatus();
+  return RefuseField("BAD_VALUE", "reason", absl::StrCat("has ", reason.size(), " bytes; at most ", kLongestReason));
 }
 
 }  // namespace muster::handler

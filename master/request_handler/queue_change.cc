@@ -124,7 +124,8 @@ absl::StatusOr<QueueChange> ReadChange(const v1::UpdateQueueRequest& request) {
 
 absl::StatusOr<core::PauseQueue> ReadPause(const v1::PauseQueueRequest& request, absl::Time now) {
   MUSTER_RETURN_IF_ERROR(CheckQueueName(request.name()));
-  core::PauseQueue pause{.name = request.name(), .reason = request.reason().substr(0, kLongestReason)};
+  MUSTER_RETURN_IF_ERROR(CheckReason(request.reason()));
+  core::PauseQueue pause{.name = request.name(), .reason = request.reason()};
   if (request.has_end_time() && request.has_duration()) {
     return RefuseField("BAD_PAUSE", "duration", "excludes end_time; give one of them, or none");
   }
