@@ -123,6 +123,7 @@ absl::StatusOr<simulate::Trace> ReadActivityTrace(std::string_view text) {
     if (!google::protobuf::util::JsonStringToMessage({line.data(), line.size()}, &record, options).ok()) {
       return absl::InvalidArgumentError(absl::StrCat("line ", number, " is no record of `muster log -o jsonl`"));
     }
+    if (!record.has_time()) return absl::InvalidArgumentError(absl::StrCat("line ", number, " has no time; `muster log -o jsonl` prints it"));
     const absl::Status taken = trace.Take(record);
     if (!taken.ok()) return absl::InvalidArgumentError(absl::StrCat("line ", number, ": ", taken.message()));
   }

@@ -9,6 +9,7 @@
 #include "cli/errors.h"
 #include "cli/flags.h"
 #include "common/base/status_macros.h"
+#include "common/config/read_file.h"
 
 namespace muster::cli {
 namespace {
@@ -33,8 +34,10 @@ std::string TextAt(const YAML::Node& node, const char* key) {
 
 absl::StatusOr<Connection> ReadContext(const std::string& file, std::string name) {
   Connection found;
+  const absl::StatusOr<std::string> content = config::ReadWholeFile(file);
+  if (!content.ok()) return UsageError(absl::StrCat("the configuration file: ", content.status().message()));
   try {
-    const YAML::Node root = YAML::LoadFile(file);
+    const YAML::Node root = YAML::Load(*content);
     if (name.empty()) name = TextAt(root, "current-context");
     if (name.empty()) name = TextAt(root, "current_context");
     if (name.empty()) return found;

@@ -1,8 +1,6 @@
 // muster simulate: what if the work of a log had met other workers, or another balancer.
 #include <algorithm>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +16,7 @@
 #include "cli/text.h"
 #include "cli/verbs.h"
 #include "common/base/status_macros.h"
+#include "common/config/read_file.h"
 #include "google/protobuf/struct.pb.h"
 #include "master/simulate/cluster_run.h"
 #include "master/simulate/figures.h"
@@ -42,20 +41,14 @@ struct SimulatedRun {
   simulate::Figures figures;
 };
 
-absl::StatusOr<std::string> ReadWhole(const std::string& path) {
-  std::ifstream file(path == "-" ? "/dev/stdin" : path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file.is_open() || file.bad()) return UsageError(absl::StrCat(path, " cannot be read"));
-  return text;
-}
-
 absl::StatusOr<simulate::Trace> ReadTrace(const SimulateFlags& flags) {
   if (flags.log.empty() == flags.swf.empty()) {
     return UsageError("simulate wants --log FILE (of `muster log -o jsonl`) or --swf FILE (of the Parallel Workloads Archive)");
   }
   const std::string& path = flags.log.empty() ? flags.swf : flags.log;
-  MUSTER_ASSIGN_OR_RETURN(const std::string text, ReadWhole(path));
-  absl::StatusOr<simulate::Trace> trace = flags.log.empty() ? simulate::ReadSwf(text) : ReadActivityTrace(text);
+  const absl::StatusOr<std::string> text = config::ReadWholeFile(path == "-" ? "/dev/stdin" : path);
+  if (!text.ok()) return UsageError(std::string(text.status().message()));
+  absl::StatusOr<simulate::Trace> trace = flags.log.empty() ? simulate::ReadSwf(*text) : ReadActivityTrace(*text);
   if (!trace.ok()) return UsageError(absl::StrCat(path, ", ", trace.status().message()));
   if (flags.since) simulate::KeepLast(*flags.since, &*trace);
   if (trace->jobs.empty()) return UsageError(absl::StrCat(path, " holds no task that ran to its end"));
@@ -134,6 +127,7 @@ Struct RunJson(const SimulatedRun& run) {
   (*json.mutable_fields())["balancer"].set_string_value(run.balancer);
   Set(&json, "tasks", static_cast<double>(run.figures.jobs));
   Set(&json, "too_wide", static_cast<double>(run.figures.too_wide));
+  Set(&json, "not_started", static_cast<double>(run.figures.not_started));
   *(*json.mutable_fields())["wait_seconds"].mutable_struct_value() = SpreadJson(run.figures.wait);
   *(*json.mutable_fields())["slowdown"].mutable_struct_value() = SpreadJson(run.figures.slowdown);
   Set(&json, "makespan_seconds", absl::ToDoubleSeconds(run.figures.makespan));
@@ -157,6 +151,10 @@ void SayWhatIsMissing(Session& session, const simulate::Trace& trace, const simu
   }
   if (figures.too_wide > 0) {
     session.terminal().Say(absl::StrCat(figures.too_wide, " tasks are wider than every worker and never ran; --slots makes workers wider"));
+  }
+  if (figures.not_started > 0) {
+    session.terminal().Say(absl::StrCat(figures.not_started, " tasks never started: times of the log, or --turnaround, reach beyond what can be "
+                                        "simulated (the year 2262)"));
   }
 }
 

@@ -12,6 +12,7 @@
 #include "absl/strings/str_replace.h"
 #include "common/base/nearest.h"
 #include "common/base/status_macros.h"
+#include "common/config/read_file.h"
 
 namespace muster::config {
 namespace {
@@ -57,13 +58,13 @@ absl::Status KeyTable::UnknownKey(const std::string& place, const std::string& n
 }
 
 absl::Status KeyTable::ReadFile(const std::string& path) {
+  const absl::StatusOr<std::string> content = ReadWholeFile(path);
+  if (!content.ok()) return absl::NotFoundError(absl::StrCat("the configuration file: ", content.status().message()));
   try {
-    const YAML::Node root = YAML::LoadFile(path);
+    const YAML::Node root = YAML::Load(*content);
     if (root.IsNull()) return absl::OkStatus();
     if (!root.IsMap()) return absl::InvalidArgumentError(absl::StrCat(path, ":1: must be a map of keys"));
     return ReadNode(path, "", root);
-  } catch (const YAML::BadFile&) {
-    return absl::NotFoundError(absl::StrCat("cannot read the configuration file ", path));
   } catch (const YAML::Exception& problem) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ":", problem.mark.line + 1, ": not YAML: ", Shown(problem.msg)));

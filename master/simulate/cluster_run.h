@@ -25,7 +25,7 @@ struct RunOptions {
 struct Outcome {
   static constexpr absl::Duration kNever = absl::InfiniteDuration();
 
-  std::vector<absl::Duration> waits;  // by job, from its arrival to its start; kNever: wider than every worker
+  std::vector<absl::Duration> waits;  // by job, from its arrival to its start; kNever: it never did
   absl::Duration makespan;            // from the first arrival to the last end
 };
 

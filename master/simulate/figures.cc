@@ -58,10 +58,11 @@ Figures FiguresOf(const Trace& trace, const std::vector<uint32_t>& fleet, const 
   std::vector<double> waits, slowdowns;
   KindMeans means(trace.kinds.size());
   double busy = 0;  // slot seconds
+  const uint32_t widest = fleet.empty() ? 0 : *std::max_element(fleet.begin(), fleet.end());
   for (size_t i = 0; i < trace.jobs.size(); ++i) {
     const Job& job = trace.jobs[i];
     if (outcome.waits[i] == Outcome::kNever) {
-      ++figures.too_wide;
+      ++(job.slots > widest ? figures.too_wide : figures.not_started);
       continue;
     }
     waits.push_back(absl::ToDoubleSeconds(outcome.waits[i]));

@@ -19,7 +19,8 @@ struct Spread {
 
 struct Figures {
   uint64_t jobs = 0;      // that ran
-  uint64_t too_wide = 0;  // for every worker
+  uint64_t too_wide = 0;     // for every worker
+  uint64_t not_started = 0;  // though one is wide enough: beyond the time that is simulated
   Spread wait;            // seconds
   // (wait + run time) / run time, where a run time below a second counts as a second; at least 1.
   Spread slowdown;

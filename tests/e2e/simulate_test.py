@@ -62,7 +62,8 @@ class Simulate(unittest.TestCase):
     def test_what_cannot_be_read_is_said_in_one_line(self):
         bad = pathlib.Path(self.folder.name) / "bad.jsonl"
         bad.write_text("{}\nnonsense\n")
-        for flags, words in (((), "wants --log FILE"), (("--log", "/nowhere"), "cannot be read"),
+        for flags, words in (((), "wants --log FILE"), (("--log", "/nowhere"), "cannot read /nowhere: No such file"),
+                             (("--log", "/"), "cannot read /: Is a directory"), (("--swf", "/"), "Is a directory"),
                              (("--log", str(bad)), "line 2"), (("--swf", str(bad)), "line 1"),
                              (("--log", str(self.log), "--swf", str(bad)), "wants --log FILE"),
                              (("--log", str(self.log), "--balancer", "best"), "use least_loaded, round_robin, weighted"),

@@ -131,7 +131,12 @@ TEST_F(ConfigTest, AValueOfSeveralLinesIsShownInOne) {
 }
 
 TEST_F(ConfigTest, AMissingFileIsOneClearLine) {
-  EXPECT_EQ(Load({"--config", "/nonexistent.yaml"}).message(), "cannot read the configuration file /nonexistent.yaml");
+  EXPECT_EQ(Load({"--config", "/nonexistent.yaml"}).message(),
+            "the configuration file: cannot read /nonexistent.yaml: No such file or directory");
+}
+
+TEST_F(ConfigTest, ADirectoryInPlaceOfAFileIsOneClearLineToo) {
+  EXPECT_EQ(Load({"--config", "/"}).message(), "the configuration file: cannot read /: Is a directory");
 }
 
 TEST_F(ConfigTest, TheExampleFileAndTheTableNameEveryKey) {

@@ -26,6 +26,14 @@ TEST(FiguresTest, AreThoseOfWhatRan) {
   EXPECT_DOUBLE_EQ(figures.fairness, 4.5 * 4.5 / (2 * (1.5 * 1.5 + 9))) << "means of 1.5 and 3";
 }
 
+TEST(FiguresTest, WhatNeverStartedIsNotCalledTooWideWhenItIsNot) {
+  const Outcome outcome = {{absl::ZeroDuration(), Outcome::kNever, Outcome::kNever, Outcome::kNever}, absl::Seconds(40)};
+  const Figures figures = FiguresOf(TwoKinds(), {1, 2}, outcome);
+  EXPECT_EQ(figures.jobs, 1u);
+  EXPECT_EQ(figures.too_wide, 1u) << "nine slots";
+  EXPECT_EQ(figures.not_started, 2u) << "two slots, and one";
+}
+
 TEST(FiguresTest, AShortTaskDoesNotMakeEveryWaitAHundredfold) {
   Trace trace;
   trace.kinds = {{}};
