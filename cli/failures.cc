@@ -73,8 +73,8 @@ void PrintGroups(Session& session, const v1::ListFailuresResponse& response, con
     const absl::Duration age = absl::Now() - convert::FromProto(group.last_time());
     Print(absl::StrCat("\n", group.cause(), "  ", group.count(), "x  ", GroupEndText(group), "  on ", WorkersText(group),
                        "  last ", AgeText(std::max(age, absl::ZeroDuration())), " ago\n"));
-    Print(absl::StrCat("  ", group.text(), "\n"));
-    if (group.example() != group.text()) Print(absl::StrCat("  as in     ", group.example(), "\n"));
+    Print(absl::StrCat("  ", OneLine(group.text(), kAnyWidth), "\n"));
+    if (group.example() != group.text()) Print(absl::StrCat("  as in     ", OneLine(group.example(), kAnyWidth), "\n"));
     Print(absl::StrCat("  tasks     ", absl::StrJoin(group.example_task_ids(), " "),
                        group.count() > group.example_task_ids_size() ? " ..." : "", "\n"));
     Print(absl::StrCat("  to retry  ", RetryText(group, since), "\n"));

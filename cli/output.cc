@@ -36,14 +36,15 @@ std::string ToJson(const google::protobuf::Message& message, bool pretty) {
 
 std::string ToYaml(const google::protobuf::Message& message) { return JsonToYaml(ToJson(message, false)); }
 
-void Print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void Print(std::string_view text) { PrintAsItIs(Harmless(text)); }
+void PrintAsItIs(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 void PrintMessage(Format format, const google::protobuf::Message& message) {
   if (format == Format::kYaml) {
-    Print(ToYaml(message));
+    PrintAsItIs(ToYaml(message));
   } else {
     const std::string json = ToJson(message, format == Format::kJson);
-    Print(json);
+    PrintAsItIs(json);
     if (json.empty() || json.back() != '\n') Print("\n");
   }
 }
@@ -56,12 +57,12 @@ void ListWriter::Add(const google::protobuf::Message& message) {
     case Format::kYaml: {
       if (!begun_) Print(absl::StrCat(list_name_, ":\n"));
       const std::string yaml = ToYaml(message);
-      Print(absl::StrCat("- ", absl::StrReplaceAll(absl::string_view(yaml).substr(0, yaml.size() - 1), {{"\n", "\n  "}}), "\n"));
+      PrintAsItIs(absl::StrCat("- ", absl::StrReplaceAll(absl::string_view(yaml).substr(0, yaml.size() - 1), {{"\n", "\n  "}}), "\n"));
       break;
     }
     default:
       Print(begun_ ? ",\n" : absl::StrCat("{\"", list_name_, "\":[\n"));
-      Print(ToJson(message, false));
+      PrintAsItIs(ToJson(message, false));
       break;
   }
   begun_ = true;
@@ -78,6 +79,7 @@ size_t DisplayWidth(std::string_view text) {
 
 void Table::Add(std::vector<std::string> cells, Colour colour, size_t coloured_column) {
   cells.resize(header_.size());
+  for (std::string& cell : cells) cell = OneLine(cell, kAnyWidth);
   rows_.push_back({std::move(cells), colour, coloured_column});
 }
 
@@ -126,7 +128,7 @@ std::vector<StyledLine> Table::Lines(size_t screen) {
 }
 
 void Table::Print(const Terminal& terminal) {
-  for (const StyledLine& line : Lines(static_cast<size_t>(terminal.Width()))) cli::Print(terminal.Paint(line) + "\n");
+  for (const StyledLine& line : Lines(static_cast<size_t>(terminal.Width()))) PrintAsItIs(terminal.Paint(line) + "\n");
 }
 
 std::string Table::Text() {

@@ -1,5 +1,7 @@
 // What a verb prints on stdout: tables for people, the API's own messages for programs.
 //
+// Words of others reach a terminal as text and never as orders: Print, Table, Page and Terminal see to it, for all verbs.
+//
 // JSON is protobuf's mapping with snake_case names and fields that hold their default, so that `.exit_code` is always
 // there; lists are {"tasks":[...]}. Lists are written as they come and are never held whole.
 // Thread rule: the main thread.
@@ -68,6 +70,10 @@ size_t DisplayWidth(std::string_view text);  // UTF-8 characters
 std::string PlainText(const StyledLine& line);
 // At most so many characters of it.
 StyledLine CutLine(const StyledLine& line, size_t width);
-void Print(std::string_view text);           // to stdout
+// To stdout, for a person: what others wrote (names, reasons, labels) can order no terminal about. Whether it is one is
+// not asked: what is piped is shown on one later.
+void Print(std::string_view text);
+// Data for programs, and lines that a Terminal has painted.
+void PrintAsItIs(std::string_view text);
 
 }  // namespace muster::cli

@@ -4,6 +4,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "cli/page.h"
 #include "cli/text.h"
 #include "common/convert/convert.h"
 #include "common/domain/exit_codes.h"
@@ -104,10 +105,8 @@ std::vector<std::string> QueueRow(const v1::Queue& queue, bool wide) {
 }
 
 std::string QueuePage(const v1::Queue& queue) {
-  std::string page;
-  const auto line = [&page](const char* name, const std::string& value) {
-    if (!value.empty()) absl::StrAppend(&page, absl::StrFormat("%-14s %s\n", absl::StrCat(name, ":"), value));
-  };
+  Page page;
+  const auto line = [&page](const char* name, const std::string& value) { page.Line(name, value); };
   const v1::QueueSettings& settings = queue.settings();
   line("Queue", queue.name());
   line("State", QueueState(queue));
@@ -119,7 +118,7 @@ std::string QueuePage(const v1::Queue& queue) {
   line("Oldest waits", OldestText(queue));
   line("Defaults", DefaultsText(settings.defaults()));
   line("Set", queue.set_by_hand() ? "by hand; `muster queue set --reset` goes back to the configuration" : "as configured");
-  return page;
+  return page.Take();
 }
 
 }  // namespace muster::cli

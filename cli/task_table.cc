@@ -90,8 +90,8 @@ void AddSpec(const v1::TaskSpec& spec, Page* page) {
 }
 
 void AddAttempt(const v1::Attempt& attempt, absl::Time created, absl::Time now, Page* page) {
-  page->Raw(absl::StrCat("  attempt ", attempt.number(), " on ", attempt.worker().empty() ? "?" : attempt.worker(), ": ",
-                         attempt.has_end() ? EndText(attempt.end()) : "running", "\n"));
+  page->Whole(absl::StrCat("  attempt ", attempt.number(), " on ", attempt.worker().empty() ? "?" : attempt.worker(), ": ",
+                         attempt.has_end() ? EndText(attempt.end()) : "running"));
   std::vector<std::string> stages;
   const auto stage = [&](const char* name, absl::Time from, absl::Time to) {
     if (to >= from) stages.push_back(absl::StrCat(name, " ", DurationText(to - from)));
@@ -105,18 +105,18 @@ void AddAttempt(const v1::Attempt& attempt, absl::Time created, absl::Time now, 
       stage(attempt.has_end_time() ? "ran" : "runs for", started, attempt.has_end_time() ? convert::FromProto(attempt.end_time()) : now);
     }
   }
-  if (!stages.empty()) page->Raw(absl::StrCat("    times:  ", absl::StrJoin(stages, ", "), "\n"));
+  if (!stages.empty()) page->Whole(absl::StrCat("    times:  ", absl::StrJoin(stages, ", ")));
   if (attempt.end().has_usage()) {
     const v1::ResourceUsage& usage = attempt.end().usage();
-    page->Raw(absl::StrCat("    usage:  cpu ", DurationText(convert::FromProto(usage.user_cpu_time())), " user, ",
+    page->Whole(absl::StrCat("    usage:  cpu ", DurationText(convert::FromProto(usage.user_cpu_time())), " user, ",
                            DurationText(convert::FromProto(usage.system_cpu_time())), " system; memory peak ",
                            SizeText(usage.peak_memory_bytes()), "; read ", SizeText(usage.read_bytes()), ", wrote ",
-                           SizeText(usage.written_bytes()), "\n"));
+                           SizeText(usage.written_bytes())));
   }
   if (attempt.has_end()) {
-    page->Raw(absl::StrCat("    output: stdout ", OutputText(attempt.end().stdout()), ", stderr ", OutputText(attempt.end().stderr()), "\n"));
+    page->Whole(absl::StrCat("    output: stdout ", OutputText(attempt.end().stdout()), ", stderr ", OutputText(attempt.end().stderr())));
   }
-  for (const std::string& note : attempt.notes()) page->Raw(absl::StrCat("    note:   ", note, "\n"));
+  for (const std::string& note : attempt.notes()) page->Whole(absl::StrCat("    note:   ", note));
 }
 
 }  // namespace
@@ -188,7 +188,7 @@ std::string TaskPage(const v1::Task& task, absl::Time now) {
   if (task.spec().has_start_time()) page.Line("Not before", TimeAndAge(convert::FromProto(task.spec().start_time()), now));
   if (task.has_end_time()) page.Line("Ended", TimeAndAge(convert::FromProto(task.end_time()), now));
   AddSpec(task.spec(), &page);
-  if (!task.attempts().empty()) page.Raw("Attempts:\n");
+  if (!task.attempts().empty()) page.Whole("Attempts:");
   for (const v1::Attempt& attempt : task.attempts()) AddAttempt(attempt, created, now, &page);
   return page.Take();
 }
@@ -203,7 +203,7 @@ std::string BatchPage(const v1::Batch& batch, absl::Time now) {
   page.Line("Owner", batch.owner());
   page.Line("Submitted", TimeAndAge(convert::FromProto(batch.create_time()), now));
   AddSpec(batch.template_(), &page);
-  page.Raw(absl::StrCat("`muster ps -a ", batch.id(), "` lists its tasks; ", batch.id(), "/1 is the first.\n"));
+  page.Whole(absl::StrCat("`muster ps -a ", batch.id(), "` lists its tasks; ", batch.id(), "/1 is the first."));
   return page.Take();
 }
 

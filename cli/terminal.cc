@@ -32,8 +32,8 @@ const char* CodeOf(Colour colour) {
 }
 
 std::string Painted(bool on, Colour colour, std::string_view text) {
-  const absl::string_view words(text.data(), text.size());
-  if (!on || colour == Colour::kPlain || text.empty()) return std::string(text);
+  const std::string words = Harmless(text);
+  if (!on || colour == Colour::kPlain || text.empty()) return words;
   return absl::StrCat(CodeOf(colour), words, "\033[0m");
 }
 
@@ -64,7 +64,7 @@ Terminal::Terminal(std::string_view mode)
 void Terminal::Say(std::string_view line) {
   std::lock_guard<std::mutex> lock(mutex_);
   ClearLocked();
-  WriteErr(absl::StrCat(Painted(colour_err_, Colour::kBold, "muster:"), " ", absl::string_view(line.data(), line.size()), "\n"));
+  WriteErr(absl::StrCat(Painted(colour_err_, Colour::kBold, "muster:"), " ", OneLine(std::string(line), kAnyWidth), "\n"));
 }
 
 void Terminal::Progress(std::string_view line) {
@@ -98,7 +98,7 @@ int Terminal::ErrWidth() const { return err_is_terminal_ ? WidthOf(STDERR_FILENO
 bool Terminal::Confirm(std::string_view question) {
   if (!in_is_terminal_ || !err_is_terminal_) return true;
   ClearProgress();
-  WriteErr(absl::StrCat("muster: ", absl::string_view(question.data(), question.size()), " [y/N] "));
+  WriteErr(absl::StrCat("muster: ", OneLine(std::string(question), kAnyWidth), " [y/N] "));
   char answer[64] = {};
   if (std::fgets(answer, sizeof(answer), stdin) == nullptr) return false;
   return answer[0] == 'y' || answer[0] == 'Y';

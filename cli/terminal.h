@@ -24,7 +24,7 @@ class Terminal {
   // `mode`: auto, always, never. auto: on a terminal, unless NO_COLOR is set or TERM is dumb.
   explicit Terminal(std::string_view mode = "auto");
 
-  // One line on stderr, "muster: ..." in front; clears a progress line first.
+  // One line on stderr whatever is in it, "muster: ..." in front; clears a progress line first.
   void Say(std::string_view line);
   // The line that is drawn over itself; nothing when stderr is no terminal.
   void Progress(std::string_view line);
@@ -33,7 +33,7 @@ class Terminal {
   bool out_is_terminal() const { return out_is_terminal_; }
   bool err_is_terminal() const { return err_is_terminal_; }
   bool in_is_terminal() const { return in_is_terminal_; }
-  // For stdout; the text itself when it has no colours.
+  // For stdout; the text itself when it has no colours. What would order a terminal in it is shown as '?'.
   std::string Paint(Colour colour, std::string_view text) const;
   std::string Paint(const StyledLine& line) const;
   // Columns of stdout's terminal; 0: it is none.

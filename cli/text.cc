@@ -21,7 +21,7 @@ std::string WithoutPrefix(const std::string& name, size_t prefix) {
 }
 
 // Bytes of the character at `at` when it is one beyond ASCII that a terminal acts on; 0: it does not.
-size_t TerminalOrder(const std::string& text, size_t at) {
+size_t TerminalOrder(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0; };
   if (byte(0) == 0xC2 && byte(1) >= 0x80 && byte(1) < 0xA0) return 2;  // C1: U+009B is an escape and a bracket
   const bool embeds = byte(0) == 0xE2 && byte(1) == 0x80 && byte(2) >= 0xAA && byte(2) <= 0xAE;   // U+202A..U+202E
@@ -203,6 +203,18 @@ std::string OneLine(const std::string& text, size_t width) {
     line.push_back(c == '\n' || c == '\t' ? ' ' : (c < 0x20 || c == 0x7F ? '?' : text[i]));
   }
   return line;
+}
+
+std::string Harmless(std::string_view text) {
+  std::string harmless;
+  harmless.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    const unsigned char c = static_cast<unsigned char>(text[i]);
+    const size_t order = c == '\n' || c == '\t' ? 0 : c < 0x20 || c == 0x7F ? 1 : TerminalOrder(text, i);
+    harmless.push_back(order > 0 ? '?' : text[i]);
+    if (order > 0) i += order - 1;
+  }
+  return harmless;
 }
 
 bool IsUtf8(std::string_view text) {

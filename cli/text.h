@@ -51,7 +51,11 @@ std::string RowCommandText(const v1::TaskSpec& task_template, const std::vector<
 
 // At most `width` characters, the last one an ellipsis when something was cut; what a
 // terminal would take for an order (control characters, C1 too, marks that turn the direction of writing) shown as '?'.
+inline constexpr size_t kAnyWidth = SIZE_MAX;
 std::string OneLine(const std::string& text, size_t width);
+
+// Of what somebody else wrote, whole: the same marks shown as '?'; line breaks and tabs stay.
+std::string Harmless(std::string_view text);
 
 bool IsUtf8(std::string_view text);
 

@@ -90,11 +90,11 @@ class TopScreen {
 
 void PrintFrame(Session& session, const TopFlags& flags, const TopView& view, bool is_first) {
   if (flags.format == "json") {
-    Print(absl::StrCat(TopJson(view), "\n"));
+    PrintAsItIs(absl::StrCat(TopJson(view), "\n"));
   } else {
     if (!is_first) Print("\n");
     for (const StyledLine& line : TopFrame(view, TopControls(), {session.terminal().Width(), 0}, false)) {
-      Print(absl::StrCat(session.terminal().Paint(line), "\n"));
+      PrintAsItIs(absl::StrCat(session.terminal().Paint(line), "\n"));
     }
   }
   std::fflush(stdout);

@@ -1,9 +1,13 @@
 #include "cli/worker_table.h"
 
+#include <utility>
+#include <vector>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "cli/page.h"
 #include "cli/text.h"
 #include "common/convert/convert.h"
 #include "common/domain/validation.h"
@@ -53,14 +57,14 @@ int64_t AmountIn(const google::protobuf::RepeatedPtrField<v1::Resource>& resourc
 }
 
 // "  memory   512.0 MiB of 4.0 GiB     detected: its cgroup's limit", a line for each resource.
-std::string CapacityLines(const v1::Worker& worker) {
+std::vector<std::string> CapacityLines(const v1::Worker& worker) {
   const v1::WorkerOffer& offer = worker.offer();
   const v1::WorkerUse& used = worker.used();
-  std::string lines;
+  std::vector<std::string> lines;
   const auto line = [&lines](const std::string& name, const std::string& taken, const std::string& of, const std::string& origin) {
     std::string text = absl::StrFormat("  %-8s %-24s %s", name, absl::StrCat(taken, " of ", of), origin);
     absl::StripTrailingAsciiWhitespace(&text);
-    absl::StrAppend(&lines, text, "\n");
+    lines.push_back(std::move(text));
   };
   line("slots", absl::StrCat(worker.used_slots()), absl::StrCat(offer.slots()),
        OriginText(offer.origins().slots(), "the machine's cores"));
@@ -125,10 +129,8 @@ std::vector<std::string> WorkerRow(const v1::Worker& worker, bool wide, absl::Ti
 }
 
 std::string WorkerPage(const v1::Worker& worker, absl::Time now) {
-  std::string page;
-  const auto line = [&page](const char* name, const std::string& value) {
-    if (!value.empty()) absl::StrAppend(&page, absl::StrFormat("%-14s %s\n", absl::StrCat(name, ":"), value));
-  };
+  Page page;
+  const auto line = [&page](const char* name, const std::string& value) { page.Line(name, value); };
   line("Worker", worker.name());
   line("State", StateName(worker.state()));
   line("Reason", WorkerReasons(worker));
@@ -144,13 +146,14 @@ std::string WorkerPage(const v1::Worker& worker, absl::Time now) {
   line("Load", absl::StrFormat("%.2f, %s memory and %s disk free", worker.load().load_average(),
                                SizeText(worker.load().free_memory_bytes()), SizeText(worker.load().free_disk_bytes())));
   line("Kills by", worker.load().kill_tier());
-  absl::StrAppend(&page, "Taken, of its capacity:\n", CapacityLines(worker));
-  if (!worker.offer().executors().empty()) absl::StrAppend(&page, "Executors:\n");
+  page.Whole("Taken, of its capacity:");
+  for (const std::string& capacity : CapacityLines(worker)) page.Whole(capacity);
+  if (!worker.offer().executors().empty()) page.Whole("Executors:");
   for (const v1::ExecutorOffer& executor : worker.offer().executors()) {
-    absl::StrAppend(&page, "  ", executor.name(), " ", executor.version(), ": ", executor.healthy() ? "healthy" : absl::StrCat("unhealthy: ", executor.reason()),
-                    executor.capabilities().empty() ? "" : absl::StrCat("; can ", absl::StrJoin(executor.capabilities(), ", ")), "\n");
+    page.Whole(absl::StrCat("  ", executor.name(), " ", executor.version(), ": ", executor.healthy() ? "healthy" : absl::StrCat("unhealthy: ", executor.reason()),
+                    executor.capabilities().empty() ? "" : absl::StrCat("; can ", absl::StrJoin(executor.capabilities(), ", "))));
   }
-  return page;
+  return page.Take();
 }
 
 }  // namespace muster::cli
