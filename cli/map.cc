@@ -17,6 +17,7 @@
 #include "cli/text.h"
 #include "cli/verbs.h"
 #include "common/base/status_macros.h"
+#include "common/domain/batch_arguments.h"
 
 namespace muster::cli {
 namespace {
@@ -29,6 +30,19 @@ struct MapFlags {
   std::optional<int64_t> jobs;
 };
 
+// A place that no source fills would be emptied without a word.
+absl::Status CheckPlaces(const v1::TaskSpec& spec, size_t sources) {
+  std::vector<std::string> words(spec.command().argv().begin(), spec.command().argv().end());
+  words.insert(words.end(), spec.arguments().begin(), spec.arguments().end());
+  for (const v1::EnvironmentVariable& variable : spec.command().environment()) words.push_back(variable.value());
+  words.push_back(spec.command().working_directory());
+  words.push_back(spec.validation().command());
+  const size_t highest = HighestPlace(words);
+  if (highest <= sources) return absl::OkStatus();
+  return UsageError(absl::StrCat("{", highest, "} has nothing to put there: ", sources == 1 ? "there is one source" : absl::StrCat("there are ", sources, " sources"),
+                                 " of arguments; `:::` again gives one more"));
+}
+
 absl::StatusOr<int> DryRun(const v1::TaskSpec& task_template, ArgumentRows& rows) {
   std::vector<std::string> row;
   for (int64_t index = 1;; ++index) {
@@ -39,7 +53,11 @@ absl::StatusOr<int> DryRun(const v1::TaskSpec& task_template, ArgumentRows& rows
 }
 
 absl::StatusOr<int> SubmitOnly(Session& session, Client& client, const MapOptions& options, ArgumentRows& rows) {
-  MapSubmitter submitter({.task_template = options.task_template, .request_id = options.request_id, .detached = true}, &rows, &client);
+  MapSubmitter submitter({.task_template = options.task_template,
+                          .request_id = options.request_id,
+                          .detached = true,
+                          .waits_for_room = !session.is_patience_given()},
+                         &rows, &client);
   while (!submitter.progress().finished) {
     if (client.wakeup().Wait(absl::InfiniteFuture(), client.interrupts()) == Wakeup::Cause::kInterrupt) {
       return Interrupted(client.interrupts()->Take());
@@ -79,6 +97,7 @@ absl::StatusOr<int> Map(Session& session, const MapFlags& flags) {
     if (session.terminal().in_is_terminal()) session.terminal().Say("reads arguments from the terminal; Ctrl-D ends them (`::: ARG...` gives them in place)");
     words.sources.push_back({.file = "-"});
   }
+  MUSTER_RETURN_IF_ERROR(CheckPlaces(options.task_template, words.sources.size()));
   MUSTER_ASSIGN_OR_RETURN(std::unique_ptr<ArgumentRows> rows, ArgumentRows::Open(words.sources, flags.null_delimited ? '\0' : '\n'));
   if (flags.dry_run) return DryRun(options.task_template, *rows);
   session.HandleInterrupts();

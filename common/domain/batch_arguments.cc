@@ -1,5 +1,6 @@
 #include "common/domain/batch_arguments.h"
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
@@ -89,26 +90,31 @@ std::string Value(const Placeholder& placeholder, const std::vector<std::string>
   return absl::StrJoin(values, " ");
 }
 
+// The next placeholder of `text`, with what stands before it; takes both off. Nothing: `before` is the rest.
+std::optional<Placeholder> NextPlaceholder(std::string_view* text, std::string* before) {
+  while (true) {
+    const size_t open = text->find('{');
+    const size_t close = open == std::string_view::npos ? open : text->find('}', open);
+    if (close == std::string_view::npos) {
+      before->append(*text);
+      *text = {};
+      return std::nullopt;
+    }
+    // "{ {}" : the innermost brace is the one that may be a placeholder.
+    const size_t inner = text->rfind('{', close);
+    const auto placeholder = Parse(text->substr(inner + 1, close - inner - 1));
+    before->append(text->substr(0, placeholder ? inner : close + 1));
+    text->remove_prefix(close + 1);
+    if (placeholder) return placeholder;
+  }
+}
+
 std::string Fill(std::string_view text, const std::vector<std::string>& row, uint64_t index, FillFor target, bool* found) {
   std::string filled;
-  while (true) {
-    const size_t open = text.find('{');
-    if (open == std::string_view::npos) break;
-    const size_t close = text.find('}', open);
-    if (close == std::string_view::npos) break;
-    // "{ {}" : the innermost brace is the one that may be a placeholder.
-    const size_t inner = text.rfind('{', close);
-    const auto placeholder = Parse(text.substr(inner + 1, close - inner - 1));
-    filled.append(text.substr(0, inner));
-    if (placeholder) {
-      *found = true;
-      filled += Value(*placeholder, row, index, target);
-    } else {
-      filled.append(text.substr(inner, close - inner + 1));
-    }
-    text.remove_prefix(close + 1);
+  while (const auto placeholder = NextPlaceholder(&text, &filled)) {
+    *found = true;
+    filled += Value(*placeholder, row, index, target);
   }
-  filled.append(text);
   return filled;
 }
 
@@ -129,6 +135,16 @@ std::vector<std::string> FillArguments(const std::vector<std::string>& argv_temp
 std::string FillText(const std::string& text, const std::vector<std::string>& row, uint64_t index, FillFor target) {
   bool found = false;
   return Fill(text, row, index, target, &found);
+}
+
+size_t HighestPlace(const std::vector<std::string>& words) {
+  size_t highest = 0;
+  std::string ignored;
+  for (const std::string& word : words) {
+    std::string_view text = word;
+    while (const auto placeholder = NextPlaceholder(&text, &ignored)) highest = std::max(highest, placeholder->source);
+  }
+  return highest;
 }
 
 }  // namespace muster

@@ -4,6 +4,7 @@
 // Thread rule: pure functions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -20,5 +21,8 @@ std::vector<std::string> FillArguments(const std::vector<std::string>& argv_temp
 // Only replaces, never appends: for environment values, working directory and the like.
 std::string FillText(const std::string& text, const std::vector<std::string>& row, uint64_t index,
                      FillFor target = FillFor::kExec);
+
+// The highest {N...} of the words; 0: there is none. A row of fewer values has nothing to put there.
+size_t HighestPlace(const std::vector<std::string>& words);
 
 }  // namespace muster

@@ -28,6 +28,11 @@ TEST(BatchArguments, SeveralSourcesByNumberAndTogether) {
 
 TEST(BatchArguments, ASourceThatIsNotThereIsEmpty) { EXPECT_EQ(FillArguments({"<{3}>"}, {"a"}, 1), (Words{"<>"})); }
 
+TEST(BatchArguments, TheHighestPlaceIsThatOfTheSourcesByNumber) {
+  EXPECT_EQ(HighestPlace({"{}", "{#}", "{.}", "awk {print $9}", "{0}"}), 0u);
+  EXPECT_EQ(HighestPlace({"x{1}y{3/.}", "{2}"}), 3u);
+}
+
 TEST(BatchArguments, BracesThatMeanSomethingElseStay) {
   EXPECT_EQ(FillArguments({"awk", "{print $1}", "{}"}, {"x"}, 1), (Words{"awk", "{print $1}", "x"}));
   EXPECT_EQ(FillArguments({"{ {} }", "{0}", "{"}, {"x"}, 1), (Words{"{ x }", "{0}", "{"}));
