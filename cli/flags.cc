@@ -35,6 +35,12 @@ void Flags::Text(const std::string& names, std::string* target, const std::strin
   node_->app->add_option(names, *target, help)->type_name(value_name);
 }
 
+void Flags::Word(const std::string& names, std::string* target, const std::string& value_name, const std::string& help) {
+  node_->app->add_option(names, *target, help)->type_name(value_name)->check([](const std::string& text) {
+    return text.empty() ? std::string("is empty; give it a value or leave it out") : std::string();
+  }, "", "");
+}
+
 void Flags::Texts(const std::string& names, std::vector<std::string>* target, const std::string& value_name,
                   const std::string& help) {
   node_->app->add_option(names, *target, help)->type_name(value_name)->allow_extra_args(false)->take_all();

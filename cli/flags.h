@@ -29,6 +29,8 @@ class Flags {
   explicit Flags(VerbNode* node) : node_(node) {}
 
   void Text(const std::string& names, std::string* target, const std::string& value_name, const std::string& help);
+  // As Text; an empty value, most often a variable that is not set, is refused and not taken for a flag that is not there.
+  void Word(const std::string& names, std::string* target, const std::string& value_name, const std::string& help);
   // May be given more than once, one value each.
   void Texts(const std::string& names, std::vector<std::string>* target, const std::string& value_name, const std::string& help);
   void Number(const std::string& names, std::optional<int64_t>* target, const std::string& value_name, const std::string& help);

@@ -29,6 +29,10 @@ namespace {
 
 constexpr size_t kMostStdinBytes = 1 << 20;
 constexpr size_t kMostEnvironmentFileBytes = 1 << 20;
+// As the master bounds them: its refusal would name a field and not the flag.
+constexpr int64_t kMostTaskSlots = 65536;
+constexpr int64_t kMostTaskRetries = 999;
+constexpr double kMostTaskCores = 1e6;
 
 absl::Status AddEnvironment(const std::string& text, const std::string& where, v1::Command* command) {
   const size_t equals = text.find('=');
@@ -101,6 +105,7 @@ absl::Status SetValidation(const TaskFlags& flags, v1::TaskSpec* spec) {
   }
   if (!flags.validate_timeout) return absl::OkStatus();
   if (flags.validate.empty()) return UsageError("--validate-timeout goes with --validate");
+  if (*flags.validate_timeout == absl::ZeroDuration()) return UsageError("--validate-timeout: 0 is no time to validate in; left out, it is 60s");
   convert::ToProto(*flags.validate_timeout, spec->mutable_validation()->mutable_timeout());
   return absl::OkStatus();
 }
@@ -137,15 +142,15 @@ absl::StatusOr<v1::OnWorkerLoss> ParseLossMode(const std::string& text) {
 }
 
 void TaskFlags::Declare(Flags& flags) {
-  flags.Text("--name", &name, "NAME", "A name to select the task by.");
-  flags.Text("--queue", &queue, "NAME", "The queue that it waits in (default: default).");
+  flags.Word("--name", &name, "NAME", "A name to select the task by.");
+  flags.Word("--queue", &queue, "NAME", "The queue that it waits in (default: default).");
   flags.Number("--priority", &priority, "N", "-100..100; higher starts sooner (default 0).");
   flags.Texts("-e,--env", &environment, "KEY=VAL", "An environment variable; KEY alone takes its value from here.");
   flags.Texts("--env-file", &environment_files, "FILE", "Lines of KEY=VAL.");
-  flags.Text("--cwd", &working_directory, "DIR", "Working directory there (default: a fresh one).");
-  flags.Text("--stdin", &stdin_file, "FILE|-", "Given on standard input, at most 1 MiB.");
+  flags.Word("--cwd", &working_directory, "DIR", "Working directory there (default: a fresh one).");
+  flags.Word("--stdin", &stdin_file, "FILE|-", "Given on standard input, at most 1 MiB.");
   flags.Switch("--shell", &shell, "The words, joined, are a line for /bin/sh -c.");
-  flags.Text("--executor", &executor, "NAME", "The plugin that does the work (default: command).");
+  flags.Word("--executor", &executor, "NAME", "The plugin that does the work (default: command).");
   flags.Texts("--need", &needs, "KEY[=VAL]", "A label or capability that the worker must have.");
   flags.Texts("--avoid", &avoids, "KEY[=VAL]", "A label or capability that it must not have.");
   flags.Number("--slots", &slots, "N", "Slots that it takes (default 1).");
@@ -159,23 +164,23 @@ void TaskFlags::Declare(Flags& flags) {
   flags.Time("--queue-timeout", &queue_timeout, "D", "Give up when it waits longer.");
   flags.Time("--kill-grace", &kill_grace, "D", "From SIGTERM to SIGKILL.");
   flags.Number("--retries", &retries, "N", "Try again up to N times when it fails.");
-  flags.Text("--retry-on", &retry_on, "CODES", "Only for these exit codes (1,75,100-110).");
-  flags.Text("--never-retry", &never_retry, "CODES", "Never for these exit codes.");
-  flags.Text("--retry-delay", &retry_delay, "BASE[,CAP]", "Random up to BASE, doubled each time, up to CAP (1s,60s).");
-  flags.Text("--accept-exit", &accept_exit, "CODES", "Exit codes that are a success (default 0).");
-  flags.Text("--validate-output", &validate_output, "REGEX", "A line of its output must match (RE2), or it has failed.");
-  flags.Text("--validate", &validate, "CMD", "A line for /bin/sh, run where it ran, with its stdout as stdin; it must exit with 0.");
+  flags.Word("--retry-on", &retry_on, "CODES", "Only for these exit codes (1,75,100-110).");
+  flags.Word("--never-retry", &never_retry, "CODES", "Never for these exit codes.");
+  flags.Word("--retry-delay", &retry_delay, "BASE[,CAP]", "Random up to BASE, doubled each time, up to CAP (1s,60s).");
+  flags.Word("--accept-exit", &accept_exit, "CODES", "Exit codes that are a success (default 0).");
+  flags.Word("--validate-output", &validate_output, "REGEX", "A line of its output must match (RE2), or it has failed.");
+  flags.Word("--validate", &validate, "CMD", "A line for /bin/sh, run where it ran, with its stdout as stdin; it must exit with 0.");
   flags.Time("--validate-timeout", &validate_timeout, "D", "--validate has failed when it runs longer (60s).");
   flags.Choice("--on-worker-loss", &on_worker_loss, {"rerun", "rerun-after-fence", "hold"},
                "When its worker is lost: again; never twice at once; never by itself.");
-  flags.Text("--limit-key", &limit_key, "KEY=VAL", "With --limit: what the limit is of, in whatever queues.");
+  flags.Word("--limit-key", &limit_key, "KEY=VAL", "With --limit: what the limit is of, in whatever queues.");
   flags.Number("--limit", &limit, "N", "At most N tasks with that key run at once; with 1, in order of arrival.");
-  flags.Text("--at", &at, "TIME", "Not before (2026-01-31T14:30:00Z, 14:30).");
+  flags.Word("--at", &at, "TIME", "Not before (2026-01-31T14:30:00Z, 14:30).");
   flags.Time("--delay", &delay, "D", "Not before so much time has passed.");
-  flags.Text("--script", &script, "FILE", "Send this file along and run it; the words are its arguments.");
-  flags.Text("-f,--file", &file, "FILE|-", "The task as JSON or YAML; flags go on top.");
+  flags.Word("--script", &script, "FILE", "Send this file along and run it; the words are its arguments.");
+  flags.Word("-f,--file", &file, "FILE|-", "The task as JSON or YAML; flags go on top.");
   flags.Texts("-l,--label", &labels, "K=V", "A word to filter by.");
-  flags.Text("--request-id", &request_id, "ID", "The same id and content give the same task.");
+  flags.Word("--request-id", &request_id, "ID", "The same id and content give the same task.");
 }
 
 absl::StatusOr<v1::Label> ParseLabel(const std::string& text) {
@@ -255,9 +260,9 @@ absl::StatusOr<v1::TaskSpec> TaskFlags::Build(const std::vector<std::string>& ar
     v1::Requirements* requirements = spec.mutable_requirements();
     for (const std::string& need : needs) requirements->add_needs(need);
     for (const std::string& avoided : avoids) requirements->add_avoids(avoided);
-    if (slots && (*slots < 1 || *slots > 100000)) return UsageError(absl::StrCat("--slots: ", *slots, " is not within 1..100000"));
+    if (slots && (*slots < 1 || *slots > kMostTaskSlots)) return UsageError(absl::StrCat("--slots: ", *slots, " is not within 1..", kMostTaskSlots));
     if (slots) requirements->set_slots(static_cast<uint32_t>(*slots));
-    if (cpu && *cpu < 0) return UsageError("--cpu is negative");
+    if (cpu && !(*cpu >= 0 && *cpu <= kMostTaskCores)) return UsageError(absl::StrCat("--cpu: ", *cpu, " is not within 0..", kMostTaskCores));
     if (cpu) requirements->set_cpu(*cpu);
     if (memory_bytes) requirements->set_memory_bytes(*memory_bytes);
     if (spread) requirements->set_arrangement(v1::ARRANGEMENT_SPREAD);
@@ -266,7 +271,7 @@ absl::StatusOr<v1::TaskSpec> TaskFlags::Build(const std::vector<std::string>& ar
     for (const std::string& resource : resources) MUSTER_RETURN_IF_ERROR(AddResource(resource, requirements));
   }
   if (retries) {
-    if (*retries < 0 || *retries > 1000) return UsageError(absl::StrCat("--retries: ", *retries, " is not within 0..1000"));
+    if (*retries < 0 || *retries > kMostTaskRetries) return UsageError(absl::StrCat("--retries: ", *retries, " is not within 0..", kMostTaskRetries));
     spec.mutable_retry()->set_max_attempts(static_cast<uint32_t>(*retries + 1));
   }
   if (!retry_on.empty() || !never_retry.empty()) {

@@ -11,11 +11,18 @@
 #include <gtest/gtest.h>
 
 #include "absl/time/clock.h"
+#include "cli/batch_calls.h"
+#include "cli/client.h"
 #include "cli/errors.h"
+#include "cli/explanation_page.h"
 #include "cli/follow.h"
 #include "cli/map_run.h"
+#include "cli/output.h"
 #include "cli/program.h"
+#include "cli/queue_table.h"
+#include "cli/task_table.h"
 #include "cli/wait_for_end.h"
+#include "cli/worker_table.h"
 #include "common/base/refusal.h"
 #include "common/rpc/status.h"
 #include "tests/unit/cli/fake_cluster.h"
@@ -292,6 +299,191 @@ TEST_F(ConversationTest, AStreamOfTasksIsSentInCallsThatAreAcceptedWhole) {
   EXPECT_EQ(batches[2].tasks(0).command().argv(1), "2048");
   EXPECT_EQ(batches[1].tasks(0).queue(), "q");
   EXPECT_NE(batches[0].request_id(), batches[1].request_id());
+}
+
+grpc::Status TooLarge() {
+  return rpc::ToGrpc(Refuse(absl::StatusCode::kFailedPrecondition, kCallTooLarge, "this call brings too many"));
+}
+
+TEST_F(ConversationTest, AStreamLargerThanItsQueueIsCutUntilItsPartsFitAndKeepsItsOrder) {
+  cluster_.on_submit_batch = [](int, const v1::SubmitBatchRequest& request, v1::SubmitBatchResponse* response) {
+    if (request.tasks_size() > 50) return TooLarge();
+    for (const v1::TaskSpec& task : request.tasks()) response->add_task_ids(task.command().argv(1));
+    return grpc::Status::OK;
+  };
+  const std::string file = testing::TempDir() + "/cut.jsonl";
+  std::ofstream out(file);
+  std::string expected;
+  for (int i = 0; i < 150; ++i) {
+    out << "{\"command\":{\"argv\":[\"echo\",\"" << i << "\"]}}\n";
+    expected += std::to_string(i) + "\n";
+  }
+  out.close();
+  const Said said = Run({"submit", "-f", file.c_str(), "--request-id", "r"});
+  EXPECT_EQ(said.code, 0) << said.err;
+  EXPECT_EQ(said.out, expected);
+  std::vector<std::string> accepted;
+  for (const v1::SubmitBatchRequest& call : cluster_.batches()) {
+    if (call.tasks_size() <= 50) accepted.push_back(call.request_id());
+  }
+  EXPECT_THAT(accepted, ElementsAre("r.0", "r.37", "r.74", "r.111", "r.148"));
+}
+
+TEST_F(ConversationTest, AMapLargerThanItsQueueIsCutIntoOneBatch) {
+  cluster_.on_submit_batch = [](int, const v1::SubmitBatchRequest& request, v1::SubmitBatchResponse* response) {
+    if (request.rows_size() > 20) return TooLarge();
+    response->mutable_batch()->set_id("B1");
+    return grpc::Status::OK;
+  };
+  std::vector<const char*> words = {"map", "--detach", "--", "true", ":::"};
+  for (int i = 0; i < 60; ++i) words.push_back("x");
+  const Said said = Run(words);
+  EXPECT_EQ(said.code, 0) << said.err;
+  EXPECT_EQ(said.out, "B1\n");
+  int rows = 0;
+  int templates = 0;
+  for (const v1::SubmitBatchRequest& call : cluster_.batches()) {
+    if (call.rows_size() > 20) continue;
+    rows += call.rows_size();
+    if (call.has_template_()) ++templates;
+    EXPECT_NE(call.has_template_(), call.batch_id() == "B1");
+  }
+  EXPECT_EQ(rows, 60);
+  EXPECT_EQ(templates, 1);
+}
+
+TEST_F(ConversationTest, AFlagWithAnEmptyValueIsRefusedAndNotDropped) {
+  for (const char* flag : {"--validate", "--validate-output", "--accept-exit", "--retry-on", "--never-retry", "--retry-delay",
+                           "--queue", "--name", "--limit-key", "--at", "--cwd", "--stdin"}) {
+    const Said said = Run({"submit", flag, "", "--", "true"});
+    EXPECT_EQ(said.code, 2) << flag;
+    EXPECT_THAT(said.err, HasSubstr("is empty; give it a value or leave it out")) << flag;
+    EXPECT_THAT(said.err, HasSubstr(flag));
+  }
+  EXPECT_TRUE(cluster_.submits().empty());
+}
+
+TEST_F(ConversationTest, APlaceThatNoSourceFillsIsRefusedAndNotEmptied) {
+  for (const std::vector<const char*>& command :
+       {std::vector<const char*>{"echo", "{2}"}, {"echo", "{1}", "x{2.}y"}, {"--validate", "test {2}", "--", "true"}}) {
+    std::vector<const char*> words = {"map", "--detach"};
+    if (command[0][0] != '-') words.push_back("--");
+    words.insert(words.end(), command.begin(), command.end());
+    words.insert(words.end(), {":::", "a"});
+    const Said said = Run(words);
+    EXPECT_EQ(said.code, 2) << said.err;
+    EXPECT_THAT(said.err, HasSubstr("{2} has nothing to put there: there is one source of arguments"));
+  }
+  EXPECT_TRUE(cluster_.batches().empty());
+}
+
+// ESC, CR, BEL, DEL, a C1 control, a mark that turns the direction of writing.
+const std::string kOrders = "a\033[2J\rb\ac\177d\xC2\x9B" "31me\xE2\x80\xAE";
+
+bool HasOrders(const std::string& text) {
+  return text.find_first_of("\033\r\a\177") != std::string::npos || text.find("\xC2\x9B") != std::string::npos ||
+         text.find("\xE2\x80\xAE") != std::string::npos;
+}
+
+TEST_F(ConversationTest, WordsOfOthersOrderNoTerminalAboutAndForgeNoLine) {
+  cluster_.on_submit = [](int, const v1::SubmitRequest&, v1::SubmitResponse* response) {
+    response->mutable_task()->set_id("3F");
+    response->add_warnings(kOrders + "\nmuster: all is well");
+    return grpc::Status::OK;
+  };
+  const Said submitted = Run({"submit", "--", "x"});
+  EXPECT_FALSE(HasOrders(submitted.err)) << submitted.err;
+  EXPECT_EQ(std::count(submitted.err.begin(), submitted.err.end(), '\n'), 1) << submitted.err;
+
+  v1::Task task;
+  task.set_id("3F");
+  task.set_reason(kOrders + "\nState:         SUCCEEDED");
+  task.mutable_spec()->set_name(kOrders);
+  v1::Label* const label = task.mutable_spec()->add_labels();
+  label->set_key("k");
+  label->set_value(kOrders);
+  task.add_attempts()->add_notes(kOrders + "\nNote:          forged");
+  const std::string page = TaskPage(task, absl::Now());
+  EXPECT_FALSE(HasOrders(page)) << page;
+  EXPECT_EQ(page.find("\nState:         SUCCEEDED"), std::string::npos) << page;
+  EXPECT_EQ(page.find("\nNote:"), std::string::npos) << page;
+
+  v1::Queue queue;
+  queue.set_name("q");
+  queue.set_held_because(kOrders);
+  queue.set_pause_reason(kOrders);
+  EXPECT_FALSE(HasOrders(QueuePage(queue)));
+  v1::Worker worker;
+  worker.set_name(kOrders);
+  worker.set_reason(kOrders + "\nState: fine");
+  worker.mutable_offer()->add_executors()->set_reason(kOrders);
+  EXPECT_FALSE(HasOrders(WorkerPage(worker, absl::Now())));
+  v1::Explanation explanation;
+  explanation.set_sentence(kOrders + "\nTo do:         nothing");
+  const std::string explained = ExplanationPage(explanation, absl::Now());
+  EXPECT_FALSE(HasOrders(explained));
+  EXPECT_EQ(explained.find("\nTo do:"), std::string::npos) << explained;
+
+  Table table({"NAME"});
+  table.Add({kOrders + "\nforged"});
+  EXPECT_FALSE(HasOrders(table.Text()));
+  EXPECT_EQ(table.Text().find("\nforged"), std::string::npos);
+  EXPECT_FALSE(HasOrders(Terminal("never").Paint(Colour::kRed, kOrders)));
+
+  testing::internal::CaptureStdout();
+  Print(kOrders + "\tx\n");
+  PrintAsItIs("\033[1mdata\n");
+  std::fflush(stdout);
+  const std::string printed = testing::internal::GetCapturedStdout();
+  EXPECT_FALSE(HasOrders(printed.substr(0, printed.find('\n')))) << "whether it is a terminal or a pipe";
+  EXPECT_THAT(printed, HasSubstr("\tx\n\033[1mdata\n"));
+}
+
+TEST_F(ConversationTest, OneTaskThatNeverFitsIsRefusedAtOnce) {
+  cluster_.on_submit_batch = [](int, const v1::SubmitBatchRequest&, v1::SubmitBatchResponse*) { return TooLarge(); };
+  const Said said = Run({"map", "--detach", "--", "true", ":::", "x", "y", "z"});
+  EXPECT_EQ(said.code, 125);
+  EXPECT_EQ(said.err, "muster: refused: this call brings too many [CALL_TOO_LARGE]\n");
+  EXPECT_EQ(cluster_.batches().size(), 2u);
+}
+
+TEST_F(ConversationTest, AStreamThatFillsItsQueueWaitsForRoomBeyondThePatienceWithOneCall) {
+  cluster_.on_submit_batch = [](int call, const v1::SubmitBatchRequest&, v1::SubmitBatchResponse*) {
+    return call % 3 == 1 ? rpc::ToGrpc(RefuseForNow("QUEUE_FULL", "full", absl::Milliseconds(20))) : grpc::Status::OK;
+  };
+  const auto client = Client::Make({.master = cluster_.address(), .patience = absl::Milliseconds(1)}, nullptr);
+  ASSERT_TRUE(client.ok());
+  v1::SubmitBatchRequest call;
+  call.add_tasks();
+  const auto send = [&](BatchCalls& calls) {
+    return calls.Send(call, [](v1::SubmitBatchRequest*) {}, [](const auto&, const auto&) { return true; });
+  };
+  BatchCalls patient(client->get(), {});
+  EXPECT_TRUE(send(patient).ok());
+  EXPECT_TRUE(send(patient).ok());
+  EXPECT_EQ(cluster_.batches().size(), 3u);
+  BatchCalls bounded(client->get(), {.waits_for_room = false});
+  EXPECT_TRUE(send(bounded).ok());
+  EXPECT_EQ(ReasonOf(send(bounded)), "QUEUE_FULL");
+}
+
+TEST_F(ConversationTest, ACauseThatNothingCanRunIsToldOnceForAWholeStream) {
+  cluster_.on_submit_batch = [](int call, const v1::SubmitBatchRequest& request, v1::SubmitBatchResponse* response) {
+    for (int i = 0; i < request.tasks_size(); ++i) response->add_task_ids("T" + std::to_string(call));
+    response->add_warnings("no worker has label gpu");
+    if (call == 1) response->add_warnings("no worker has 9 cpu");
+    return grpc::Status::OK;
+  };
+  const std::string file = testing::TempDir() + "/impossible.jsonl";
+  std::ofstream out(file);
+  for (int i = 0; i < 4096; ++i) out << "{\"executor\":\"noop\"}\n";
+  out.close();
+  const Said said = Run({"submit", "-f", file.c_str()});
+  EXPECT_EQ(said.code, 0);
+  EXPECT_EQ(said.err,
+            "muster: T0 waits for a worker that can take it: no worker has label gpu; `muster explain T0` says more\n"
+            "muster: T1 waits for a worker that can take it: no worker has 9 cpu; `muster explain T1` says more\n"
+            "muster: the same is true of 2 more calls, with up to 2048 tasks: `muster ps` shows what waits\n");
 }
 
 TEST_F(ConversationTest, ABadLineEndsTheStreamAndSaysWhatWasAccepted) {

@@ -166,6 +166,14 @@ TEST(TaskFlags, WrongValuesAreWrongUsageAndNameTheirFlag) {
   };
   EXPECT_THAT(refused([](TaskFlags* f) { f->priority = 101; }), HasSubstr("--priority"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->retries = -1; }), HasSubstr("--retries"));
+  EXPECT_THAT(refused([](TaskFlags* f) { f->retries = 1000; }), HasSubstr("--retries: 1000 is not within 0..999"));
+  EXPECT_THAT(refused([](TaskFlags* f) { f->slots = 65537; }), HasSubstr("--slots: 65537 is not within 1..65536"));
+  EXPECT_THAT(refused([](TaskFlags* f) { f->cpu = 1e308; }), HasSubstr("--cpu: 1e+308 is not within 0..1e+06"));
+  EXPECT_THAT(refused([](TaskFlags* f) {
+                f->validate = "true";
+                f->validate_timeout = absl::ZeroDuration();
+              }),
+              HasSubstr("left out, it is 60s"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->retry_on = "1,x"; }), HasSubstr("--retry-on"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->retry_on = "9-3"; }), HasSubstr("--retry-on"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->never_retry = "256"; }), HasSubstr("--never-retry: '256' is no exit code"));
