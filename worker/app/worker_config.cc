@@ -165,6 +165,11 @@ void Declare(WorkerConfig* config, config::Schema* schema) {
   schema->Number("log.file_count", &c.log.file_count, 5, "Rotated files that are kept.", {.least = 1, .most = 1000});
   schema->Number("log.queue", &c.log.queue_lines, 8192, "Lines that may wait; more are dropped and counted.",
                  {.least = 64, .most = 1'000'000});
+  // What the start would refuse, --check-config refuses.
+  schema->Check([&c] {
+    WorkerConfig whole = c;
+    return Complete(&whole, ShippedPluginDir());
+  });
 }
 
 absl::Status Complete(WorkerConfig* config, const std::string& plugin_dir) {
