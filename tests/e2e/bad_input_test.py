@@ -92,6 +92,19 @@ class BadStarts(unittest.TestCase):
     def test_an_unknown_configuration_key(self):
         self.fails("scheduler.balanser.*did you mean scheduler.balancer", *self.master("--scheduler.balanser=x"), code=2)
 
+    def test_a_directory_where_a_file_is_meant(self):
+        self.fails("cannot read /: Is a directory", "muster-master", "--config=/", code=2)
+        self.fails("cannot read /: Is a directory", "muster-worker", "--config=/", code=2)
+        for words in (("--config", "/", "ps"), ("simulate", "--log", "/"), ("simulate", "--swf", "/"), ("submit", "-f", "/")):
+            done = self.cluster.muster(*words)
+            self.assertEqual(done.returncode, 2, (words, done.stderr))
+            self.assertRegex(done.stderr.decode(), "^muster: .*Is a directory\n$")
+
+    def test_what_a_workers_start_refuses_its_check_refuses(self):
+        for resources in ("lic=-1", "lic=nan", "../x=1"):
+            self.fails("resources: .*must be a name and a whole number", "muster-worker", "--check-config",
+                       f"--resources={resources}", code=2)
+
     def test_a_port_in_use(self):
         self.fails(self.cluster.address, *self.master(f"--grpc.listen={self.cluster.address}"))
         self.fails(self.cluster.master.addresses["http"],

@@ -128,6 +128,42 @@ class Queues(unittest.TestCase):
             self.assertEqual(self.queue(cluster, "nightly")["settings"]["weight"], 5)
             self.assertIn("QueueChanged nightly: weight 5", cluster.ok("log"))
 
+    def test_more_than_the_queue_holds_is_fed_as_room_comes(self):
+        with Cluster(workers=1, slots=4) as cluster:
+            cluster.ok("queue", "set", "mq", "--max-queued", "50")
+            done = cluster.muster("map", "--queue", "mq", "--", "true", "{}", ":::", *map(str, range(60)))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("60 succeeded", done.stderr.decode())
+            cluster.ok("queue", "set", "mq", "--max-queued", "2")
+            tasks = b'{"command":{"argv":["true"]},"queue":"mq"}\n' * 9
+            ids = cluster.ok("submit", "-f", "-", input=tasks).split()
+            self.assertEqual(len(ids), 9)
+            for identity in ids:
+                cluster.await_state(identity, "SUCCEEDED")
+
+    def test_a_call_that_is_larger_than_the_queue_is_refused_for_good(self):
+        with Cluster(workers=0) as cluster:
+            ids = [cluster.ok("submit", "--queue", "other", "--", "false").strip() for _ in range(3)]
+            cluster.ok("cancel", *ids)
+            cluster.ok("queue", "set", "other", "--max-queued", "2")
+            done = cluster.muster("retry", "-y", *ids)
+            self.assertEqual(done.returncode, 125)
+            self.assertIn("this call brings 3 tasks to queue other, where at most 2 may wait", done.stderr.decode())
+            self.assertIn("muster queue set other --max-queued 3", done.stderr.decode())
+            self.assertNotIn("trying again", done.stderr.decode())
+
+    def test_a_reason_beyond_1024_bytes_is_refused_and_not_kept(self):
+        with Cluster(workers=1) as cluster:
+            for words in (("queue", "pause", "nightly"), ("worker", "quarantine", "w1"), ("worker", "drain", "w1"),
+                          ("cancel", "last")):
+                if words[0] == "cancel":
+                    cluster.ok("submit", "--", "true")
+                done = cluster.muster(*words, "--reason", "x" * 1025)
+                self.assertEqual(done.returncode, 125, (words, done.stderr))
+                self.assertIn("reason has 1025 bytes; at most 1024", done.stderr.decode())
+            self.assertEqual(cluster.worker_state("w1"), "ACTIVE")
+            cluster.ok("worker", "quarantine", "w1", "--reason", "x" * 1024)
+
     def test_bad_input_is_one_line(self):
         with Cluster(workers=0) as cluster:
             for words, code, line in (

@@ -206,9 +206,12 @@ TEST(QueuesTest, ResumingWhatIsNotPausedStoresAndCountsNothing) {
 TEST(QueuesTest, PlacesThatAreUsedUpAreFreedByAResetAResumeAndTheEndOfAPause) {
   TestCluster cluster;
   const auto name = [](size_t i) { return absl::StrCat("q", i); };
-  Pause(cluster, name(0));
-  Pause(cluster, name(1), cluster.now() + absl::Seconds(5));
-  for (size_t i = 2; i < QueueTable::kMostQueuesSet; ++i) Set(cluster, name(i), {.weight = 2});
+  Transaction full;
+  full.queue_settings.push_back({name(0), std::nullopt, {absl::InfiniteFuture(), "a deploy"}});
+  full.queue_settings.push_back({name(1), std::nullopt, {cluster.now() + absl::Seconds(5), ""}});
+  for (size_t i = 2; i < QueueTable::kMostQueuesSet; ++i) full.queue_settings.push_back({name(i), QueueSettings{.weight = 2}, {}});
+  ASSERT_EQ(cluster.store().Commit(full), "");
+  cluster.Restart();
   const QueueAnswer refused = Set(cluster, "more", {.weight = 2});
   EXPECT_EQ(muster::ReasonOf(refused.status), "TOO_MANY_QUEUES");
   EXPECT_THAT(std::string(refused.status.message()), HasSubstr("--reset"));
