@@ -232,13 +232,13 @@ class SpecCheck {
       Add("BAD_RESOURCES", "requirements.slots", "is ", requirements.slots(), "; at most ", limits_.max_slots);
     }
     if (!std::isfinite(requirements.cpu()) || requirements.cpu() < 0 || requirements.cpu() > kMostCores) {
-      Add("BAD_RESOURCES", "requirements.cpu", "must be a number of cores, 0 or more");
+      Add("BAD_RESOURCES", "requirements.cpu", "must be a number of cores, 0 to ", kMostCores);
     }
     if (requirements.memory_bytes() < 0 || requirements.memory_bytes() > kMostAmount) {
-      Add("BAD_RESOURCES", "requirements.memory_bytes", "must be 0 or more");
+      Add("BAD_RESOURCES", "requirements.memory_bytes", "must be 0 to ", kMostAmount);
     }
     if (requirements.disk_bytes() < 0 || requirements.disk_bytes() > kMostAmount) {
-      Add("BAD_RESOURCES", "requirements.disk_bytes", "must be 0 or more");
+      Add("BAD_RESOURCES", "requirements.disk_bytes", "must be 0 to ", kMostAmount);
     }
     Resources();
   }
@@ -258,7 +258,7 @@ class SpecCheck {
         Add("BAD_RESOURCES", field + ".name", "must be at most ", kLongestName, " characters of [A-Za-z0-9._-]");
       }
       if (resources[i].amount() < 0 || resources[i].amount() > kMostAmount) {
-        Add("BAD_RESOURCES", field + ".amount", "must be 0 or more");
+        Add("BAD_RESOURCES", field + ".amount", "must be 0 to ", kMostAmount);
       }
     }
   }
@@ -293,7 +293,7 @@ class SpecCheck {
       Add("ARGUMENT_TOO_LONG", "validation.command", "has more than ", limits_.argument_bytes, " bytes");
     }
     if (!validation.has_timeout()) return;
-    Duration("validation.timeout", validation.timeout(), false);
+    Duration("validation.timeout", validation.timeout(), false, "60 s");
     if (validation.command().empty()) Add("BAD_VALIDATION", "validation.timeout", "is of the command, and there is none");
   }
 
@@ -319,7 +319,9 @@ class SpecCheck {
     }
   }
 
-  void Duration(std::string_view field, const google::protobuf::Duration& duration, bool zero_is_fine) {
+  // `unset`: what there is when it is left out.
+  void Duration(std::string_view field, const google::protobuf::Duration& duration, bool zero_is_fine,
+                const char* unset = "no limit") {
     constexpr int32_t kMostNanos = 999'999'999;
     const bool mixed = (duration.seconds() < 0 && duration.nanos() > 0) || (duration.seconds() > 0 && duration.nanos() < 0);
     if (mixed || duration.nanos() > kMostNanos || duration.nanos() < -kMostNanos) {
@@ -327,7 +329,7 @@ class SpecCheck {
     } else if (duration.seconds() < 0 || duration.nanos() < 0) {
       Add("BAD_DURATION", field, "is negative");
     } else if (!zero_is_fine && duration.seconds() == 0 && duration.nanos() == 0) {
-      Add("BAD_DURATION", field, "is zero; leave it out for no limit");
+      Add("BAD_DURATION", field, "is zero; leave it out for ", unset);
     } else if (absl::Seconds(duration.seconds()) > limits_.longest_timeout) {
       Add("BAD_DURATION", field, "is longer than ", absl::FormatDuration(limits_.longest_timeout));
     }
