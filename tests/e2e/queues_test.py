@@ -160,7 +160,7 @@ class Queues(unittest.TestCase):
                     cluster.ok("submit", "--", "true")
                 done = cluster.muster(*words, "--reason", "x" * 1025)
                 self.assertEqual(done.returncode, 125, (words, done.stderr))
-                self.assertIn("reason has 1025 bytes; at most 1024", done.stderr.decode())
+                self.assertIn("has 1025 bytes; at most 1024", done.stderr.decode())
             self.assertEqual(cluster.worker_state("w1"), "ACTIVE")
             cluster.ok("worker", "quarantine", "w1", "--reason", "x" * 1024)
 

@@ -141,7 +141,7 @@ class SmallStore {
     next_.run_times.learned = {{.fingerprint = 7, .command = "sleep {}", .newest = {absl::Seconds(3)}, .runs = 5, .failures = 1,
                                 .last = At(900), .places = {{"w1", 5}}}};
     next_.queue_settings = {{"nightly", QueueSettings{.weight = 3, .max_running = 8}, {At(950), "a deploy"}},
-                            {"daily", std::nullopt, {}}};
+                            {"daily", std::nullopt, {At(960), "disks"}}};
     next_.executors = {{"http"}, {"sql"}};
     Log(activity::WorkerStateChanged{"w1", WorkerState::kDraining, "kernel update"});
     Log(activity::RequestsRefused{"QUEUE_FULL", "ann@host", 12});
