@@ -1,6 +1,7 @@
 #include "common/convert/convert.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
@@ -161,6 +162,47 @@ OnWorkerLoss FromProto(v1::OnWorkerLoss mode) {
   }
 }
 
+namespace {
+
+// A range that cannot be read is one that nobody knows, not one that may be left out.
+TaskRange RangeFrom(const v1::TaskIdRange& from) {
+  const std::optional<uint64_t> first = TextToId(from.first_id());
+  if (!first || from.count() <= 0) return {};
+  return {TaskId(*first), static_cast<uint64_t>(from.count())};
+}
+
+// Serialized messages that stand one behind the other are one message: what workers need goes first.
+void AddDependencies(const v1::TaskSpec& message, TaskSpec* spec) {
+  for (const v1::Dependency& from : message.dependencies()) {
+    const DependencyCondition condition = FromProto(from.condition());
+    const size_t before = spec->dependencies.size();
+    bool is_known = !from.tasks().empty();
+    for (int i = 0; i < from.tasks_size() && is_known; ++i) {
+      spec->dependencies.push_back({RangeFrom(from.tasks(i)), condition, i > 0});
+      is_known = spec->dependencies.back().tasks.count > 0;
+    }
+    if (is_known) continue;
+    spec->dependencies.resize(before);
+    spec->dependencies.push_back({});
+  }
+  v1::TaskSpec rest = message;
+  v1::TaskSpec waits;
+  waits.mutable_dependencies()->Swap(rest.mutable_dependencies());
+  const std::string tail = waits.SerializeAsString();
+  spec->payload = rest.SerializeAsString() + tail;
+  spec->dependency_bytes = tail.size();
+}
+
+}  // namespace
+
+DependencyCondition FromProto(v1::DependencyCondition condition) {
+  switch (condition) {
+    case v1::DEPENDENCY_CONDITION_FAILURE: return DependencyCondition::kFailure;
+    case v1::DEPENDENCY_CONDITION_ANY: return DependencyCondition::kAny;
+    default: return DependencyCondition::kSuccess;
+  }
+}
+
 TaskSpecPtr MakeTaskSpec(const v1::TaskSpec& message, std::string payload) {
   auto spec = std::make_shared<TaskSpec>();
   spec->name = message.name();
@@ -183,6 +225,7 @@ TaskSpecPtr MakeTaskSpec(const v1::TaskSpec& message, std::string payload) {
   spec->lossless_output = message.lossless_output();
   spec->fingerprint = Fingerprint(message);
   spec->payload = std::move(payload);
+  if (message.dependencies_size() > 0) AddDependencies(message, spec.get());
   return spec;
 }
 

@@ -27,7 +27,7 @@ void ToProto(absl::Duration from, google::protobuf::Duration* to);
 absl::Duration FromProto(const google::protobuf::Duration& from);
 
 // The domain's part of an accepted specification. `payload` is message.SerializeAsString(). Unset fields get their
-// defaults; nothing is checked.
+// defaults; nothing is checked. Dependencies are moved to the payload's end, where workers are not sent them.
 TaskSpecPtr MakeTaskSpec(const v1::TaskSpec& message, std::string payload);
 
 // What it runs, in one line for people: "sh -c 'exit {}'", "[http] get".
@@ -35,6 +35,7 @@ std::string CommandText(const TaskSpec& spec);
 
 RetryPolicy FromProto(const v1::RetryPolicy& from);
 void ToProto(const RetryPolicy& from, v1::RetryPolicy* to);
+DependencyCondition FromProto(v1::DependencyCondition condition);
 OnWorkerLoss FromProto(v1::OnWorkerLoss mode);
 v1::OnWorkerLoss ToProto(OnWorkerLoss mode);
 

@@ -4,13 +4,16 @@
 // Thread rule: immutable once shared. Times are absl; "none" is InfiniteDuration / InfinitePast.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "common/domain/dependency.h"
 #include "common/domain/ids.h"
 
 namespace muster {
@@ -100,7 +103,11 @@ struct TaskSpec {
   std::vector<int32_t> accepted_exit_codes;  // that may be a success; empty: 0
   bool lossless_output = false;
   uint64_t fingerprint = 0;  // what is likely to run equally long: executor and command template
-  std::string payload;       // the serialized muster.v1.TaskSpec, stored and forwarded as it came
+  std::vector<Dependency> dependencies;
+  std::string payload;         // the serialized muster.v1.TaskSpec, stored and forwarded as it came
+  size_t dependency_bytes = 0;  // at its end: the dependencies, which are nobody's business but the master's
+
+  std::string_view payload_for_workers() const { return {payload.data(), payload.size() - dependency_bytes}; }
 };
 using TaskSpecPtr = std::shared_ptr<const TaskSpec>;
 

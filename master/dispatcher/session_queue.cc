@@ -1,6 +1,7 @@
 #include "master/dispatcher/session_queue.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -47,7 +48,7 @@ class MessageBuilder {
   Taken Put(const core::Assign& assign) {
     if (message_->assignments_size() >= bounds_.assignments) return Taken::kNextMessage;
     const auto known = specs_.find(assign.spec.get());
-    const int64_t spec_bytes = known == specs_.end() ? static_cast<int64_t>(assign.spec->payload.size()) + 8 : 0;
+    const int64_t spec_bytes = known == specs_.end() ? static_cast<int64_t>(assign.spec->payload_for_workers().size()) + 8 : 0;
     const int64_t bytes = kAssignmentBytes + spec_bytes + RowBytes(assign);
     if (bytes_ + bytes > bounds_.most_bytes) return orders_ > 0 ? Taken::kNextMessage : Taken::kNever;
     if (orders_ > 0 && bytes_ + bytes > 4 * bounds_.full_bytes) return Taken::kNextMessage;
@@ -116,7 +117,10 @@ class MessageBuilder {
 
   uint32_t SpecIndex(const TaskSpecPtr& spec) {
     const auto [at, is_new] = specs_.try_emplace(spec.get(), static_cast<uint32_t>(message_->specs_size()));
-    if (is_new) message_->add_specs(spec->payload);
+    if (is_new) {
+      const std::string_view payload = spec->payload_for_workers();
+      message_->add_specs(payload.data(), payload.size());
+    }
     return at->second;
   }
 

@@ -70,8 +70,15 @@ v1::TaskSpec ReadBack(const v1::TaskSpec& message, const TaskSpec& spec) {
   MUSTER_CLAIM(copy->requirements == spec.requirements && copy->fingerprint == spec.fingerprint &&
                    copy->name == spec.name && copy->queue == spec.queue && copy->owner == spec.owner &&
                    copy->priority == spec.priority && copy->labels == spec.labels &&
-                   copy->start_time == spec.start_time && copy->run_timeout == spec.run_timeout,
+                   copy->start_time == spec.start_time && copy->run_timeout == spec.run_timeout &&
+                   copy->dependencies == spec.dependencies && copy->payload == spec.payload,
                message.ShortDebugString());
+  v1::TaskSpec sent;
+  const std::string_view for_workers = spec.payload_for_workers();
+  MUSTER_CLAIM(sent.ParseFromArray(for_workers.data(), static_cast<int>(for_workers.size())) && sent.dependencies().empty(),
+               "what workers are sent parses, and has no dependencies");
+  MUSTER_CLAIM(spec.dependencies.size() >= static_cast<size_t>(message.dependencies_size()),
+               "none is forgotten because its tasks cannot be read");
   return again;
 }
 

@@ -53,6 +53,17 @@ TEST_F(SessionQueueTest, NothingWaitsNothingIsSent) {
   EXPECT_FALSE(queue_.Fill(&message));
 }
 
+TEST_F(SessionQueueTest, WhatATaskWaitedForIsNotSent) {
+  auto spec = std::make_shared<TaskSpec>(*Spec(10));
+  spec->payload += std::string(2 << 20, 'd');  // more than fits into a message
+  spec->dependency_bytes = 2 << 20;
+  queue_.Add(Assignment(1, spec));
+  const auto messages = All(&queue_);
+  ASSERT_EQ(messages.size(), 1u);
+  EXPECT_EQ(messages[0].specs(0), std::string(10, 's'));
+  EXPECT_TRUE(too_large_.empty());
+}
+
 TEST_F(SessionQueueTest, AllThatWaitsTravelsTogether) {
   queue_.Add(Assignment(1, Spec(10)));
   queue_.Add(core::Stop{.key = {TaskId(2), AttemptNumber(3)}, .reason = EndReason::kCancelled});
