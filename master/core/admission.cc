@@ -127,9 +127,11 @@ absl::Status Admission::Check(const Moment& turn, const SubmitTasks& event) cons
   }
   for (const NewTask& task : event.tasks) {
     if (absl::Status known = CheckExecutor(*task.spec); !known.ok()) return known;
+    if (absl::Status past = CheckDependencies(*task.spec); !past.ok()) return past;
   }
   if (event.batch_spec != nullptr) {
     if (absl::Status known = CheckExecutor(*event.batch_spec); !known.ok()) return known;
+    if (absl::Status past = CheckDependencies(*event.batch_spec); !past.ok()) return past;
   }
   if (absl::Status fits = CheckSize(event); !fits.ok()) return fits;
   if (absl::Status queues = CheckQueues(event); !queues.ok()) return queues;
@@ -221,6 +223,16 @@ absl::Status Admission::CheckExecutor(const TaskSpec& spec) const {
                                   absl::StrJoin(names, ", ")));
 }
 
+// Only what exists can be named, so that nothing can wait for itself, however far around.
+absl::Status Admission::CheckDependencies(const TaskSpec& spec) const {
+  const bool past = std::all_of(spec.dependencies.begin(), spec.dependencies.end(), [this](const Dependency& dependency) {
+    return dependency.tasks.first < cluster_.next_id &&
+           dependency.tasks.count <= cluster_.next_id.value() - dependency.tasks.first.value();
+  });
+  if (past) return absl::OkStatus();
+  return RefuseField("UNKNOWN_DEPENDENCY", "task.dependencies", "name a task that does not exist");
+}
+
 void Admission::AcceptTasks(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer) {
   if (event.tasks.empty()) return;
   const TaskRange range{cluster_.next_id, event.tasks.size()};
@@ -228,7 +240,7 @@ void Admission::AcceptTasks(const Moment& turn, const SubmitTasks& event, Submit
     SpecificationRow row;
     row.spec = task.spec;
     row.retry_of = task.retry_of;
-    Warn(*Accept(turn, std::move(row)), 1, answer);
+    Warn(*Accept(turn, std::move(row), answer), 1, answer);
   }
   answer->tasks.push_back(range);
   turn.Log(activity::TaskAccepted{range, TaskId(), event.tasks.front().spec->owner, event.tasks.front().spec->queue});
@@ -248,12 +260,12 @@ void Admission::AcceptBatch(const Moment& turn, const SubmitTasks& event, Submit
   row.spec = event.batch_spec;
   row.rows = event.batch_rows;
   const TaskRange range{cluster_.next_id, row.count};
-  Warn(*Accept(turn, std::move(row)), range.count, answer);
+  Warn(*Accept(turn, std::move(row), answer), range.count, answer);
   answer->tasks.push_back(range);
   turn.Log(activity::TaskAccepted{range, batch, event.batch_spec->owner, event.batch_spec->queue});
 }
 
-TaskSpecPtr Admission::Accept(const Moment& turn, SpecificationRow row) {
+TaskSpecPtr Admission::Accept(const Moment& turn, SpecificationRow row, SubmitAnswer* answer) {
   row.first = cluster_.next_id;
   row.created = turn.now;
   cluster_.next_id = TaskId(cluster_.next_id.value() + row.count);
@@ -261,10 +273,14 @@ TaskSpecPtr Admission::Accept(const Moment& turn, SpecificationRow row) {
   SpecificationRow settled = row;
   settled.spec = cluster_.Settled(row.spec);
   const TaskGroupPtr group = MakeTaskGroup(std::move(settled));
+  if (!group->row.spec->dependencies.empty()) {
+    cluster_.dependencies.Add({row.first, row.count}, group->row.spec, cluster_.open_in());
+  }
   TaskState state = TaskState::kNone;
   for (uint64_t index = 0; index < row.count; ++index) {
     state = transitions_.Admit(turn, *cluster_.tasks.Add(TaskId(row.first.value() + index), group));
   }
+  if (answer->state == TaskState::kNone) answer->state = state;
   turn.Emit(TasksAccepted{{row.first, row.count}, row.batch, row.first_index, row.spec, state, turn.now});
   turn.rows().specifications.push_back(std::move(row));
   return group->row.spec;

@@ -2,7 +2,7 @@
 // With a delay target, a slow queue raises a floor (delay_floor.h): the lowest priorities are refused first.
 //
 // Thread rule: one thread. Errors: refusals in the answer, with the reasons SHUTTING_DOWN, QUEUE_FULL, CALL_TOO_LARGE,
-// QUEUE_SLOW, REQUEST_ID_REUSED, UNKNOWN_EXECUTOR (common/base/refusal.h); then nothing happened.
+// QUEUE_SLOW, REQUEST_ID_REUSED, UNKNOWN_EXECUTOR, UNKNOWN_DEPENDENCY (common/base/refusal.h); then nothing happened.
 #pragma once
 
 #include <string>
@@ -39,12 +39,13 @@ class Admission {
   absl::Status CheckSize(const SubmitTasks& event) const;
   absl::Status CheckRoom(const SubmitTasks& event) const;
   absl::Status CheckQueues(const SubmitTasks& event) const;
+  absl::Status CheckDependencies(const TaskSpec& spec) const;
   absl::Status CheckExecutor(const TaskSpec& spec) const;
 
   void AcceptTasks(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer);
   void AcceptBatch(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer);
   // The specification as the cluster sees it.
-  TaskSpecPtr Accept(const Moment& turn, SpecificationRow row);
+  TaskSpecPtr Accept(const Moment& turn, SpecificationRow row, SubmitAnswer* answer);
   // Says so, and counts, when no worker that is there could ever take so many of these.
   void Warn(const TaskSpec& spec, uint64_t count, SubmitAnswer* answer);
 

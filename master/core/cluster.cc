@@ -22,6 +22,13 @@ Cluster::Cluster(CoreConfig core_config, std::string id, Epoch number)
       delay_floor(config.queue_delay_target),
       random(config.seed) {}
 
+Dependencies::OpenIn Cluster::open_in() const {
+  return [this](TaskRange range) {
+    uint64_t by_state[16] = {};
+    return tasks.CountIn(range, by_state);
+  };
+}
+
 SessionNumber Cluster::OpenSessionOf(WorkerId worker) const {
   const auto found = links.find(worker);
   if (found == links.end() || found->second.state != WorkerLink::Session::kOpen) return {};

@@ -15,6 +15,7 @@
 #include "master/balancer/balancer.h"
 #include "master/core/cluster_core.h"
 #include "master/core/delay_floor.h"
+#include "master/core/dependencies.h"
 #include "master/core/due_times.h"
 #include "master/core/effects.h"
 #include "master/core/placement_table.h"
@@ -100,6 +101,7 @@ struct Cluster {
   balancer::Balancer balancer;
   PlacementTable placement;
   DueTimes dues;
+  Dependencies dependencies;
   RetryBudget retry_budget;
   DelayFloor delay_floor;
   Random random;
@@ -118,6 +120,7 @@ struct Cluster {
   bool stopping = false;
 
   WorkerLink& link(WorkerId worker) { return links[worker]; }
+  Dependencies::OpenIn open_in() const;  // valid while this is
   // The session to send on; 0: none is open.
   SessionNumber OpenSessionOf(WorkerId worker) const;
   std::string NameOf(WorkerId worker) const;  // "" for none

@@ -8,6 +8,7 @@
 #include "master/core/admission.h"
 #include "master/core/cancels.h"
 #include "master/core/cluster.h"
+#include "master/core/dependents.h"
 #include "master/core/dispatching.h"
 #include "master/core/explain.h"
 #include "master/core/invariants.h"
@@ -44,7 +45,7 @@ class ClusterCore::Impl {
   absl::Time NextDue() const;
   absl::Time now() const { return now_; }
   OpenTaskView View(const Task& task) const { return ViewOf(cluster_, &queue_waits_, task, now_); }
-  absl::StatusOr<Explanation> ExplainNew(TaskSpecPtr spec) const;
+  absl::StatusOr<Explanation> ExplainNew(TaskSpecPtr spec, const std::vector<RangeEnds>& ends) const;
   Moment At(absl::Time now, Effects* effects);
 
   Cluster cluster_;
@@ -78,6 +79,8 @@ class ClusterCore::Impl {
     turn.rows().sync_activity = true;
   }
 
+  void On(const Moment&, const EndsFound& event) { dependents_.OnFound(event); }
+
   void DoDue(const Moment& turn);
   void TaskDue(const Moment& turn, Task& task);
   void ReleaseRetries(const Moment& turn);
@@ -88,6 +91,7 @@ class ClusterCore::Impl {
   Reports reports_{&cluster_, &transitions_, &dispatching_, &losses_};
   Admission admission_{&cluster_, &transitions_};
   Cancels cancels_{&cluster_, &transitions_, &dispatching_};
+  Dependents dependents_{&cluster_, &transitions_};
   WorkerEvents worker_events_{&cluster_, &dispatching_, &losses_, &reports_};
   Quarantine quarantine_{&cluster_, &dispatching_};
   QueueEvents queue_events_{&cluster_};
@@ -100,9 +104,9 @@ class ClusterCore::Impl {
   absl::Time now_ = absl::InfinitePast();
 };
 
-absl::StatusOr<Explanation> ClusterCore::Impl::ExplainNew(TaskSpecPtr spec) const {
+absl::StatusOr<Explanation> ClusterCore::Impl::ExplainNew(TaskSpecPtr spec, const std::vector<RangeEnds>& ends) const {
   if (absl::Status refused = admission_.WouldRefuse(spec, now_); !refused.ok()) return refused;
-  return core::ExplainSpec(cluster_, std::move(spec), now_);
+  return core::ExplainSpec(cluster_, std::move(spec), ends, now_);
 }
 
 Moment ClusterCore::Impl::At(absl::Time now, Effects* effects) {
@@ -142,6 +146,7 @@ void ClusterCore::Impl::DoTurn(const Moment& turn) {
   quarantine_.Judge(turn);
   worker_events_.Settle(turn);
   if (!cluster_.stopping) DoDue(turn);
+  if (!cluster_.stopping) dependents_.OnTurn(turn);
   placing_.Round(turn);
   stragglers_.OnTurn(turn.now);
   run_time_writer_.OnTurn(turn);
@@ -193,6 +198,7 @@ absl::Time ClusterCore::Impl::NextDue() const {
   if (placing_.unfinished() || !cluster_.touched.empty()) return now_;
   absl::Time next = cluster_.workers.NextDue();
   if (cluster_.stopping) return next;
+  if (dependents_.unfinished()) return now_;
   if (!cluster_.retries_beyond_budget.empty()) next = std::min(next, cluster_.retry_budget.NextAt());
   return std::min({next, cluster_.dues.Next(), cluster_.health.NextDue(), cluster_.gates.NextAt(), placing_.NextDue()});
 }
@@ -231,7 +237,9 @@ std::optional<Explanation> ClusterCore::Explain(TaskId id) const {
   if (task == nullptr) return std::nullopt;
   return ExplainTask(impl_->cluster_, *task, impl_->now());
 }
-absl::StatusOr<Explanation> ClusterCore::ExplainSpec(TaskSpecPtr spec) const { return impl_->ExplainNew(std::move(spec)); }
+absl::StatusOr<Explanation> ClusterCore::ExplainSpec(TaskSpecPtr spec, const std::vector<RangeEnds>& ends) const {
+  return impl_->ExplainNew(std::move(spec), ends);
+}
 std::vector<WorkerView> ClusterCore::Workers() const { return ViewOfWorkers(impl_->cluster_); }
 std::optional<WorkerView> ClusterCore::FindWorker(std::string_view name) const {
   return FindWorker(impl_->cluster_.workers.Find(name));

@@ -146,7 +146,8 @@ class ClusterCore {
   // Why an open task is where it is; empty: it is not open. Costs O(workers) and what is ahead of it, bounded.
   std::optional<Explanation> Explain(TaskId id) const;
   // What would become of a task if it were submitted now; the refusal that it would meet.
-  absl::StatusOr<Explanation> ExplainSpec(TaskSpecPtr spec) const;
+  // `ends`: how what it depends on has ended, as far as it has (from the store).
+  absl::StatusOr<Explanation> ExplainSpec(TaskSpecPtr spec, const std::vector<RangeEnds>& ends = {}) const;
   std::vector<WorkerView> Workers() const;                           // by name
   std::optional<WorkerView> FindWorker(std::string_view name) const;
   std::optional<WorkerView> FindWorker(WorkerId id) const;

@@ -17,6 +17,7 @@
 #include "common/domain/task_spec.h"
 #include "common/domain/task_state.h"
 #include "common/domain/worker.h"
+#include "master/core/dependencies.h"
 #include "master/core/transaction.h"
 
 namespace muster::core {
@@ -29,6 +30,7 @@ struct SubmitAnswer {
   std::vector<TaskRange> tasks;  // in the order of the call
   TaskId batch;
   uint64_t batch_size = 0;       // all parts
+  TaskState state = TaskState::kNone;  // that the first task begins in; none: `repeated`
   bool repeated = false;         // the same request id and content had been accepted before
   std::vector<std::string> warnings;  // accepted, but nothing can run it now: why
 };
@@ -156,13 +158,17 @@ struct PlacementDiffered {
   ShadowDifference difference;
   uint64_t count = 1;
 };
+// Tasks wait for some of these that ended before: the store knows how. Answered by EndsFound, a part at a time or whole.
+struct FindEnds {
+  std::vector<AskedRange> ranges;
+};
 // After StopMaster: everything is said and durable.
 struct Stopped {};
 
 using Effect =
     std::variant<SubmitAnswer, CancelAnswer, JoinAnswer, HeartbeatAnswer, WorkerAnswer, QueueAnswer, PlacementAnswer, OpenSession,
                  CloseSession, Assign, Stop, Recall, Acknowledge, SendDrain, TaskChanged, TasksAccepted, WorkerChanged,
-                 QueueChanged, PlacementDiffered, Stopped>;
+                 QueueChanged, PlacementDiffered, FindEnds, Stopped>;
 
 struct Effects {
   Transaction transaction;

@@ -17,6 +17,7 @@
 #include "common/domain/queue_settings.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/worker.h"
+#include "master/core/dependencies.h"
 
 namespace muster::core {
 
@@ -193,8 +194,13 @@ struct NotePurge {
   int64_t count = 0;
 };
 
+// What the store says to FindEnds.
+struct EndsFound {
+  std::vector<RangeEnds> ends;
+};
+
 using Event = std::variant<SubmitTasks, CancelTasks, WorkerJoin, WorkerHeartbeat, SessionOpened, SessionClosed,
                            WorkerReports, UpdateWorker, DrainWorker, QuarantineWorker, ResumeWorker, UpdateQueue,
-                           PauseQueue, ResumeQueue, UpdatePlacement, StopAdmission, StopMaster, NoteRefusals, NotePurge>;
+                           PauseQueue, ResumeQueue, UpdatePlacement, StopAdmission, StopMaster, NoteRefusals, NotePurge, EndsFound>;
 
 }  // namespace muster::core

@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "master/core/dependents.h"
 #include "master/core/holds.h"
 #include "master/core/start_model.h"
 #include "master/core/stragglers.h"
@@ -242,7 +243,7 @@ std::string RetryText(const Task& task) {
   return absl::StrCat("retry ", task.failures, " of ", task.spec().retry.max_attempts - 1);
 }
 
-Verdict JudgePending(const Cluster& cluster, const Task& task, const Pending& pending, absl::Time now) {
+Verdict JudgePending(const Cluster& cluster, const Dependencies& dependencies, const Task& task, const Pending& pending, absl::Time now) {
   const std::string in = absl::StrCat("in ", DurationWords(pending.until - now));
   const std::string failed = task.last_failure ? absl::StrCat("It ", *task.last_failure) : std::string("It failed");
   switch (pending.reason) {
@@ -254,8 +255,8 @@ Verdict JudgePending(const Cluster& cluster, const Task& task, const Pending& pe
                            "."),
               pending.until};
     case PendingReason::kRetry: break;
-    // Nothing makes tasks that depend on others yet.
-    case PendingReason::kDependencies: return {ReasonCode::kStartTime, "It waits for its dependencies."};
+    case PendingReason::kDependencies:
+      return {ReasonCode::kDependency, Sentence(absl::StrCat("it ", WaitsForWords(cluster, dependencies, task, Words::kStates)))};
   }
   if (pending.until == absl::InfiniteFuture()) {
     return {ReasonCode::kBeyondRetryBudget,
@@ -362,12 +363,12 @@ Verdict NoteHopeless(const Cluster& cluster, const Task& task, const Analysis& w
 }
 
 // PENDING and QUEUED: what the workers say is told of both; only of the latter is it the cause.
-Verdict JudgeWaiting(const Cluster& cluster, const Task& task, absl::Time now, Explanation* to) {
+Verdict JudgeWaiting(const Cluster& cluster, const Dependencies& dependencies, const Task& task, absl::Time now, Explanation* to) {
   const Analysis workers = cluster.balancer.Analyze(task.spec().requirements, task.avoid, task.spec().fingerprint);
   DescribeWorkers(cluster, task, workers, to);
   if (const auto* pending = std::get_if<Pending>(&task.state)) {
     to->would_start_now.clear();
-    return NoteHopeless(cluster, task, workers, JudgePending(cluster, task, *pending, now));
+    return NoteHopeless(cluster, task, workers, JudgePending(cluster, dependencies, task, *pending, now));
   }
   Competition competition(cluster, task, workers);
   std::vector<TaskId> before;
@@ -384,9 +385,7 @@ Verdict JudgeWaiting(const Cluster& cluster, const Task& task, absl::Time now, E
   return verdict;
 }
 
-}  // namespace
-
-Explanation ExplainTask(const Cluster& cluster, const Task& task, absl::Time now) {
+Explanation ExplainIn(const Cluster& cluster, const Dependencies& dependencies, const Task& task, absl::Time now) {
   Explanation explanation;
   explanation.task = task.id == kNotSubmitted ? TaskId() : task.id;
   explanation.state = task.state_now();
@@ -395,7 +394,7 @@ Explanation ExplainTask(const Cluster& cluster, const Task& task, absl::Time now
   Verdict verdict = std::holds_alternative<Unknown>(task.state)
                         ? JudgeUnknown(cluster, std::get<Unknown>(task.state), now)
                     : place.attempt ? JudgePlaced(cluster, task, place, now)
-                                    : JudgeWaiting(cluster, task, now, &explanation);
+                                    : JudgeWaiting(cluster, dependencies, task, now, &explanation);
   explanation.code = verdict.code;
   explanation.sentence = std::move(verdict.sentence);
   explanation.held_until = verdict.until;
@@ -403,7 +402,24 @@ Explanation ExplainTask(const Cluster& cluster, const Task& task, absl::Time now
   return explanation;
 }
 
-Explanation ExplainSpec(const Cluster& cluster, TaskSpecPtr spec, absl::Time now) {
+// Of a task that would wait, or never could start, in an index of its own.
+void AddAlone(const Cluster& cluster, const Task& task, const std::vector<RangeEnds>& ends, Dependencies* alone) {
+  const SpecificationRow& row = task.group->row;
+  if (alone->Add({row.first, 1}, row.spec, cluster.open_in()) == Dependencies::Standing::kMet) return;
+  alone->Enter(row.first);
+  for (const AskedRange& asked : alone->TakeUnknown(row.spec->dependencies.size())) {
+    const auto known = std::find_if(ends.begin(), ends.end(), [&](const auto& end) { return end.asked.tasks == asked.tasks; });
+    if (known != ends.end()) alone->OnFound({asked, known->failed, known->failed_as});
+  }
+}
+
+}  // namespace
+
+Explanation ExplainTask(const Cluster& cluster, const Task& task, absl::Time now) {
+  return ExplainIn(cluster, cluster.dependencies, task, now);
+}
+
+Explanation ExplainSpec(const Cluster& cluster, TaskSpecPtr spec, const std::vector<RangeEnds>& ends, absl::Time now) {
   SpecificationRow row;
   row.first = kNotSubmitted;
   row.created = now;
@@ -411,13 +427,22 @@ Explanation ExplainSpec(const Cluster& cluster, TaskSpecPtr spec, absl::Time now
   Task task;
   task.id = kNotSubmitted;
   task.group = MakeTaskGroup(std::move(row));
-  if (task.spec().start_time > now) {
+  Dependencies alone;
+  if (!task.spec().dependencies.empty()) AddAlone(cluster, task, ends, &alone);
+  const auto decided = alone.TakeDecided();
+  if (alone.Waits(kNotSubmitted) && !(decided && decided->met)) {
+    task.state = Pending{PendingReason::kDependencies, absl::InfiniteFuture(), now};
+  } else if (task.spec().start_time > now) {
     task.state = Pending{PendingReason::kStartTime, task.spec().start_time, now};
   } else {
     task.queued_since = now;
     task.state = Queued{now};
   }
-  return ExplainTask(cluster, task, now);
+  Explanation explanation = ExplainIn(cluster, alone, task, now);
+  if (decided && !decided->met) {
+    explanation.sentence = absl::StrCat("It would be CANCELLED at once: ", WhyImpossible(decided->impossible), ".");
+  }
+  return explanation;
 }
 
 }  // namespace muster::core

@@ -15,6 +15,6 @@ namespace muster::core {
 
 Explanation ExplainTask(const Cluster& cluster, const Task& task, absl::Time now);
 // As if it were accepted now. Whether it would be is admission's to say.
-Explanation ExplainSpec(const Cluster& cluster, TaskSpecPtr spec, absl::Time now);
+Explanation ExplainSpec(const Cluster& cluster, TaskSpecPtr spec, const std::vector<RangeEnds>& ends, absl::Time now);
 
 }  // namespace muster::core

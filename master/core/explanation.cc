@@ -61,6 +61,8 @@ constexpr ReasonRow kReasons[] = {
     {ReasonCode::kClusterNeverHas, "CLUSTER_NEVER_HAS",
      "Ask for less, or raise the amount in the master's configuration (resources)."},
     {ReasonCode::kNoWorkerValidates, "NO_WORKER_VALIDATES", "Bring the workers to this version, or submit without a validation."},
+    {ReasonCode::kDependency, "DEPENDENCY",
+     "Wait, look at what it waits for (muster explain ID), or cancel it and submit it without --after."},
 };
 
 }  // namespace

@@ -65,6 +65,7 @@ enum class ReasonCode : uint8_t {
   kClusterLacks = 40,
   kClusterNeverHas = 41,
   kNoWorkerValidates = 42,
+  kDependency = 43,
 };
 
 struct ReasonRow {

@@ -20,6 +20,7 @@ struct Sums {
   uint64_t queued = 0;
   size_t task_dues = 0;
   size_t pauses = 0;
+  std::map<TaskId, uint64_t> dependents;  // by group
   std::map<WorkerId, std::set<TaskId>> on;
   std::map<std::pair<uint64_t, WorkerId>, uint32_t> spread;  // by kind
   std::map<WorkerId, std::set<TaskId>> ahead;
@@ -77,6 +78,11 @@ void CheckTask(const Cluster& cluster, const Task& task, Sums* sums) {
   if (task.spec().limit > 0 && !waits) ++sums->of_key[task.spec().limit_key];
   if (task.spec().limit == 1 && !waits) ++sums->one_at_a_time[task.spec().limit_key];
   const auto* pending = std::get_if<Pending>(&task.state);
+  if (pending != nullptr && pending->reason == PendingReason::kDependencies) {
+    ++sums->dependents[task.group->row.first];
+    MUSTER_CHECK(task.last_attempt == 0 && pending->until == absl::InfiniteFuture());
+    MUSTER_CHECK(cluster.dependencies.Waits(task.group->row.first));
+  }
   if (!waits || (pending != nullptr && pending->reason == PendingReason::kWorkerLost)) {
     for (const auto& [name, amount] : task.spec().requirements.of_cluster) sums->of_cluster[name] += amount;
   }
@@ -171,6 +177,10 @@ void CheckAgreement(const Cluster& cluster) {
     MUSTER_CHECK(task != nullptr && task->state_now() == TaskState::kPending);
   }
   CheckQueues(cluster, sums);
+  uint64_t dependents = 0;
+  for (const auto& group : sums.dependents) dependents += group.second;
+  MUSTER_CHECK(cluster.dependencies.groups() == sums.dependents.size() && cluster.dependencies.waiting() == dependents);
+  cluster.dependencies.CheckInvariants(cluster.open_in());
   cluster.workers.CheckInvariants();
   cluster.health.CheckInvariants();
   cluster.queues.CheckInvariants();

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/planted_fault.h"
 
 namespace muster::core {
 namespace {
@@ -105,6 +106,7 @@ StateData Recovery::PlacedFrom(const Moment& turn, const TaskHistory& history, c
 StateData Recovery::WaitingFrom(const Moment& turn, Task& task, const TaskHistory& history) {
   const TaskSpec& spec = task.spec();
   if (history.attempt_ends.empty()) {
+    if (WaitsForOthers(task)) return Pending{PendingReason::kDependencies, absl::InfiniteFuture(), std::min(turn.now, task.group->row.created)};
     if (spec.start_time > turn.now) return Pending{PendingReason::kStartTime, spec.start_time, std::min(turn.now, task.group->row.created)};
     task.queued_since = std::min(turn.now, ReadyTime(task));
     return Queued{task.queued_since};
@@ -128,6 +130,17 @@ StateData Recovery::WaitingFrom(const Moment& turn, Task& task, const TaskHistor
   // again.
   const absl::Duration left = std::clamp(last.retry_at - last.ended, absl::ZeroDuration(), LongestFence());
   return Pending{PendingReason::kWorkerLost, turn.now + left, std::min(turn.now, last.ended)};
+}
+
+// One of the group that has an attempt was released, and so was all of it. Of the others the store is asked anew: what an
+// open task depends on is kept.
+bool Recovery::WaitsForOthers(const Task& task) {
+  const SpecificationRow& row = task.group->row;
+  if (row.spec->dependencies.empty() || Mutated("forget_needs")) return false;
+  if (judged_group_ == row.first) return cluster_.dependencies.Waits(row.first);
+  judged_group_ = row.first;
+  return cluster_.dependencies.Add({row.first, row.count}, row.spec, cluster_.open_in()) ==
+         Dependencies::Standing::kWaits;
 }
 
 absl::Duration Recovery::LongestFence() const {

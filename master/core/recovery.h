@@ -4,6 +4,7 @@
 // it does not. Deadlines are calendar time in the store and re-based once: the remainder is clamped to [0, full
 // length], so that neither a clock that jumped nor a master that restarts often keeps a task from being decided. Only
 // the wait for a fence begins anew with each start, because a calendar that jumped must not make two copies.
+// A task without an attempt waits for what it depends on again: for how that ended the store is asked (dependents.h).
 // Thread rule: one thread. Errors: rows that contradict each other are a broken invariant; the store has checked them.
 #pragma once
 
@@ -27,8 +28,10 @@ class Recovery {
   StateData StateFrom(const Moment& turn, Task& task, const TaskHistory& history);
   StateData PlacedFrom(const Moment& turn, const TaskHistory& history, const AttemptRow& current);
   StateData WaitingFrom(const Moment& turn, Task& task, const TaskHistory& history);
+  bool WaitsForOthers(const Task& task);
   absl::Duration LongestFence() const;  // from the answer to a heartbeat, whoever gave it
 
+  TaskId judged_group_;  // the last one whose dependencies were looked at
   Cluster& cluster_;
   Transitions& transitions_;
 };

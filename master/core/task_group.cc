@@ -11,8 +11,12 @@ namespace {
 // A record, its place in the indexes, and the queue's own entry.
 constexpr int64_t kRecordBytes = 256;
 
+// Its entry in the list, and in the index of what is waited for (dependencies.h).
+constexpr int64_t kDependencyBytes = 176;
+
 int64_t SharedBytes(const SpecificationRow& row) {
   int64_t bytes = static_cast<int64_t>(row.spec->payload.size());
+  bytes += static_cast<int64_t>(row.spec->dependencies.size()) * kDependencyBytes;
   if (row.rows) {
     for (const auto& arguments : *row.rows) {
       for (const std::string& argument : arguments) bytes += static_cast<int64_t>(argument.size() + sizeof(argument));

@@ -26,6 +26,11 @@ bool TakesOfCluster(const StateData& state) {
 // Tasks of its key run one after the other.
 bool OneAtATime(const Task& task) { return task.spec().limit == 1; }
 
+bool WaitsForOthers(const Task& task) {
+  const auto* pending = std::get_if<Pending>(&task.state);
+  return pending != nullptr && pending->reason == PendingReason::kDependencies;
+}
+
 AttemptNumber NamedAttempt(const Task& task) {
   if (const AttemptPlace place = PlaceOf(task.state); place.attempt) return place.attempt;
   return AttemptNumber(task.last_attempt);
@@ -44,7 +49,9 @@ int32_t CodeOf(const AttemptReportPtr& report) {
 }  // namespace
 
 TaskState Transitions::Admit(const Moment& turn, Task& task) {
-  if (task.spec().start_time > turn.now) {
+  if (cluster_.dependencies.Waits(task.group->row.first)) {
+    task.state = Pending{PendingReason::kDependencies, absl::InfiniteFuture(), turn.now};
+  } else if (task.spec().start_time > turn.now) {
     task.state = Pending{PendingReason::kStartTime, task.spec().start_time, turn.now};
   } else {
     task.queued_since = turn.now;
@@ -79,6 +86,7 @@ void Transitions::Move(const Moment& turn, Task& task, StateData to, Cause cause
   Tell(turn, task, before, cause);
   if (IsTerminal(task.state_now())) {
     WriteOutcome(turn, task, cause);
+    cluster_.dependencies.OnEnd(task.id, {task.group->row.first, task.group->row.count}, task.state_now());
     ++cluster_.counters.ended_by_state[static_cast<size_t>(task.state_now())];
     LeaveKey(task);
     cluster_.tasks.Remove(task.id);
@@ -100,6 +108,13 @@ void Transitions::Requeue(const Moment& turn, Task& task, bool new_wait, Cause c
 
 void Transitions::Wait(const Moment& turn, Task& task, PendingReason reason, absl::Time until, Cause cause) {
   Move(turn, task, Pending{reason, until, turn.now}, std::move(cause));
+}
+
+void Transitions::Release(const Moment& turn, Task& task) {
+  if (task.spec().start_time <= turn.now) return Requeue(turn, task, true, {});
+  Leave(task);
+  task.state = Pending{PendingReason::kStartTime, task.spec().start_time, turn.now};
+  Enter(task);
 }
 
 void Transitions::CloseAttempt(const Moment& turn, const Task& task, AttemptClosing closing) {
@@ -143,6 +158,7 @@ void Transitions::TakeRoom(Task& task, WorkerId worker) {
 
 void Transitions::Enter(Task& task) {
   cluster_.tasks.Enter(task);
+  if (WaitsForOthers(task)) cluster_.dependencies.Enter(task.group->row.first);
   cluster_.dues.Set(DueOf(task), DueKind::kTask, task.id.value());
   if (task.state_now() == TaskState::kQueued) {
     Offer(task);
@@ -166,7 +182,10 @@ void Transitions::Leave(Task& task) {
         cluster_.queues.Remove(task.id);
       }
       break;
-    case TaskState::kPending: cluster_.retries_beyond_budget.erase(task.id); break;
+    case TaskState::kPending:
+      cluster_.retries_beyond_budget.erase(task.id);
+      if (WaitsForOthers(task)) cluster_.dependencies.Leave(task.group->row.first);
+      break;
     case TaskState::kDispatched:
       if (std::get<Dispatched>(task.state).prefetched) {
         cluster_.link(PlaceOf(task.state).worker).prefetched.erase(task.dispatch_order);

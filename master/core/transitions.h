@@ -34,7 +34,8 @@ class Transitions {
  public:
   explicit Transitions(Cluster* cluster) : cluster_(*cluster) {}
 
-  // A record that was just added gets its first state: PENDING until its start time, or QUEUED.
+  // A record that was just added gets its first state: PENDING for its group's dependencies (which wait) or until its
+  // start time, or QUEUED.
   TaskState Admit(const Moment& turn, Task& task);
   // A record that was just added gets the state that the store knows. Nobody is told.
   void Restore(Task& task, StateData state);
@@ -47,6 +48,9 @@ class Transitions {
   // Back into the queue; `now` begins a new wait, otherwise it keeps its place.
   void Requeue(const Moment& turn, Task& task, bool new_wait, Cause cause);
   void Wait(const Moment& turn, Task& task, PendingReason reason, absl::Time until, Cause cause);
+
+  // Its dependencies are met: QUEUED, or PENDING until its start time.
+  void Release(const Moment& turn, Task& task);
 
   // Writes the end of the current attempt, before the task moves on from it.
   void CloseAttempt(const Moment& turn, const Task& task, AttemptClosing closing);

@@ -7,16 +7,17 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "master/core/dependents.h"
 #include "master/core/holds.h"
 #include "master/core/stragglers.h"
 
 namespace muster::core {
 namespace {
 
-std::string PendingReasonOf(const Task& task, const Pending& pending, absl::Time now) {
+std::string PendingReasonOf(const Cluster& cluster, const Task& task, const Pending& pending, absl::Time now) {
   switch (pending.reason) {
     case PendingReason::kStartTime: return absl::StrCat("starts in ", DurationWords(pending.until - now));
-    case PendingReason::kDependencies: return "waits for its dependencies";
+    case PendingReason::kDependencies: return WaitsForWords(cluster, cluster.dependencies, task, Words::kNames);
     case PendingReason::kWorkerLost:
       return absl::StrCat("its worker was lost; ", task.cancel ? "is cancelled once it has surely stopped there, in " : "runs again in ",
                           DurationWords(pending.until - now));
@@ -61,7 +62,7 @@ std::string DurationWords(absl::Duration duration) {
 
 std::string ReasonOf(const Cluster& cluster, QueueWaits* waits, const Task& task, absl::Time now) {
   switch (task.state_now()) {
-    case TaskState::kPending: return PendingReasonOf(task, std::get<Pending>(task.state), now);
+    case TaskState::kPending: return PendingReasonOf(cluster, task, std::get<Pending>(task.state), now);
     case TaskState::kQueued: return QueuedReasonOf(cluster, waits, task, now);
     case TaskState::kDispatched:
       return std::get<Dispatched>(task.state).prefetched ? "sent ahead, waits on the worker for a slot" : "";

@@ -114,6 +114,30 @@ const MemoryStore::StoredTask* MemoryStore::Find(TaskId id) const {
   return found == tasks_.end() ? nullptr : &found->second;
 }
 
+std::vector<core::RangeEnds> MemoryStore::FindEnds(const std::vector<core::AskedRange>& ranges) const {
+  std::vector<core::RangeEnds> found;
+  for (const core::AskedRange& asked : ranges) {
+    core::RangeEnds ends{asked, TaskId(), TaskState::kNone};
+    for (uint64_t i = 0; i < asked.tasks.count && !ends.failed; ++i) {
+      const TaskId id(asked.tasks.first.value() + i);
+      const StoredTask* const task = Find(id);
+      const TaskState state = task == nullptr ? TaskState::kUnknown
+                              : task->outcome ? task->outcome->state
+                                              : TaskState::kSucceeded;
+      if (state == TaskState::kSucceeded) continue;
+      ends.failed = id;
+      ends.failed_as = state;
+    }
+    found.push_back(ends);
+  }
+  return found;
+}
+
+TaskRange MemoryStore::RangeOf(TaskId id) const {
+  const core::SpecificationRow& row = specifications_.at(tasks_.at(id).first_of_specification);
+  return {row.first, row.count};
+}
+
 const TaskSpec& MemoryStore::SpecOf(TaskId id) const {
   return *specifications_.at(tasks_.at(id).first_of_specification).spec;
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common/domain/ids.h"
+#include "master/core/dependencies.h"
 #include "master/core/recovered_state.h"
 
 namespace muster::testing {
@@ -40,6 +41,9 @@ class MemoryStore {
 
   const std::map<TaskId, StoredTask>& tasks() const { return tasks_; }
   const StoredTask* Find(TaskId id) const;
+  // As the store answers core::FindEnds.
+  std::vector<core::RangeEnds> FindEnds(const std::vector<core::AskedRange>& ranges) const;
+  TaskRange RangeOf(TaskId id) const;      // its specification's, of one that is there
   const TaskSpec& SpecOf(TaskId id) const;  // of one that is there
   const std::vector<activity::Record>& activity() const { return activity_; }
   const std::vector<core::RequestRow>& requests() const { return requests_; }

@@ -63,6 +63,19 @@ void TestCluster::Finish() {
   EXPECT_EQ(store_.Commit(effects_.transaction), "");
   core_->CheckInvariants();
   for (const core::Effect& effect : effects_.effects) Follow(effect);
+  AnswerFindEnds();
+}
+
+// At once, and as if it were of the same step.
+void TestCluster::AnswerFindEnds() {
+  core::EndsFound found;
+  for (const core::FindEnds& find : Seen<core::FindEnds>()) {
+    for (const core::RangeEnds& ends : store_.FindEnds(find.ranges)) found.ends.push_back(ends);
+  }
+  if (found.ends.empty() || !answers_find_ends) return;
+  const std::vector<core::Effect> before = std::move(effects_.effects);
+  Apply(std::move(found));
+  effects_.effects.insert(effects_.effects.begin(), before.begin(), before.end());
 }
 
 void TestCluster::Follow(const core::Effect& effect) {

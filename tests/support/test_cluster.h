@@ -91,12 +91,15 @@ class TestCluster {
   }
   const core::Transaction& transaction() const { return effects_.transaction; }
 
+  bool answers_find_ends = true;  // as the store does; else the test does
+
   core::ClusterCore& core() { return *core_; }
   MemoryStore& store() { return store_; }
   absl::Time now() const { return now_; }
 
  private:
   void Finish();
+  void AnswerFindEnds();
   void Follow(const core::Effect& effect);
 
   MemoryStore store_;

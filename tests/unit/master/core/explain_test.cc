@@ -502,6 +502,31 @@ TEST_F(ExplainTest, AStartTime) {
   EXPECT_EQ(Of(task).held_until, cluster.now() + absl::Minutes(5));
 }
 
+TEST_F(ExplainTest, WhatItDependsOn) {
+  cluster.Join("w1", 1);
+  const TaskId first = cluster.Submit(Spec());
+  const TaskId second = cluster.Submit(Spec());
+  const auto after = Spec([&](TaskSpec& spec) {
+    spec.dependencies = {{{first, 1}}, {{second, 1}, DependencyCondition::kAny}};
+  });
+  ExpectDocumented(cluster.Submit(after), ReasonCode::kDependency);
+  const auto told = cluster.core().ExplainSpec(after);
+  ASSERT_TRUE(told.ok());
+  EXPECT_EQ(told->code, ReasonCode::kDependency);
+  EXPECT_EQ(told->sentence, "It waits for 2 tasks: 1 (DISPATCHED on w1), 2 to end (QUEUED).");
+}
+
+TEST_F(ExplainTest, WhatWouldBeCancelledAtOnceIsToldBeforeItIsSubmitted) {
+  cluster.Join("w1", 1);
+  const TaskId failed = cluster.Submit(Spec());
+  cluster.Exit(failed, 1);
+  const auto after = Spec([&](TaskSpec& spec) { spec.dependencies = {{{failed, 1}}}; });
+  const auto ends = cluster.store().FindEnds({{{failed, 1}}});
+  EXPECT_EQ(cluster.core().ExplainSpec(after, ends)->sentence, "It would be CANCELLED at once: task 1 ended FAILED.");
+  const auto otherwise = Spec([&](TaskSpec& spec) { spec.dependencies = {{{failed, 1}, DependencyCondition::kFailure}}; });
+  EXPECT_EQ(cluster.core().ExplainSpec(otherwise, ends)->code, ReasonCode::kStartsNow);
+}
+
 TEST_F(ExplainTest, AStartTimeOfWhatCouldNotStartThen) {
   const TaskId task = cluster.Submit(Spec([&](TaskSpec& spec) { spec.start_time = cluster.now() + absl::Minutes(5); }));
   EXPECT_EQ(Of(task).sentence, "Its start time is in 5m. As things are it could not start even then: no worker has joined.");

@@ -490,5 +490,30 @@ TEST_F(StateTable, DispatchedToValidatingByHelloAfterARestartOfTheMaster) {
   EXPECT_EQ(cluster.Stored(task).outcome->attempt, key.number) << "the same attempt";
 }
 
+TEST_F(StateTable, NoneToPendingWhenItDependsOnOthers) {
+  const TaskId first = cluster.Submit(Spec());
+  const TaskId task = cluster.Submit(Spec([first](TaskSpec& spec) { spec.dependencies = {{{first, 1}}}; }));
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kPending);
+  EXPECT_EQ(cluster.Seen<TasksAccepted>()[0].state, TaskState::kPending);
+  EXPECT_EQ(cluster.Seen<SubmitAnswer>()[0].state, TaskState::kPending);
+}
+
+TEST_F(StateTable, PendingToQueuedWhenWhatItDependsOnHasEnded) {
+  const TaskId first = RunningOn("a", Spec());
+  const TaskId task = cluster.Submit(Spec([first](TaskSpec& spec) { spec.dependencies = {{{first, 1}}}; }));
+  EXPECT_EQ(cluster.StateOf(task), TaskState::kPending);
+  cluster.Exit(first, 0);
+  EXPECT_EQ(SeenStates(), (std::vector<TaskState>{TaskState::kSucceeded, TaskState::kQueued, TaskState::kDispatched}));
+}
+
+TEST_F(StateTable, PendingToCancelledWhenADependencyCanNeverBeMet) {
+  const TaskId first = RunningOn("a", Spec());
+  const TaskId task = cluster.Submit(Spec([first](TaskSpec& spec) { spec.dependencies = {{{first, 1}}}; }));
+  cluster.Exit(first, 3);
+  EXPECT_EQ(SeenStates(), (std::vector<TaskState>{TaskState::kFailed, TaskState::kCancelled}));
+  EXPECT_EQ(cluster.Stored(task).outcome->message, "dependency: task 1 ended FAILED");
+  EXPECT_EQ(cluster.Stored(task).outcome->reason, EndReason::kCancelled);
+}
+
 }  // namespace
 }  // namespace muster::core
