@@ -29,8 +29,8 @@ bool IsFarBeyond(int64_t used, int64_t limit) { return used - limit > limit / 10
 
 }  // namespace
 
-Purger::Purger(RetentionConfig config, std::function<absl::Time()> calendar)
-    : config_(std::move(config)), calendar_(std::move(calendar)) {}
+Purger::Purger(RetentionConfig config, std::function<absl::Time()> calendar, std::function<bool(TaskRange)> is_needed)
+    : config_(std::move(config)), calendar_(std::move(calendar)), is_needed_(std::move(is_needed)) {}
 
 absl::Status Purger::Load(Database* database) {
   MUSTER_ASSIGN_OR_RETURN(const auto usage, ReadMeta(database, kMetaUsage));
@@ -103,9 +103,9 @@ Purger::Excess Purger::ExcessNow(int64_t next_id) const {
   const absl::Time now = calendar_();
   Excess excess;
   excess.tasks = {now - config_.tasks.age, FirstKeptId(next_id, config_.tasks.count, skipped_ids_),
-                  Beyond(usage_.tasks, config_.tasks.bytes)};
-  excess.output = {now - config_.output.age, 0, Beyond(usage_.output, config_.output.bytes)};
-  excess.activity = {now - config_.activity.age, 0, Beyond(usage_.activity, config_.activity.bytes)};
+                  Beyond(usage_.tasks, config_.tasks.bytes), is_needed_};
+  excess.output = {now - config_.output.age, 0, Beyond(usage_.output, config_.output.bytes), nullptr};
+  excess.activity = {now - config_.activity.age, 0, Beyond(usage_.activity, config_.activity.bytes), nullptr};
   excess.is_urgent = IsFarBeyond(usage_.tasks, config_.tasks.bytes) ||
                      IsFarBeyond(usage_.output, config_.output.bytes) ||
                      IsFarBeyond(usage_.activity, config_.activity.bytes) ||
@@ -150,6 +150,7 @@ void Purger::Offer(PurgeStep step) {
     step.sets_purging = true;
   }
   pending_ = std::make_shared<const PurgeStep>(std::move(step));
+  dropped_ = false;
 }
 
 std::shared_ptr<const PurgeStep> Purger::pending() const {
@@ -163,6 +164,12 @@ void Purger::Written(const PurgeStep& step) {
   purged_tasks_ += step.task_count;
   if (step.sets_purging) purging_ = step.purging;
   pending_ = nullptr;
+}
+
+void Purger::Dropped() {
+  absl::MutexLock lock(&mutex_);
+  pending_ = nullptr;
+  dropped_ = true;
 }
 
 void Purger::Added(const Usage& added) {
@@ -193,7 +200,7 @@ absl::Duration Purger::Pause() const {
 
 absl::StatusOr<PurgeFinding> Purger::PurgeByHand(Database* database, int64_t from, absl::Time ended_before,
                                                  bool dry_run) {
-  const PurgeCriteria criteria{.ended_before = ended_before};
+  const PurgeCriteria criteria{.ended_before = ended_before, .is_needed = is_needed_};
   if (dry_run) return FindFinishedTasks(database, from, criteria, kSpecificationsPerCount, false);
   {
     absl::MutexLock lock(&mutex_);
@@ -211,6 +218,9 @@ absl::StatusOr<PurgeFinding> Purger::PurgeByHand(Database* database, int64_t fro
     written = mutex_.AwaitWithTimeout(absl::Condition(this, &Purger::IsWritten), kWriteLimit);
   }
   reserved_ = false;
+  if (written && std::exchange(dropped_, false)) {
+    return RefuseForNow("PURGE_WAITS", "tasks were submitted meanwhile that depend on some of it", absl::Seconds(1));
+  }
   if (written) return found;
   return RefuseForNow("PURGE_WAITS", "the master could not write yet", absl::Seconds(5));
 }

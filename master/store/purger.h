@@ -27,7 +27,8 @@ namespace muster::store {
 class Purger {
  public:
   // `calendar`: which tasks are old.
-  Purger(RetentionConfig config, std::function<absl::Time()> calendar);
+  // `is_needed`: finished tasks that stay though they are old; asked from any thread.
+  Purger(RetentionConfig config, std::function<absl::Time()> calendar, std::function<bool(TaskRange)> is_needed);
 
   // At start.
   absl::Status Load(Database* database) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -41,6 +42,8 @@ class Purger {
   // --- The writer's thread.
   std::shared_ptr<const PurgeStep> pending() const ABSL_LOCKS_EXCLUDED(mutex_);
   void Written(const PurgeStep& step) ABSL_LOCKS_EXCLUDED(mutex_);
+  // It cannot be written: some of it has become needed since it was found.
+  void Dropped() ABSL_LOCKS_EXCLUDED(mutex_);
   void Added(const Usage& added) ABSL_LOCKS_EXCLUDED(mutex_);
   Usage usage() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -71,6 +74,7 @@ class Purger {
 
   const RetentionConfig config_;
   const std::function<absl::Time()> calendar_;
+  const std::function<bool(TaskRange)> is_needed_;
   std::vector<TaskRange> skipped_ids_;  // never changes after Load
 
   // The maintenance thread's own: where the walks stand.
@@ -86,6 +90,7 @@ class Purger {
   absl::Time next_find_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();  // of the process's clock
   bool in_round_ ABSL_GUARDED_BY(mutex_) = false;  // steps follow one another
   bool reserved_ ABSL_GUARDED_BY(mutex_) = false;  // a step by hand is being found, or waits
+  bool dropped_ ABSL_GUARDED_BY(mutex_) = false;   // what was offered last
   uint64_t purged_tasks_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

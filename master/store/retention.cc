@@ -91,6 +91,7 @@ class FinishedTasksFinder {
       MUSTER_ASSIGN_OR_RETURN(last_end, LastEndOfBatch(row.Int(2)));
     }
     if (!last_end.has_value()) return false;
+    if (criteria_.is_needed && criteria_.is_needed(Range(first, first + count))) return false;
     return *last_end < TimeToNumber(criteria_.ended_before) || IsWanted(first + count);
   }
 

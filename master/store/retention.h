@@ -5,13 +5,14 @@
 // by a step's few hundred rows and not by a purge. What a step deletes is no part of the history: digests and the
 // activity log stay as they were.
 //
-// An open task is never purged, and a batch goes when all of it has ended. A task is gone with its specification; when
+// An open task is never purged, nor is what an open task depends on; a batch goes when all of it has ended. A task is gone with its specification; when
 // more belongs to it than fits into one step, the rest is listed in meta's `purging` and follows, also after a restart.
 //
 // Thread rule: the functions belong to the thread that owns the connection. Errors: as Database.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <utility>
@@ -71,6 +72,7 @@ struct PurgeCriteria {
   absl::Time ended_before = absl::InfinitePast();
   int64_t ids_below = 0;      // whenever it ended
   int64_t bytes_to_free = 0;  // whenever it ended, the oldest first
+  std::function<bool(TaskRange)> is_needed;  // these stay, of one specification; null: none of them
 };
 
 // A part of a walk over a table, and where the next part begins.

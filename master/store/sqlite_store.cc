@@ -31,6 +31,7 @@
 #include "master/store/store_repair.h"
 #include "master/store/task_reader.h"
 #include "master/store/transaction_writer.h"
+#include "master/store/waited_for.h"
 #include "master/store/wal_check.h"
 
 namespace muster::store {
@@ -97,6 +98,9 @@ class SqliteStore final : public Store {
   }
   absl::StatusOr<std::vector<TaskId>> FindByName(std::string_view name, size_t limit) override {
     return Read([&](TaskReader reader) { return reader.FindByName(name, limit); });
+  }
+  absl::StatusOr<std::vector<core::RangeEnds>> FindEnds(const std::vector<core::AskedRange>& ranges) override {
+    return Read([&](TaskReader reader) { return reader.FindEnds(ranges); });
   }
   absl::StatusOr<std::optional<core::RequestRow>> FindRequest(std::string_view owner,
                                                               std::string_view request_id) override {
@@ -169,6 +173,7 @@ class SqliteStore final : public Store {
   std::atomic<uint64_t> commits_{0};
   std::atomic<uint64_t> refused_commits_{0};
   std::atomic<uint64_t> next_id_{0};
+  WaitedFor waited_for_;
   std::unique_ptr<Ballast> ballast_;
   std::unique_ptr<Purger> purger_;
   Scrub scrub_;
@@ -194,7 +199,8 @@ absl::Status SqliteStore::Open() {
                                                        .bytes = config_.ballast_bytes,
                                                        .low_water_bytes = config_.low_water_bytes});
   MaintenanceConfig maintenance;
-  purger_ = std::make_unique<Purger>(config_.retention, config_.calendar ? config_.calendar : &absl::Now);
+  purger_ = std::make_unique<Purger>(config_.retention, config_.calendar ? config_.calendar : &absl::Now,
+                                     [this](TaskRange range) { return waited_for_.Holds(range); });
   MUSTER_RETURN_IF_ERROR(purger_->Load(database_.get()));
   maintenance.ballast = ballast_.get();
   maintenance.purger = purger_.get();
@@ -262,6 +268,7 @@ absl::StatusOr<core::RecoveredState> SqliteStore::LoadOpen(absl::Time /*now*/) {
   MUSTER_RETURN_IF_ERROR(StartEpoch(&state));
   next_id_.store(state.next_id.value(), std::memory_order_relaxed);
   skipped_ids_ = state.skipped_ids;
+  waited_for_.Load(state);
   writer_ = std::make_unique<TransactionWriter>(database_.get(), position_);
   return state;
 }
@@ -293,7 +300,12 @@ absl::StatusOr<CommitNumber> SqliteStore::Commit(const core::Transaction& transa
     return maintenance;
   }
   const std::shared_ptr<const FloorAdvance> floor = maintainer_->pending_floor();
-  const std::shared_ptr<const PurgeStep> purge = ballast_->low() ? nullptr : purger_->pending();
+  waited_for_.Accepting(transaction);
+  std::shared_ptr<const PurgeStep> purge = ballast_->low() ? nullptr : purger_->pending();
+  if (purge != nullptr && waited_for_.HoldsAnyOf(*purge)) {
+    purger_->Dropped();
+    purge = nullptr;
+  }
   const Usage usage = purger_->usage();
   SideWrites side{.floor = floor.get(), .purge = purge.get(), .usage = &usage};
   const bool notes_usage = purge != nullptr || transaction.clean_end ||
@@ -315,6 +327,7 @@ absl::StatusOr<CommitNumber> SqliteStore::Commit(const core::Transaction& transa
   commits_.fetch_add(1, std::memory_order_relaxed);
   if (floor != nullptr) maintainer_->FloorWritten();
   NoteWritten(transaction, purge.get());
+  waited_for_.Ended(transaction);
   maintainer_->AfterCommit(wal_pages_);
   return position_.number;
 }

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/domain/ids.h"
+#include "master/core/dependencies.h"
 #include "master/core/recovered_state.h"
 
 namespace muster::store {
@@ -158,6 +159,11 @@ class Store {
   virtual absl::StatusOr<std::vector<TaskRange>> BatchRanges(TaskId id) = 0;
   // Newest first.
   virtual absl::StatusOr<std::vector<TaskId>> FindByName(std::string_view name, size_t limit) = 0;
+  // Of the tasks of each range that have ended, whether one did not succeed; UNKNOWN where a row is damaged or not kept.
+  // Each range lies in one specification.
+  virtual absl::StatusOr<std::vector<core::RangeEnds>> FindEnds(const std::vector<core::AskedRange>& /*ranges*/) {
+    return absl::UnimplementedError("this store tells no ends");
+  }
   virtual absl::StatusOr<std::optional<core::RequestRow>> FindRequest(std::string_view owner,
                                                                       std::string_view request_id) = 0;
   // With the retained output; null when the attempt reported nothing or its output is past retention.

@@ -13,10 +13,12 @@
 #include "master/store/agreement.h"
 #include "master/store/header_check.h"
 #include "master/store/recovery.h"
+#include "master/store/row_reader.h"
 #include "master/store/schema.h"
 #include "master/store/store_mark.h"
 #include "master/store/store_tables.h"
 #include "master/store/store_view.h"
+#include "master/store/task_reader.h"
 #include "master/store/wal_check.h"
 
 namespace muster::store {
@@ -50,6 +52,7 @@ class StoreChecker {
   absl::Status CheckCommit(const StoreTable& table, const Query& row);
   absl::Status CheckActivity(const Query& row);
   absl::Status CheckAgreement();
+  absl::Status CheckDependencies();
   absl::Status CheckPages();
   absl::Status CountTasks();
 
@@ -150,6 +153,7 @@ absl::Status StoreChecker::CheckContents() {
     MUSTER_RETURN_IF_ERROR(Take(CheckTable(table), kDatabase, table.name));
   }
   if (!Full()) MUSTER_RETURN_IF_ERROR(Take(CheckAgreement(), kDatabase));
+  if (!Full()) MUSTER_RETURN_IF_ERROR(Take(CheckDependencies(), kDatabase));
   if (!Full()) MUSTER_RETURN_IF_ERROR(Take(CheckPages(), kDatabase));
   return CountTasks();
 }
@@ -252,6 +256,26 @@ absl::Status StoreChecker::CheckAgreement() {
     }));
   }
   return absl::OkStatus();
+}
+
+// What an open task depends on is kept: a start asks how it ended. A salvage keeps what it can.
+absl::Status StoreChecker::CheckDependencies() {
+  SpecificationReader reader;
+  Query open(database_,
+             "SELECT * FROM specification s WHERE (SELECT count(*) FROM outcome o WHERE o.task >= s.first AND "
+             "o.task < s.first + s.count) < s.count", "specification");
+  while (!Full() && open.Next()) {
+    if (CommitOf(open).value() < agrees_from_) continue;
+    MUSTER_ASSIGN_OR_RETURN(const core::SpecificationRow row, reader.Read(open));
+    for (const Dependency& dependency : row.spec->dependencies) {
+      MUSTER_ASSIGN_OR_RETURN(const bool is_kept, TaskReader(database_, nullptr).IsKept(dependency.tasks));
+      if (is_kept) continue;
+      AddRow(TableNamed("specification"), open,
+             absl::StrCat("it depends on task ", IdToText(dependency.tasks.first.value()), ", which is not there"));
+      break;
+    }
+  }
+  return open.status();
 }
 
 // "Tree 9 page 17 cell 3: ..." with the name of that tree.

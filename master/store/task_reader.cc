@@ -13,6 +13,8 @@
 namespace muster::store {
 namespace {
 
+constexpr TaskState kNotSucceeded[] = {TaskState::kFailed, TaskState::kCancelled, TaskState::kTimedOut,
+                                       TaskState::kLost, TaskState::kPoisoned};
 
 }  // namespace
 
@@ -161,6 +163,60 @@ absl::StatusOr<std::vector<TaskRange>> TaskReader::BatchRanges(TaskId id) {
   }
   MUSTER_RETURN_IF_ERROR(parts.status());
   return ranges;
+}
+
+absl::StatusOr<bool> TaskReader::IsKept(TaskRange range) {
+  Query part(database_, "SELECT first + count FROM specification WHERE first <= ? ORDER BY first DESC LIMIT 1");
+  part.Bind(1, IdNumber(range.first));
+  const bool covers = range.count > 0 && part.Next() &&
+                      part.Int(0) >= IdNumber(range.first) + static_cast<int64_t>(range.count);
+  MUSTER_RETURN_IF_ERROR(part.status());
+  return covers;
+}
+
+// One task's row is checked whole; of many, the index of what did not succeed tells.
+absl::Status TaskReader::FindFailed(core::RangeEnds* ends) {
+  const TaskRange range = ends->asked.tasks;
+  if (range.count == 1) {
+    Query outcome(database_, "SELECT * FROM outcome WHERE task = ?", "outcome");
+    outcome.Bind(1, IdNumber(range.first));
+    const auto state = outcome.Next() ? static_cast<TaskState>(outcome.Int(1)) : TaskState::kSucceeded;
+    if (state != TaskState::kSucceeded) {
+      ends->failed = range.first;
+      ends->failed_as = state;
+    }
+    return outcome.status();
+  }
+  for (const TaskState state : kNotSucceeded) {
+    Query failed(database_, "SELECT task FROM outcome WHERE state = ? AND state <> 7 AND task >= ? AND task < ? ORDER BY task LIMIT 1");
+    failed.Bind(1, static_cast<int64_t>(state));
+    failed.Bind(2, IdNumber(range.first));
+    failed.Bind(3, IdNumber(range.first) + static_cast<int64_t>(range.count));
+    if (failed.Next() && (!ends->failed || TaskId(static_cast<uint64_t>(failed.Int(0))) < ends->failed)) {
+      ends->failed = TaskId(static_cast<uint64_t>(failed.Int(0)));
+      ends->failed_as = state;
+    }
+    MUSTER_RETURN_IF_ERROR(failed.status());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<core::RangeEnds>> TaskReader::FindEnds(const std::vector<core::AskedRange>& ranges) {
+  std::vector<core::RangeEnds> found;
+  found.reserve(ranges.size());
+  for (const core::AskedRange& asked : ranges) {
+    core::RangeEnds ends{asked, TaskId(), TaskState::kNone};
+    MUSTER_ASSIGN_OR_RETURN(const bool is_kept, IsKept(asked.tasks));
+    const absl::Status read = is_kept ? FindFailed(&ends) : absl::OkStatus();
+    if (!is_kept || absl::IsDataLoss(read)) {
+      ends.failed = asked.tasks.first;
+      ends.failed_as = TaskState::kUnknown;
+    } else if (!read.ok()) {
+      return read;
+    }
+    found.push_back(ends);
+  }
+  return found;
 }
 
 absl::StatusOr<std::vector<TaskId>> TaskReader::FindByName(std::string_view name, size_t limit) {

@@ -44,6 +44,9 @@ class TaskReader {
   absl::StatusOr<std::optional<StoredBatch>> FindBatch(TaskId id);
   absl::StatusOr<std::vector<TaskRange>> BatchRanges(TaskId id);
   absl::StatusOr<std::vector<TaskId>> FindByName(std::string_view name, size_t limit);
+  // Whether one specification has all of them: it is the first of a task that a purge takes.
+  absl::StatusOr<bool> IsKept(TaskRange range);
+  absl::StatusOr<std::vector<core::RangeEnds>> FindEnds(const std::vector<core::AskedRange>& ranges);
   absl::StatusOr<std::optional<core::RequestRow>> FindRequest(std::string_view owner, std::string_view request_id);
   absl::StatusOr<AttemptReportPtr> FindReport(AttemptKey key);
   // Adds what was tried again by one of the next specifications. How far it has looked; no id: there are no more.
@@ -66,6 +69,7 @@ class TaskReader {
   absl::Status ScanPart(Scan* scan, TaskId first, TaskRange tasks);
   absl::StatusOr<TaskRange> NewestPart(TaskId past, bool among_exceptions);
   absl::StatusOr<TaskState> EndStateOf(TaskId id);
+  absl::Status FindFailed(core::RangeEnds* ends);
   absl::StatusOr<bool> ReadOutput(int64_t key, RetainedOutput* output);
   absl::StatusOr<CommitNumber> LastCommitBefore(absl::Time since);
 
