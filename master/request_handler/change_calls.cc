@@ -51,14 +51,15 @@ void FillAnswer(const core::SubmitAnswer& answer, v1::RetryResponse* response) {
   response->set_count(count);
 }
 
-// The same work again, as a single task.
+// The same work again, as a single task, now: whoever asks for it waits for nothing.
 TaskSpecPtr SpecAgain(const store::StoredTask& task) {
   const TaskSpecPtr& spec = task.specification.spec;
   const std::vector<std::string>* row = RowOf(task.specification, task.id);
-  if (row == nullptr && spec->start_time == absl::InfinitePast()) return spec;
+  if (row == nullptr && spec->start_time == absl::InfinitePast() && spec->dependencies.empty()) return spec;
   v1::TaskSpec message;
   message.ParseFromString(spec->payload);
   message.clear_start_time();
+  message.clear_dependencies();
   if (row != nullptr) FillTemplate(*row, task.batch_index, &message);
   return AcceptSpec(&message);
 }

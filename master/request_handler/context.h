@@ -20,6 +20,7 @@
 #include "master/request_handler/request_gate.h"
 #include "master/request_handler/selector.h"
 #include "master/request_handler/task_service.h"
+#include "master/request_handler/timers.h"
 
 namespace muster::handler {
 
@@ -56,6 +57,7 @@ class Context {
   SelectorResolver selectors;
   ChangeFeed feed;
   ReadPool pool;
+  Timers timers;  // after the pool, which their jobs use
 
  private:
   mutable absl::Mutex streams_mutex_;

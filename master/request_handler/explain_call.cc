@@ -8,6 +8,7 @@
 #include "common/base/status_macros.h"
 #include "common/convert/convert.h"
 #include "master/request_handler/ask_loop.h"
+#include "master/request_handler/dependency_resolver.h"
 #include "master/request_handler/queue_board.h"
 #include "master/request_handler/validate.h"
 
@@ -139,17 +140,27 @@ absl::StatusOr<v1::Explanation> ExplainCall::ExplainNew(const v1::TaskSpec& task
     core::Explanation explanation;
   };
   v1::TaskSpec accepted = task;
+  DependencyResolver resolver(&context_->selectors, context_->deps.limits);
+  MUSTER_RETURN_IF_ERROR(resolver.Resolve(&accepted, "task"));
   const TaskSpecPtr spec = AcceptWhole(context_->deps.queues, &accepted);
+  MUSTER_ASSIGN_OR_RETURN(const std::vector<core::RangeEnds> ends, EndsOf(*spec));
   MUSTER_ASSIGN_OR_RETURN(const Answer answer,
                           AskLoop<Answer>(context_->deps.inspector, context_->deps.limits.inspect_wait,
-                                          [spec](const core::ClusterCore& core) {
-                                            const auto told = core.ExplainSpec(spec);
+                                          [spec, ends](const core::ClusterCore& core) {
+                                            const auto told = core.ExplainSpec(spec, ends);
                                             return told.ok() ? Answer{absl::OkStatus(), *told} : Answer{told.status(), {}};
                                           }));
   MUSTER_RETURN_IF_ERROR(answer.refusal);
   v1::Explanation explanation;
   ToProto(answer.explanation, &explanation);
   return explanation;
+}
+
+absl::StatusOr<std::vector<core::RangeEnds>> ExplainCall::EndsOf(const TaskSpec& spec) {
+  std::vector<core::AskedRange> ranges;
+  for (const Dependency& dependency : spec.dependencies) ranges.push_back({dependency.tasks});
+  if (ranges.empty()) return std::vector<core::RangeEnds>();
+  return context_->deps.store->FindEnds(ranges);
 }
 
 absl::StatusOr<std::optional<v1::Explanation>> ExplainCall::ExplainOpen(TaskId id) {

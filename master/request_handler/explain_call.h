@@ -24,6 +24,8 @@ class ExplainCall {
 
  private:
   absl::StatusOr<v1::Explanation> ExplainNew(const v1::TaskSpec& task);
+  // How what it depends on has ended, as far as it has.
+  absl::StatusOr<std::vector<core::RangeEnds>> EndsOf(const TaskSpec& spec);
   absl::StatusOr<std::optional<v1::Explanation>> ExplainOpen(TaskId id);  // empty: it is not open
   absl::StatusOr<v1::Explanation> ExplainEnded(TaskId id);
   // Up to `limit` of the tasks, open ones first.

@@ -22,12 +22,14 @@ struct TaskLimits {
   size_t labels = 64;
   size_t needs = 64;
   size_t resources = 64;
+  size_t dependencies = 10'000;
   uint32_t max_attempts = 1000;
   uint32_t max_slots = 65536;
   absl::Duration longest_timeout = absl::Hours(24 * 365 * 10);
 
   // --- One call.
   size_t rows = 1'000'000;                  // of a batch call
+  size_t call_dependencies = 100'000;       // of all its tasks; each part of a batch counts
   size_t selectors = 1000;
   uint64_t retried_tasks = 100'000;
   uint64_t retried_bytes = uint64_t{64} << 20;  // of specifications made by one call

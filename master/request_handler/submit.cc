@@ -1,11 +1,14 @@
 #include "master/request_handler/submit.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/id_text.h"
 #include "common/base/refusal.h"
+#include "common/base/status_macros.h"
 #include "common/convert/convert.h"
 #include "master/request_handler/queue_board.h"
 #include "master/request_handler/validate.h"
@@ -31,8 +34,31 @@ void CheckForm(const v1::SubmitBatchRequest& request, Violations* violations) {
 
 }  // namespace
 
-TaskState SubmitCalls::FirstState(const TaskSpec& spec) const {
-  return spec.start_time > context_->deps.clock->Calendar() ? TaskState::kPending : TaskState::kQueued;
+// Names are looked up where blocking is fine.
+void SubmitCalls::WhereItMayBlock(bool has_dependencies, std::function<void()> job, const Done& done) {
+  if (!has_dependencies) {
+    job();
+  } else if (!context_->pool.Post(std::move(job))) {
+    done(PoolIsFull());
+  }
+}
+
+absl::StatusOr<TaskSpecPtr> SubmitCalls::AcceptResolved(DependencyResolver* resolver, const std::string& path,
+                                                        v1::TaskSpec* spec) const {
+  const TaskSpecPtr as_sent = AcceptWhole(context_->deps.queues, spec);
+  if (spec->dependencies_size() == 0) return as_sent;
+  v1::TaskSpec resolved = *spec;
+  MUSTER_RETURN_IF_ERROR(resolver->Resolve(&resolved, path));
+  return AcceptWhole(context_->deps.queues, &resolved);
+}
+
+// A call that was accepted before is answered again whatever has become of what it named.
+void SubmitCalls::AdmitOrRefuse(const absl::Status& resolved, std::shared_ptr<core::SubmitTasks> event, Admitted answer) {
+  if (resolved.ok()) return admission_->Admit(std::move(event), std::move(answer));
+  absl::StatusOr<std::optional<core::SubmitAnswer>> known = admission_->FindAnswer(event->request);
+  if (!known.ok()) return answer(known.status());
+  if (known->has_value()) return answer(**std::move(known));
+  answer(resolved);
 }
 
 void SubmitCalls::Submit(const v1::SubmitRequest& request, v1::SubmitResponse* response, Done done) {
@@ -44,14 +70,22 @@ void SubmitCalls::Submit(const v1::SubmitRequest& request, v1::SubmitResponse* r
     done(violations.ToStatus());
     return;
   }
+  WhereItMayBlock(request.task().dependencies_size() > 0,
+                  [this, &request, response, done] { SubmitOne(request, response, done); }, done);
+}
+
+void SubmitCalls::SubmitOne(const v1::SubmitRequest& request, v1::SubmitResponse* response, const Done& done) {
   v1::SubmitRequest accepted = request;
-  const TaskSpecPtr spec = AcceptWhole(context_->deps.queues, accepted.mutable_task());
+  DependencyResolver resolver(&context_->selectors, context_->deps.limits);
+  const absl::StatusOr<TaskSpecPtr> resolved = AcceptResolved(&resolver, "task", accepted.mutable_task());
   auto event = std::make_shared<core::SubmitTasks>();
   if (!request.request_id().empty()) {
-    event->request = {.owner = spec->owner, .id = request.request_id(), .digest = DigestOf(std::move(accepted))};
+    event->request = {.owner = accepted.task().owner(), .id = request.request_id()};
+    event->request.digest = DigestOf(std::move(accepted));
   }
+  const TaskSpecPtr spec = resolved.value_or(nullptr);
   event->tasks.push_back({.spec = spec});
-  admission_->Admit(std::move(event), [this, spec, response, done](absl::StatusOr<core::SubmitAnswer> answer) {
+  AdmitOrRefuse(resolved.status(), std::move(event), [this, spec, response, done](absl::StatusOr<core::SubmitAnswer> answer) {
     if (!answer.ok()) {
       done(answer.status());
     } else if (answer->tasks.empty()) {
@@ -65,7 +99,7 @@ void SubmitCalls::Submit(const v1::SubmitRequest& request, v1::SubmitResponse* r
       };
       if (!context_->pool.Post(read)) done(PoolIsFull());
     } else {
-      TaskNote note{.id = answer->tasks.front().first, .state = FirstState(*spec), .reason = ReasonOf(*answer), .spec = spec};
+      TaskNote note{.id = answer->tasks.front().first, .state = answer->state, .reason = ReasonOf(*answer), .spec = spec};
       SpecCache specs;
       ViewNote(note, Detail::kList, &specs, response->mutable_task());
       response->mutable_warnings()->Assign(answer->warnings.begin(), answer->warnings.end());
@@ -94,9 +128,12 @@ void SubmitCalls::SubmitBatch(const v1::SubmitBatchRequest& request, v1::SubmitB
   if (!violations.empty()) {
     done(violations.ToStatus());
   } else if (request.tasks_size() > 0) {
-    SubmitTogether(request, response, std::move(done));
+    const bool any = std::any_of(request.tasks().begin(), request.tasks().end(),
+                                 [](const v1::TaskSpec& task) { return task.dependencies_size() > 0; });
+    WhereItMayBlock(any, [this, &request, response, done] { SubmitTogether(request, response, done); }, done);
   } else if (request.batch_id().empty()) {
-    SubmitTemplate(request, response, std::move(done));
+    WhereItMayBlock(request.template_().dependencies_size() > 0,
+                    [this, &request, response, done] { SubmitTemplate(request, response, done); }, done);
   } else {
     auto held = std::make_shared<v1::SubmitBatchRequest>(request);
     if (!context_->pool.Post([this, held, response, done] { ExtendBatch(held, response, done); })) done(PoolIsFull());
@@ -105,12 +142,18 @@ void SubmitCalls::SubmitBatch(const v1::SubmitBatchRequest& request, v1::SubmitB
 
 void SubmitCalls::SubmitTogether(v1::SubmitBatchRequest request, v1::SubmitBatchResponse* response, Done done) {
   auto event = std::make_shared<core::SubmitTasks>();
-  for (v1::TaskSpec& task : *request.mutable_tasks()) event->tasks.push_back({.spec = AcceptWhole(context_->deps.queues, &task)});
+  DependencyResolver resolver(&context_->selectors, context_->deps.limits);
+  absl::Status resolved;
+  for (int i = 0; i < request.tasks_size(); ++i) {
+    absl::StatusOr<TaskSpecPtr> spec = AcceptResolved(&resolver, absl::StrCat("tasks[", i, "]"), request.mutable_tasks(i));
+    if (!spec.ok() && resolved.ok()) resolved = spec.status();
+    event->tasks.push_back({.spec = std::move(spec).value_or(nullptr)});
+  }
   if (!request.request_id().empty()) {
-    event->request = {.owner = event->tasks.front().spec->owner, .id = request.request_id()};
+    event->request = {.owner = request.tasks(0).owner(), .id = request.request_id()};
     event->request.digest = DigestOf(std::move(request));
   }
-  admission_->Admit(std::move(event), [response, done](absl::StatusOr<core::SubmitAnswer> answer) {
+  AdmitOrRefuse(resolved, std::move(event), [response, done](absl::StatusOr<core::SubmitAnswer> answer) {
     if (answer.ok()) {
       for (const TaskRange& range : answer->tasks) {
         for (uint64_t i = 0; i < range.count; ++i) response->add_task_ids(IdToText(range.first.value() + i));
@@ -123,18 +166,20 @@ void SubmitCalls::SubmitTogether(v1::SubmitBatchRequest request, v1::SubmitBatch
 
 void SubmitCalls::SubmitTemplate(v1::SubmitBatchRequest request, v1::SubmitBatchResponse* response, Done done) {
   auto event = std::make_shared<core::SubmitTasks>();
-  const TaskSpecPtr spec = AcceptWhole(context_->deps.queues, request.mutable_template_());
+  DependencyResolver resolver(&context_->selectors, context_->deps.limits);
+  const absl::StatusOr<TaskSpecPtr> resolved = AcceptResolved(&resolver, "template", request.mutable_template_());
+  const TaskSpecPtr spec = resolved.value_or(nullptr);
   if (!request.request_id().empty()) {
-    event->request = {.owner = spec->owner, .id = request.request_id(), .digest = DigestOf(request)};
+    event->request = {.owner = request.template_().owner(), .id = request.request_id(), .digest = DigestOf(request)};
   }
   event->batch_spec = spec;
   event->batch_rows = MakeRows(&request);
-  admission_->Admit(std::move(event), [this, spec, response, done](absl::StatusOr<core::SubmitAnswer> answer) {
+  AdmitOrRefuse(resolved.status(), std::move(event), [this, spec, response, done](absl::StatusOr<core::SubmitAnswer> answer) {
     if (answer.ok()) {
       AnswerBatch(*answer, spec, response);
       if (!answer->repeated) {
         v1::StateCount* count = response->mutable_batch()->add_counts();
-        count->set_state(convert::ToProto(FirstState(*spec)));
+        count->set_state(convert::ToProto(answer->state));
         count->set_count(response->batch().task_count());
       }
     }

@@ -1,5 +1,5 @@
 // Submit and SubmitBatch: validate, admit, and answer when it is durable. The fast path: nothing blocks unless the
-// call carries a request id (one indexed read) or adds to a batch (on the read pool).
+// call carries a request id (one indexed read), or adds to a batch or has dependencies (on the read pool).
 //
 // Thread rule: any thread. Ownership: request and response are gRPC's and live until `done` has run, once.
 #pragma once
@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "master/request_handler/admission.h"
 #include "master/request_handler/context.h"
+#include "master/request_handler/dependency_resolver.h"
 #include "master/request_handler/task_reader.h"
 #include "muster/v1/task_service.pb.h"
 
@@ -27,13 +28,17 @@ class SubmitCalls {
   void SubmitBatch(const v1::SubmitBatchRequest& request, v1::SubmitBatchResponse* response, Done done);
 
  private:
+  void WhereItMayBlock(bool has_dependencies, std::function<void()> job, const Done& done);
+  // With what its dependencies name; `spec` itself gets the owner alone, for its digest is of what the caller sent.
+  absl::StatusOr<TaskSpecPtr> AcceptResolved(DependencyResolver* resolver, const std::string& path,
+                                             v1::TaskSpec* spec) const;
+  void AdmitOrRefuse(const absl::Status& resolved, std::shared_ptr<core::SubmitTasks> event, Admitted answer);
+  void SubmitOne(const v1::SubmitRequest& request, v1::SubmitResponse* response, const Done& done);
   void SubmitTogether(v1::SubmitBatchRequest request, v1::SubmitBatchResponse* response, Done done);
   void SubmitTemplate(v1::SubmitBatchRequest request, v1::SubmitBatchResponse* response, Done done);
   void ExtendBatch(std::shared_ptr<v1::SubmitBatchRequest> request, v1::SubmitBatchResponse* response, Done done);
   void ExtendNow(std::shared_ptr<v1::SubmitBatchRequest> request, v1::SubmitBatchResponse* response, Done done);
   void AnswerBatch(const core::SubmitAnswer& answer, const TaskSpecPtr& spec, v1::SubmitBatchResponse* response) const;
-  // What a task is in as soon as it is accepted.
-  TaskState FirstState(const TaskSpec& spec) const;
 
   Context* const context_;
   Admission* const admission_;

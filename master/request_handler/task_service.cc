@@ -8,6 +8,7 @@
 #include "master/request_handler/attach_session.h"
 #include "master/request_handler/change_calls.h"
 #include "master/request_handler/context.h"
+#include "master/request_handler/end_finder.h"
 #include "master/request_handler/explain_call.h"
 #include "master/request_handler/logs_session.h"
 #include "master/request_handler/stream_calls.h"
@@ -31,13 +32,14 @@ class TaskService::Impl final : public v1::TaskService::CallbackService {
  public:
   explicit Impl(TaskServiceDeps deps)
       : context_(deps), admission_(&context_), reader_(&context_), submits_(&context_, &admission_, &reader_),
-        changes_(&context_, &admission_), explains_(&context_, &reader_) {
+        changes_(&context_, &admission_), explains_(&context_, &reader_), ends_(&context_) {
     if (deps.metrics == nullptr) return;
     deps.metrics->AddGaugeCallback("muster_task_streams", "Open Watch, Attach and Logs streams.", {},
                                    [this] { return static_cast<double>(context_.stream_count()); });
   }
 
   Context& context() { return context_; }
+  EndFinder& ends() { return ends_; }
 
   grpc::ServerUnaryReactor* Submit(CallbackServerContext* call, const v1::SubmitRequest* request,
                                    v1::SubmitResponse* response) override {
@@ -148,6 +150,7 @@ class TaskService::Impl final : public v1::TaskService::CallbackService {
   SubmitCalls submits_;
   ChangeCalls changes_;
   ExplainCall explains_;
+  EndFinder ends_;
 };
 
 TaskService::TaskService(TaskServiceDeps deps) : impl_(std::make_unique<Impl>(deps)) {}
@@ -164,6 +167,7 @@ void TaskService::Stop(const absl::Status& status) {
 
 void TaskService::OnEffects(const std::vector<core::Effect>& effects, CommitNumber commit) {
   impl_->context().feed.Publish(effects, commit);
+  impl_->ends().OnEffects(effects);
 }
 
 void TaskService::OnOutput(AttemptKey key, core::OutputStreamKind stream, int64_t offset, std::string bytes,

@@ -11,6 +11,7 @@ namespace muster::handler {
 namespace {
 
 constexpr size_t kListCommandBytes = 4096;
+constexpr int kListDependencies = 16;
 
 bool Known(absl::Time time) { return time != absl::InfinitePast() && time != absl::InfiniteFuture(); }
 
@@ -31,6 +32,9 @@ void SetSummary(const RetainedOutput& output, v1::OutputSummary* to) {
 // What a list shows: who it is and what it runs, not what it is fed.
 void Shorten(v1::TaskSpec* spec) {
   spec->clear_parameters();
+  if (spec->dependencies_size() > kListDependencies) {
+    spec->mutable_dependencies()->DeleteSubrange(kListDependencies, spec->dependencies_size() - kListDependencies);
+  }
   v1::Command* command = spec->mutable_command();
   command->clear_stdin();
   command->clear_environment();

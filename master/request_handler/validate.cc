@@ -14,6 +14,7 @@
 #include "common/domain/exit_codes.h"
 #include "master/request_handler/limits.h"
 #include "master/request_handler/names.h"
+#include "master/request_handler/selector.h"
 
 namespace muster::handler {
 namespace {
@@ -73,6 +74,7 @@ class SpecCheck {
     Times();
     Limit();
     Labels();
+    Dependencies();
   }
 
  private:
@@ -341,6 +343,23 @@ class SpecCheck {
     if (spec_.limit_key().empty()) return;
     if (!IsOwner(spec_.limit_key())) Add("BAD_LIMIT", "limit_key", "must be at most 256 printable characters without spaces, as in user=ann");
     if (spec_.limit() == 0) Add("BAD_LIMIT", "limit", "is missing; say how many with this key may run at once");
+  }
+
+  void Dependencies() {
+    const auto& dependencies = spec_.dependencies();
+    if (static_cast<size_t>(dependencies.size()) > limits_.dependencies) {
+      return Add("BAD_DEPENDENCY", "dependencies", "has ", dependencies.size(), " entries; at most ", limits_.dependencies,
+                 " (name a batch as one)");
+    }
+    for (int i = 0; i < dependencies.size(); ++i) {
+      const std::string field = absl::StrCat("dependencies[", i, "]");
+      if (const auto selector = ParseSelector(dependencies[i].task()); !selector.ok()) {
+        Add("BAD_DEPENDENCY", field + ".task", "must be an id, BATCH, BATCH/NUMBER or a name of [A-Za-z0-9._-]");
+      }
+      if (v1::DependencyCondition_IsValid(dependencies[i].condition())) continue;
+      Add("BAD_VALUE", field + ".condition", "is ", static_cast<int>(dependencies[i].condition()),
+          ", which this master does not know");
+    }
   }
 
   void Labels() {

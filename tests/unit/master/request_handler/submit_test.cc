@@ -206,6 +206,120 @@ TEST_F(SubmitTest, TasksOfOneCallAreAcceptedAllOrNone) {
   EXPECT_EQ(ViolationsOf(status)[0].field, "tasks[1].priority");
 }
 
+TEST_F(SubmitTest, WhatATaskWaitsForIsResolvedWhenItIsAccepted) {
+  v1::SubmitRequest first = Echo();
+  first.mutable_task()->set_name("fetch");
+  v1::SubmitResponse response;
+  ASSERT_TRUE(Submit(first, &response).ok());
+  const std::string fetch = response.task().id();
+  v1::SubmitRequest request = Echo();
+  request.mutable_task()->add_dependencies()->set_task("fetch");
+  v1::SubmitResponse waits;
+  const grpc::Status status = Submit(request, &waits);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(waits.task().state(), v1::TASK_STATE_PENDING);
+  ASSERT_TRUE(Submit(first, &response).ok());  // a newer one of that name
+  const v1::Task task = master.Get(waits.task().id());
+  ASSERT_EQ(task.spec().dependencies_size(), 1);
+  EXPECT_EQ(task.spec().dependencies(0).task(), fetch);
+  EXPECT_EQ(task.spec().dependencies(0).condition(), v1::DEPENDENCY_CONDITION_SUCCESS);
+  EXPECT_EQ(task.reason(), "waits for 1 task: fetch");
+}
+
+TEST_F(SubmitTest, ADependencyThatIsNotThereIsOneLineThatNamesTheField) {
+  v1::SubmitBatchRequest request;
+  for (int i = 0; i < 3; ++i) request.add_tasks()->mutable_command()->add_argv("true");
+  request.mutable_tasks(1)->add_dependencies()->set_task("nobody");
+  request.mutable_tasks(2)->add_dependencies()->set_task("nobody/0");
+  v1::SubmitBatchResponse response;
+  absl::Status status = rpc::FromGrpc(SubmitBatch(request, &response));
+  EXPECT_EQ(ReasonOf(status), "BAD_DEPENDENCY");
+  EXPECT_EQ(ViolationsOf(status)[0].field, "tasks[2].dependencies[0].task");
+  request.mutable_tasks(2)->clear_dependencies();
+  status = rpc::FromGrpc(SubmitBatch(request, &response));
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_EQ(ReasonOf(status), "UNKNOWN_DEPENDENCY");
+  ASSERT_THAT(ViolationsOf(status), SizeIs(1));
+  EXPECT_EQ(ViolationsOf(status)[0].field, "tasks[1].dependencies[0].task");
+  EXPECT_THAT(ViolationsOf(status)[0].description, HasSubstr("no task nobody"));
+}
+
+TEST_F(SubmitTest, MoreDependenciesThanMayBeAreRefused) {
+  v1::SubmitRequest request = Echo();
+  for (int i = 0; i < 10'001; ++i) request.mutable_task()->add_dependencies()->set_task("1");
+  v1::SubmitResponse response;
+  const absl::Status status = rpc::FromGrpc(Submit(request, &response));
+  EXPECT_EQ(ReasonOf(status), "BAD_DEPENDENCY");
+  ASSERT_THAT(ViolationsOf(status), SizeIs(1));
+  EXPECT_THAT(ViolationsOf(status)[0].description, HasSubstr("at most 10000"));
+}
+
+TEST_F(SubmitTest, ACallThatIsRepeatedIsAnsweredThoughWhatItNamedIsGone) {
+  const std::string first = master.Submit();
+  v1::SubmitRequest request = Echo("r-1");
+  request.mutable_task()->add_dependencies()->set_task(first);
+  v1::SubmitResponse response;
+  ASSERT_TRUE(Submit(request, &response).ok());
+  const std::string id = response.task().id();
+  ASSERT_TRUE(Submit(request, &response).ok());
+  EXPECT_EQ(response.task().id(), id);
+  request.mutable_task()->mutable_dependencies(0)->set_condition(v1::DEPENDENCY_CONDITION_ANY);
+  EXPECT_EQ(ReasonOf(rpc::FromGrpc(Submit(request, &response))), "REQUEST_ID_REUSED");
+}
+
+TEST_F(SubmitTest, HowTasksEndedBeforeIsReadFromTheStore) {
+  master.Join("w1", 1);
+  const std::string failed = master.Submit();
+  master.End(master.AwaitAssignment(), 7);
+  ASSERT_TRUE(master.AwaitState(failed, v1::TASK_STATE_FAILED));
+  v1::SubmitRequest request = Echo();
+  request.mutable_task()->add_dependencies()->set_task(failed);
+  v1::SubmitResponse never, goes;
+  ASSERT_TRUE(Submit(request, &never).ok());
+  request.mutable_task()->mutable_dependencies(0)->set_condition(v1::DEPENDENCY_CONDITION_FAILURE);
+  ASSERT_TRUE(Submit(request, &goes).ok());
+  EXPECT_TRUE(master.AwaitState(never.task().id(), v1::TASK_STATE_CANCELLED));
+  EXPECT_TRUE(master.AwaitState(goes.task().id(), v1::TASK_STATE_DISPATCHED));
+  v1::ExplainRequest ask;
+  *ask.mutable_task() = Echo().task();
+  ask.mutable_task()->add_dependencies()->set_task(failed);
+  v1::ExplainResponse told;
+  grpc::ClientContext context;
+  ASSERT_TRUE(stub->Explain(&context, ask, &told).ok());
+  EXPECT_EQ(told.explanations(0).code(), v1::REASON_CODE_DEPENDENCY);
+  EXPECT_EQ(told.explanations(0).sentence(), "It would be CANCELLED at once: task " + failed + " ended FAILED.");
+}
+
+TEST_F(SubmitTest, RowsThatAreAddedToABatchWaitForWhatItWaitsFor) {
+  const std::string first = master.Submit();
+  v1::SubmitBatchRequest request = Rows({"a"});
+  request.mutable_template_()->add_dependencies()->set_task(first);
+  v1::SubmitBatchResponse response;
+  ASSERT_TRUE(SubmitBatch(request, &response).ok());
+  EXPECT_EQ(response.batch().counts(0).state(), v1::TASK_STATE_PENDING);
+  v1::SubmitBatchRequest more;
+  more.set_batch_id(response.batch().id());
+  more.add_rows()->add_values("b");
+  ASSERT_TRUE(SubmitBatch(more, &response).ok());
+  EXPECT_EQ(master.Get(response.batch().id() + "/2").state(), v1::TASK_STATE_PENDING);
+}
+
+TEST_F(SubmitTest, ARetryWaitsForNothing) {
+  const std::string first = master.Submit();
+  v1::SubmitRequest submit = Echo();
+  submit.mutable_task()->add_dependencies()->set_task(first);
+  v1::SubmitResponse submitted;
+  ASSERT_TRUE(Submit(submit, &submitted).ok());
+  Cancel(submitted.task().id());
+  v1::RetryRequest request;
+  request.add_selectors(submitted.task().id());
+  v1::RetryResponse response;
+  ASSERT_TRUE(Retry(request, &response).ok());
+  const v1::Task again = master.Get(response.task_ids(0));
+  EXPECT_EQ(again.spec().dependencies_size(), 0);
+  EXPECT_EQ(again.state(), v1::TASK_STATE_QUEUED);
+}
+
 TEST_F(SubmitTest, ATemplateTogetherWithABatchIdIsRefused) {
   v1::SubmitBatchRequest request = Rows({"a"});
   request.set_batch_id("1");
