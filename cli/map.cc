@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "cli/argument_rows.h"
+#include "cli/dependency_flag.h"
 #include "cli/dry_run.h"
 #include "cli/errors.h"
 #include "cli/map_run.h"
@@ -102,6 +103,7 @@ absl::StatusOr<int> Map(Session& session, const MapFlags& flags) {
   if (flags.dry_run) return DryRun(options.task_template, *rows);
   session.HandleInterrupts();
   MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
+  MUSTER_RETURN_IF_ERROR(ResolveDependencies(RecentTasks::Of(session.master()), &options.task_template));
   if (flags.detach) return SubmitOnly(session, *client, options, *rows);
   options.task_template.set_lossless_output(true);
   // Never destroyed: its submitter may wait for input that does not come, and the process is about to end.

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "cli/dependency_flag.h"
 #include "cli/dry_run.h"
 #include "cli/errors.h"
 #include "cli/follow.h"
@@ -33,6 +34,7 @@ absl::StatusOr<int> Run(Session& session, const RunFlags& flags) {
     session.HandleInterrupts();
   }
   MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
+  MUSTER_RETURN_IF_ERROR(ResolveDependencies(RecentTasks::Of(session.master()), request.mutable_task()));
   MUSTER_ASSIGN_OR_RETURN(const v1::SubmitResponse response, client->Submit(request));
   const std::string& id = response.task().id();
   RecentTasks::Of(session.master()).Remember({id});

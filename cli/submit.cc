@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "cli/batch_calls.h"
+#include "cli/dependency_flag.h"
 #include "cli/dry_run.h"
 #include "cli/errors.h"
 #include "cli/output.h"
@@ -44,6 +45,7 @@ absl::StatusOr<int> SubmitOne(Session& session, const SubmitFlags& flags) {
   if (flags.dry_run) return PrintDryRun(session, request.task(), *ParseFormat(flags.format));
   request.set_request_id(flags.task.request_id.empty() ? MakeRequestId() : flags.task.request_id);
   MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
+  MUSTER_RETURN_IF_ERROR(ResolveDependencies(RecentTasks::Of(session.master()), request.mutable_task()));
   MUSTER_ASSIGN_OR_RETURN(const v1::SubmitResponse response, client->Submit(request));
   RecentTasks::Of(session.master()).Remember({response.task().id()});
   WarnOfImpossible(session, response.task().id(), response.warnings());
@@ -58,7 +60,7 @@ absl::StatusOr<int> SubmitOne(Session& session, const SubmitFlags& flags) {
 
 // Collects tasks until a call is full (`most` of them) or nothing more waits to be read. False at the end.
 absl::StatusOr<bool> Collect(TaskReader& reader, const v1::TaskSpec& overrides, const std::string& owner,
-                             int most, v1::SubmitBatchRequest* request) {
+                             const RecentTasks& recent, int most, v1::SubmitBatchRequest* request) {
   size_t bytes = 0;
   while (request->tasks_size() < most && bytes < kBytesPerCall) {
     if (request->tasks_size() > 0 && !reader.HasMoreNow()) return true;
@@ -66,6 +68,7 @@ absl::StatusOr<bool> Collect(TaskReader& reader, const v1::TaskSpec& overrides, 
     MUSTER_ASSIGN_OR_RETURN(const bool found, reader.Next(&spec));
     if (!found) return false;
     convert::Overlay(overrides, &spec);
+    MUSTER_RETURN_IF_ERROR(ResolveDependencies(recent, &spec));
     if (spec.owner().empty()) spec.set_owner(owner);
     bytes += spec.ByteSizeLong();
     request->add_tasks()->Swap(&spec);
@@ -101,7 +104,8 @@ absl::StatusOr<int> SubmitStream(Session& session, const SubmitFlags& flags) {
   bool more = true;
   while (more) {
     v1::SubmitBatchRequest request;
-    const absl::StatusOr<bool> collected = Collect(reader, overrides, owner, std::min(kTasksPerCall, calls.most_items()), &request);
+    const absl::StatusOr<bool> collected =
+        Collect(reader, overrides, owner, recent, std::min(kTasksPerCall, calls.most_items()), &request);
     more = collected.ok() && *collected;
     absl::Status status = request.tasks_size() > 0 ? calls.Send(std::move(request), prepare, note) : absl::OkStatus();
     if (status.ok()) status = collected.status();
@@ -129,6 +133,7 @@ Action SetUpSubmit(Flags& flags) {
   flags.Examples(
       "  id=$(muster submit -- ./nightly.sh)\n"
       "  muster submit --script train.sh -- --epochs 3\n"
+      "  muster submit --after last -- ./report.sh       when what was submitted last has succeeded\n"
       "  muster submit -f tasks.yaml\n"
       "  generate | muster submit -f -     JSON lines, accepted as they come");
   return [values](Session& session) -> absl::StatusOr<int> {

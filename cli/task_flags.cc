@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "cli/dependency_flag.h"
 #include "cli/errors.h"
 #include "cli/flags.h"
 #include "cli/task_input.h"
@@ -175,6 +176,7 @@ void TaskFlags::Declare(Flags& flags) {
                "When its worker is lost: again; never twice at once; never by itself.");
   flags.Word("--limit-key", &limit_key, "KEY=VAL", "With --limit: what the limit is of, in whatever queues.");
   flags.Number("--limit", &limit, "N", "At most N tasks with that key run at once; with 1, in order of arrival.");
+  flags.Texts("--after", &after, "SELECTOR[:success|failure|any]", "Only when that task or batch has ended so (default success).");
   flags.Word("--at", &at, "TIME", "Not before (2026-01-31T14:30:00Z, 14:30).");
   flags.Time("--delay", &delay, "D", "Not before so much time has passed.");
   flags.Word("--script", &script, "FILE", "Send this file along and run it; the words are its arguments.");
@@ -289,6 +291,7 @@ absl::StatusOr<v1::TaskSpec> TaskFlags::Build(const std::vector<std::string>& ar
     spec.set_limit_key(limit_key);
     spec.set_limit(static_cast<uint32_t>(*limit));
   }
+  for (const std::string& text : after) MUSTER_RETURN_IF_ERROR(AddDependencies(text, &spec));
   if (run_timeout) convert::ToProto(*run_timeout, spec.mutable_run_timeout());
   if (queue_timeout) convert::ToProto(*queue_timeout, spec.mutable_queue_timeout());
   if (kill_grace) convert::ToProto(*kill_grace, spec.mutable_kill_grace());

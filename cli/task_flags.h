@@ -26,7 +26,7 @@ struct TaskFlags {
   std::optional<double> cpu;
   std::optional<int64_t> memory_bytes, disk_bytes;
   std::optional<absl::Duration> run_timeout, queue_timeout, kill_grace, delay, validate_timeout;
-  std::vector<std::string> environment, environment_files, needs, avoids, resources, labels;
+  std::vector<std::string> environment, environment_files, needs, avoids, resources, labels, after;
   bool shell = false, spread = false, pack = false;
 
   void Declare(Flags& flags);

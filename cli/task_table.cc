@@ -12,6 +12,8 @@
 namespace muster::cli {
 namespace {
 
+constexpr size_t kMostDependencies = 20;  // shown of a task
+
 constexpr size_t kCommandWidth = 60;
 
 const v1::Attempt* Newest(const v1::Task& task) {
@@ -60,6 +62,20 @@ std::string LabelsText(const Labels& labels) {
   return absl::StrJoin(parts, " ");
 }
 
+// "4F, 4G:any and 3 more", as --after takes them.
+std::string DependenciesText(const v1::TaskSpec& spec) {
+  std::vector<std::string> words;
+  for (const v1::Dependency& dependency : spec.dependencies()) {
+    if (words.size() == kMostDependencies) break;
+    const char* const condition = dependency.condition() == v1::DEPENDENCY_CONDITION_FAILURE ? ":failure"
+                                  : dependency.condition() == v1::DEPENDENCY_CONDITION_ANY   ? ":any"
+                                                                                              : "";
+    words.push_back(dependency.task() + condition);
+  }
+  const size_t more = static_cast<size_t>(spec.dependencies_size()) - words.size();
+  return absl::StrCat(absl::StrJoin(words, ", "), more > 0 ? absl::StrCat(" and ", more, " more") : "");
+}
+
 void AddSpec(const v1::TaskSpec& spec, Page* page) {
   page->Line("Queue", spec.queue().empty() ? "default" : spec.queue());
   page->Line("Priority", absl::StrCat(spec.priority()));
@@ -81,6 +97,7 @@ void AddSpec(const v1::TaskSpec& spec, Page* page) {
   if (needs.arrangement() == v1::ARRANGEMENT_SPREAD) page->Line("Arrangement", "spread");
   if (needs.arrangement() == v1::ARRANGEMENT_PACK) page->Line("Arrangement", "pack");
   page->Line("Avoids", absl::StrJoin(needs.avoids(), ", "));
+  page->Line("After", DependenciesText(spec));
   if (spec.has_run_timeout()) page->Line("Timeout", DurationText(convert::FromProto(spec.run_timeout())));
   if (spec.has_queue_timeout()) page->Line("Queue timeout", DurationText(convert::FromProto(spec.queue_timeout())));
   if (spec.retry().max_attempts() > 1) page->Line("Attempts", absl::StrCat("at most ", spec.retry().max_attempts()));

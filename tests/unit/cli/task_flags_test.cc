@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "cli/command_line.h"
 #include "cli/errors.h"
 
@@ -69,6 +70,22 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   EXPECT_EQ(spec->requirements().disk_bytes(), int64_t{10} << 30);
   EXPECT_EQ(spec->on_worker_loss(), v1::ON_WORKER_LOSS_RERUN_AFTER_FENCE);
   EXPECT_EQ(spec->command().environment(1).value(), "x=y");
+}
+
+TEST(TaskFlags, WhatItWaitsForIsASelectorAndPerhapsACondition) {
+  TaskFlags flags;
+  flags.after = {"build", "4F/17:failure,last-2:any", "id:4F", "name:success", "name:success:success"};
+  const auto spec = flags.Build({"x"}, kNow);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  std::vector<std::string> read;
+  for (const v1::Dependency& one : spec->dependencies()) read.push_back(absl::StrCat(one.task(), " ", static_cast<int>(one.condition())));
+  EXPECT_THAT(read, ElementsAre("build 0", "4F/17 2", "last-2 3", "id:4F 0", "name:success 0", "name:success 1"));
+  flags.after = {"build:done"};
+  EXPECT_THAT(std::string(flags.Build({"x"}, kNow).status().message()), HasSubstr("--after: 'done' is no condition"));
+  for (const char* nothing : {"", ":any", "build,"}) {
+    flags.after = {nothing};
+    EXPECT_THAT(std::string(flags.Build({"x"}, kNow).status().message()), HasSubstr("--after: an empty selector")) << nothing;
+  }
 }
 
 TEST(TaskFlags, SpreadAndPackAreOpposites) {
