@@ -40,6 +40,9 @@ MUTANTS = {
     "ignore_lease": [(WORKER, "*"), ("unit_worker_app_test", "LeaseWatchTest.*")],
     "trust_exit_code": [("unit_worker_execution_test", "Validation*")],
     "drop_sync": [(STORE, "DurabilityTest.*")],
+    "forget_needs": [(CORE, "DependentsTest.*"), SIMULATION],
+    "old_ends": [(CORE, "DependenciesTest.*")],
+    "purge_needed": [(STORE, "WaitedForTest.*")],
     "torn_tail": [(STORE, "DamageTest.*")],
 }
 

@@ -36,6 +36,7 @@ constexpr const char* kHappens[] = {
     "master stopped for long", "master ended in order", "loop far behind the clock", "calendar jumped",
     "commit refused: disk full", "call refused: disk full", "call refused: mailbox full", "slow commit", "sync failed",
     "heartbeat answered during a long commit",
+    "asked how others ended", "started after others", "cancelled for what others did",
     // what came of it
     "worker LOST", "sent ahead", "recalled", "superseded attempt stopped", "copies at once", "suspect dispatched",
     "validation started", "stopped while it was validated", "held in validation at a hello", "attempt ended: VALIDATION_FAILED",

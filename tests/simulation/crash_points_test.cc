@@ -90,6 +90,19 @@ const std::vector<Story>& Stories() {
          At(world, absl::Milliseconds(1400), [&world] { world.clients().Drain("w1", absl::Milliseconds(300)); });
          for (int i = 3; i < 30; i += 4) At(world, absl::Seconds(i), [&world] { world.clients().Resume("w1"); });
        }},
+      {"TasksWaitForOthers",
+       [](SimulatedWorld& world) {
+         At(world, absl::Seconds(1), [&world] {
+           world.clients().Submit(Task(OnWorkerLoss::kRerun));
+           world.clients().Submit(Task(OnWorkerLoss::kRerun, kQuick), 4);
+         });
+         // Some come while what they wait for runs, some when it has ended.
+         for (int i = 0; i < 8; ++i) {
+           At(world, absl::Milliseconds(1200 + 250 * i), [&world, i] {
+             world.clients().SubmitAfterOthers(Task(OnWorkerLoss::kRerun, kQuick), i % 3 == 2 ? 3 : 0);
+           });
+         }
+       }},
       {"TheMasterEndsInOrder",
        [](SimulatedWorld& world) {
          At(world, absl::Seconds(1), [&world] { EachMode(world); });

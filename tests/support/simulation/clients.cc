@@ -1,5 +1,6 @@
 #include "tests/support/simulation/clients.h"
 
+#include <algorithm>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -56,11 +57,35 @@ void Clients::PlanSubmits(int calls, absl::Duration time) {
   for (int i = 0; i < calls; ++i) {
     const uint64_t rows = scene_.Happens(0.25) ? 1 + scene_.Pick(8) : 0;
     const size_t index = Add(RandomSpec(), rows, TaskId());
+    submissions_[index].wants_dependencies = scene_.Happens(0.4);
     scene_.After(scene_.UpTo(time), [this, index] { Call(index); });
   }
 }
 
 void Clients::Submit(TaskSpecPtr spec, uint64_t batch_rows) { Call(Add(std::move(spec), batch_rows, TaskId())); }
+
+void Clients::SubmitAfterOthers(TaskSpecPtr spec, uint64_t batch_rows) {
+  const size_t index = Add(std::move(spec), batch_rows, TaskId());
+  submissions_[index].wants_dependencies = true;
+  Call(index);
+}
+
+// One to four, of the newer ones rather: tasks, or what was submitted as one. What is repeated asks for the same.
+void Clients::DrawDependencies(core::SubmitTasks* event) {
+  const auto& tasks = disk_.store.tasks();
+  TaskSpecPtr& drawn = event->batch_spec != nullptr ? event->batch_spec : event->tasks.front().spec;
+  auto spec = std::make_shared<TaskSpec>(*drawn);
+  for (uint64_t left = tasks.empty() ? 0 : 1 + scene_.Pick(4); left > 0; --left) {
+    const auto newest = std::prev(tasks.end(), static_cast<std::ptrdiff_t>(1 + scene_.Pick(std::min<size_t>(tasks.size(), 12))));
+    const double kind = scene_.Chance();
+    const auto condition = kind < 0.4 ? DependencyCondition::kSuccess : kind < 0.55 ? DependencyCondition::kFailure : DependencyCondition::kAny;
+    const bool whole = scene_.Happens(0.5);
+    spec->dependencies.push_back({whole ? disk_.store.RangeOf(newest->first) : TaskRange{newest->first, 1}, condition});
+    // Of two ranges together, as of a batch that got more rows.
+    if (scene_.Happens(0.2)) spec->dependencies.push_back({disk_.store.RangeOf(tasks.begin()->first), condition, true});
+  }
+  drawn = std::move(spec);
+}
 
 size_t Clients::Add(TaskSpecPtr spec, uint64_t batch_rows, TaskId retry_of) {
   Submission submission;
@@ -79,7 +104,7 @@ size_t Clients::Add(TaskSpecPtr spec, uint64_t batch_rows, TaskId retry_of) {
 }
 
 void Clients::Call(size_t index) {
-  const Submission& submission = submissions_[index];
+  Submission& submission = submissions_[index];
   if (submission.answered) return;
   scene_.After(kTryAgain * (0.5 + scene_.Chance()), [this, index] { Call(index); });
   if (!master_.up()) return;
@@ -89,6 +114,7 @@ void Clients::Call(size_t index) {
     promises_.Answered(row->request_id, answer);
     return Answered(index);
   }
+  if (std::exchange(submission.wants_dependencies, false)) DrawDependencies(&submission.event);
   core::SubmitTasks event = submission.event;
   event.call = CallId((++calls_ << 16) | index);
   master_.Post(std::move(event));
@@ -116,7 +142,9 @@ void Clients::OnEffect(const core::Effect& effect) {
 
 void Clients::RetryLost(const core::TaskChanged& changed) {
   scene_.Count("LOST task tried again by hand");
-  const size_t index = Add(changed.spec, 0, changed.task);
+  auto again = std::make_shared<TaskSpec>(*changed.spec);
+  again->dependencies.clear();  // as a retry by hand
+  const size_t index = Add(std::move(again), 0, changed.task);
   scene_.After(scene_.UpTo(absl::Seconds(1)), [this, index] { Call(index); });
 }
 

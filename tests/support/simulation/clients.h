@@ -28,6 +28,8 @@ class Clients {
   // `calls` submits, some of them batches, at random times within `time`.
   void PlanSubmits(int calls, absl::Duration time);
   void Submit(TaskSpecPtr spec, uint64_t batch_rows = 0);
+  // After some of those that are durable then.
+  void SubmitAfterOthers(TaskSpecPtr spec, uint64_t batch_rows = 0);
   void CancelSomething();
   void Drain(const std::string& worker, absl::Duration deadline);
   void Resume(const std::string& worker);
@@ -46,10 +48,12 @@ class Clients {
   struct Submission {
     core::SubmitTasks event;
     bool answered = false;
+    bool wants_dependencies = false;  // drawn with the first call
   };
   size_t Add(TaskSpecPtr spec, uint64_t batch_rows, TaskId retry_of);
   void Call(size_t index);
   void Answered(size_t index);
+  void DrawDependencies(core::SubmitTasks* event);
   void RetryLost(const core::TaskChanged& changed);
 
   Scene& scene_;

@@ -113,6 +113,7 @@ void Promises::Ended(const core::OutcomeRow& row) {
   scene_.Count(TaskStateName(row.state));
   const testing::MemoryStore::StoredTask& task = *store_.Find(row.task);
   const TaskSpec& spec = store_.SpecOf(row.task);
+  CheckNeeds(row, spec, task.cancel.has_value());
   if (row.report && of_earlier_masters_.contains(row.report->key)) {
     scene_.Count("re-adopted, and ended as the same attempt");
   }
@@ -140,6 +141,38 @@ void Promises::Ended(const core::OutcomeRow& row) {
   }
   if (row.state == TaskState::kLost && spec.on_worker_loss != OnWorkerLoss::kHold) {
     scene_.Wrong(absl::StrCat("P4: ", Name(row.task), " is LOST and not under HOLD"));
+  }
+}
+
+Promises::Needs Promises::NeedsOf(const TaskSpec& spec) const {
+  const auto& all = spec.dependencies;
+  bool met = true;
+  for (size_t i = 0; i < all.size();) {
+    bool open = false;
+    bool failed = false;
+    const DependencyCondition condition = all[i].condition;
+    do {
+      for (uint64_t task = 0; task < all[i].tasks.count; ++task) {
+        const auto& outcome = store_.Find(TaskId(all[i].tasks.first.value() + task))->outcome;
+        open |= !outcome;
+        failed |= outcome && outcome->state != TaskState::kSucceeded;
+      }
+    } while (++i < all.size() && all[i].continues);
+    if (condition == DependencyCondition::kSuccess && failed) return Needs::kImpossible;
+    if (condition == DependencyCondition::kFailure && !open && !failed) return Needs::kImpossible;
+    met &= !open;
+  }
+  return met ? Needs::kMet : Needs::kOpen;
+}
+
+// The ends of its turn are durable with its own.
+void Promises::CheckNeeds(const core::OutcomeRow& row, const TaskSpec& spec, bool cancelled) {
+  if (spec.dependencies.empty() || cancelled) return;
+  const bool impossible = NeedsOf(spec) == Needs::kImpossible;
+  if (impossible) scene_.Count("cancelled for what others did");
+  if (impossible != (row.state == TaskState::kCancelled)) {
+    scene_.Wrong(absl::StrCat("P10: ", Name(row.task), " ended ", NameOf(row.state), ", and what it depends on ",
+                              impossible ? "never let it start" : "let it"));
   }
 }
 
@@ -184,6 +217,11 @@ void Promises::ReleasesAssign(const core::Assign& assign) {
   if (stored == nullptr || stored->attempts.empty() || stored->attempts.back().key != assign.key) {
     return scene_.Wrong(absl::StrCat("P5: ", Name(assign.key), " was sent and is not durable"));
   }
+  if (NeedsOf(*assign.spec) != Needs::kMet) {
+    scene_.Wrong(absl::StrCat("P10: ", Name(assign.key), " starts before what it depends on has ended as asked"));
+  } else if (!assign.spec->dependencies.empty()) {
+    scene_.Count("started after others");
+  }
   if (stored->cancel) scene_.Wrong(absl::StrCat("cancelled ", Name(assign.key), " was dispatched"));
   StaysInLimits(assign);
   if (CountedLosses(*stored) >= 2) {
@@ -209,7 +247,8 @@ void Promises::StaysInLimits(const core::Assign& assign) {
     if (spec.limit > 1 || id == assign.key.task) continue;
     if (!other.attempts.empty()) {
       scene_.Wrong(absl::StrCat("P7: ", Name(assign.key), " starts before the end of ", Name(id), ", which has its key"));
-    } else if (id < assign.key.task && assign.key.number == AttemptNumber(1) && known.start_time == absl::InfinitePast()) {
+    } else if (id < assign.key.task && assign.key.number == AttemptNumber(1) && known.start_time == absl::InfinitePast() &&
+               known.dependencies.empty()) {
       scene_.Wrong(absl::StrCat("P7: ", Name(assign.key), " starts before ", Name(id), ", which came before it"));
     }
   }

@@ -16,6 +16,8 @@
 //   P7  refusals have a reason and a delay; never more runs than there are slots, nor than
 //       the limits of queues and keys allow; with a limit of 1 in order of arrival, each
 //       to its end; nor more licences are taken than there are                             Answered, Uses, Releases, Begins
+//   P10 no attempt starts before what its task depends on has durably ended as asked;
+//   exactly those are cancelled for it that never could start                            Releases, Committed
 //   and an acknowledged result is durable, a cancelled task is not dispatched, a task that
 //   killed two workers runs beside no other such task                                      Releases
 // Thread rule: one thread.
@@ -74,6 +76,9 @@ class Promises {
   void Told(const core::TaskChanged& changed);
   void CheckClosing(const core::AttemptEndRow& row);
   bool WorkerDiedSince(AttemptKey key) const;  // it began
+  enum class Needs { kMet, kOpen, kImpossible };
+  Needs NeedsOf(const TaskSpec& spec) const;  // by what is durable
+  void CheckNeeds(const core::OutcomeRow& row, const TaskSpec& spec, bool cancelled);
   void CheckLicences(AttemptKey key);
   bool HasSuspectBeside(TaskId task, const core::AttemptRow& row) const;
 

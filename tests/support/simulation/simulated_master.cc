@@ -431,6 +431,8 @@ void SimulatedMaster::Carry(const core::Effect& effect) {
           Reply(known.call, effect);
         } else if constexpr (std::is_same_v<T, core::WorkerChanged>) {
           NoteLost(known);
+        } else if constexpr (std::is_same_v<T, core::FindEnds>) {
+          FindEnds(known);
         } else if constexpr (std::is_same_v<T, core::Stopped>) {
           // It answers heartbeats for a moment more.
           stopped_ = true;
@@ -440,6 +442,16 @@ void SimulatedMaster::Carry(const core::Effect& effect) {
         }
       },
       effect);
+}
+
+// Read after a while, as of then; and told after another one.
+void SimulatedMaster::FindEnds(const core::FindEnds& find) {
+  scene_.Count("asked how others ended");
+  const absl::Duration takes = scene_.Happens(0.1) ? scene_.UpTo(absl::Seconds(3)) : scene_.UpTo(absl::Milliseconds(3));
+  Later(takes / 2, [this, find, takes] {
+    core::EndsFound found{disk_.store.FindEnds(find.ranges)};
+    Later(takes / 2, [this, found = std::move(found)] { PostAlways(found); });
+  });
 }
 
 absl::Time SimulatedMaster::LastHeard(const WorkerView& worker) const {

@@ -110,6 +110,7 @@ class SimulatedMaster final : public MasterEdge {
   void EndStream(const StreamPtr& stream);
   void TellClosed(const StreamPtr& stream, std::string why);
   void Reply(CallId call, const core::Effect& answer);
+  void FindEnds(const core::FindEnds& find);
   void NoteLost(const core::WorkerChanged& changed);
   absl::Time LastHeard(const WorkerView& worker) const;
 
