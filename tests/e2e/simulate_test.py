@@ -61,10 +61,12 @@ class Simulate(unittest.TestCase):
 
     def test_what_cannot_be_read_is_said_in_one_line(self):
         bad = pathlib.Path(self.folder.name) / "bad.jsonl"
-        bad.write_text("{}\nnonsense\n")
+        bad.write_text('{"time":"2026-01-02T03:04:05Z"}\nnonsense\n')
+        timeless = pathlib.Path(self.folder.name) / "timeless.jsonl"
+        timeless.write_text('{"commit":"1"}\n')
         for flags, words in (((), "wants --log FILE"), (("--log", "/nowhere"), "cannot read /nowhere: No such file"),
                              (("--log", "/"), "cannot read /: Is a directory"), (("--swf", "/"), "Is a directory"),
-                             (("--log", str(bad)), "line 2"), (("--swf", str(bad)), "line 1"),
+                             (("--log", str(bad)), "line 2"), (("--log", str(timeless)), "line 1 has no time"), (("--swf", str(bad)), "line 1"),
                              (("--log", str(self.log), "--swf", str(bad)), "wants --log FILE"),
                              (("--log", str(self.log), "--balancer", "best"), "use least_loaded, round_robin, weighted"),
                              (("--log", str(self.log), "--workers", "0"), "--workers is not in 1..20000")):
