@@ -59,7 +59,14 @@ void RecentTasks::Remember(const std::vector<std::string>& ids) {
   if (out) std::filesystem::rename(fresh, path_, ignored);
 }
 
+RecentTasks RecentTasks::Snapshot() const {
+  RecentTasks now = *this;
+  now.snapshot_ = Load();
+  return now;
+}
+
 std::vector<std::string> RecentTasks::Load() const {
+  if (snapshot_.has_value()) return *snapshot_;
   std::vector<std::string> lines;
   std::ifstream in(path_);
   for (std::string line; std::getline(in, line);) lines.push_back(line);

@@ -4,6 +4,7 @@
 // The file holds one line per id, oldest first: MASTER TAB ID. Thread rule: the main thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ class RecentTasks {
   void Remember(const std::vector<std::string>& ids);
   // 0 is the newest. NOT_FOUND.
   absl::StatusOr<std::string> Find(size_t back) const;
+  // As it is now: what is remembered later is not seen.
+  RecentTasks Snapshot() const;
   // Splits at commas, replaces last and last-N, drops repetitions.
   absl::StatusOr<std::vector<std::string>> Resolve(const std::vector<std::string>& words) const;
   absl::StatusOr<std::string> ResolveOne(const std::string& word) const;
@@ -30,6 +33,7 @@ class RecentTasks {
 
   std::string path_;
   std::string master_;
+  std::optional<std::vector<std::string>> snapshot_;
 };
 
 }  // namespace muster::cli

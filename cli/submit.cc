@@ -83,6 +83,7 @@ absl::StatusOr<int> SubmitStream(Session& session, const SubmitFlags& flags) {
   MUSTER_ASSIGN_OR_RETURN(const v1::TaskSpec overrides, flags.task.Build({}, absl::Now()));
   MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
   RecentTasks recent = RecentTasks::Of(session.master());
+  const RecentTasks before = recent.Snapshot();  // `last` is none of the stream's own
   TaskReader reader(fd, file == "-" ? "stdin" : file);
   const std::string owner = Owner();
   BatchCalls calls(client, {.waits_for_room = !session.is_patience_given()});
@@ -105,7 +106,7 @@ absl::StatusOr<int> SubmitStream(Session& session, const SubmitFlags& flags) {
   while (more) {
     v1::SubmitBatchRequest request;
     const absl::StatusOr<bool> collected =
-        Collect(reader, overrides, owner, recent, std::min(kTasksPerCall, calls.most_items()), &request);
+        Collect(reader, overrides, owner, before, std::min(kTasksPerCall, calls.most_items()), &request);
     more = collected.ok() && *collected;
     absl::Status status = request.tasks_size() > 0 ? calls.Send(std::move(request), prepare, note) : absl::OkStatus();
     if (status.ok()) status = collected.status();

@@ -78,8 +78,8 @@ void Admission::OnSubmit(const Moment& turn, SubmitTasks event) {
 bool Admission::AnswerRepeated(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer) {
   if (event.request.id.empty()) return false;
   const AcceptedRequest* const before = requests_.Find(event.request);
-  if (before == nullptr) return false;
-  if (before->digest == event.request.digest) {
+  if (before == nullptr && !event.id_is_taken) return false;
+  if (before != nullptr && before->digest == event.request.digest) {
     answer->tasks = before->tasks;
     answer->batch = before->batch;
     answer->batch_size = before->batch_size;

@@ -44,6 +44,7 @@ struct SubmitTasks {
   ArgumentRowsPtr batch_rows;
   TaskId extend_batch;        // 0: a new batch
   uint64_t extend_from = 0;   // tasks that it has already (from the store)
+  bool id_is_taken = false;   // the store has the request id, with other content: it is refused, and is to be told why
 };
 
 // Selectors are resolved to ids before. Answered by CancelAnswer.

@@ -14,8 +14,11 @@ absl::Time Rebase(absl::Time deadline, absl::Duration full, absl::Time now) {
   return std::clamp(deadline, now, now + full);
 }
 
-// When it could first have been queued.
-absl::Time ReadyTime(const Task& task) { return std::max(task.group->row.created, task.spec().start_time); }
+// When it could first have been queued. When those that it waited for had ended is not stored: then, as late as may be.
+absl::Time ReadyTime(const Task& task, const TaskHistory& history, absl::Time now) {
+  if (!task.spec().dependencies.empty()) return history.attempts.empty() ? now : history.attempts.front().dispatched;
+  return std::max(task.group->row.created, task.spec().start_time);
+}
 
 bool UsedNothing(const AttemptEndRow& end) { return end.retry_at == absl::InfinitePast() && !end.report; }
 
@@ -81,7 +84,7 @@ StateData Recovery::StateFrom(const Moment& turn, Task& task, const TaskHistory&
   if (!history.attempts.empty() &&
       (!any_end || history.attempt_ends.back().key.number < history.attempts.back().key.number)) {
     task.dispatched = std::min(history.attempts.back().dispatched, turn.now);
-    task.queued_since = std::min(ReadyTime(task), turn.now);
+    task.queued_since = std::min(ReadyTime(task, history, turn.now), turn.now);
     return PlacedFrom(turn, history, history.attempts.back());
   }
   return WaitingFrom(turn, task, history);
@@ -108,7 +111,7 @@ StateData Recovery::WaitingFrom(const Moment& turn, Task& task, const TaskHistor
   if (history.attempt_ends.empty()) {
     if (WaitsForOthers(task)) return Pending{PendingReason::kDependencies, absl::InfiniteFuture(), std::min(turn.now, task.group->row.created)};
     if (spec.start_time > turn.now) return Pending{PendingReason::kStartTime, spec.start_time, std::min(turn.now, task.group->row.created)};
-    task.queued_since = std::min(turn.now, ReadyTime(task));
+    task.queued_since = std::min(turn.now, ReadyTime(task, history, turn.now));
     return Queued{task.queued_since};
   }
   const AttemptEndRow& last = history.attempt_ends.back();
@@ -117,7 +120,7 @@ StateData Recovery::WaitingFrom(const Moment& turn, Task& task, const TaskHistor
   }
   if (!last.message.empty() && last.used_attempt) task.last_failure = std::make_unique<std::string>(last.message);
   // A place in the queue is kept over attempts that never were.
-  task.queued_since = std::min(turn.now, ReadyTime(task));
+  task.queued_since = std::min(turn.now, ReadyTime(task, history, turn.now));
   for (const AttemptEndRow& end : history.attempt_ends) {
     if (!UsedNothing(end)) task.queued_since = std::min(turn.now, std::max(end.ended, end.retry_at));
   }
@@ -137,10 +140,10 @@ StateData Recovery::WaitingFrom(const Moment& turn, Task& task, const TaskHistor
 bool Recovery::WaitsForOthers(const Task& task) {
   const SpecificationRow& row = task.group->row;
   if (row.spec->dependencies.empty() || Mutated("forget_needs")) return false;
-  if (judged_group_ == row.first) return cluster_.dependencies.Waits(row.first);
+  if (judged_group_ == row.first) return judged_to_wait_;
   judged_group_ = row.first;
-  return cluster_.dependencies.Add({row.first, row.count}, row.spec, cluster_.open_in()) ==
-         Dependencies::Standing::kWaits;
+  judged_to_wait_ = cluster_.dependencies.Add({row.first, row.count}, row.spec, cluster_.open_in()) == Dependencies::Standing::kWaits;
+  return judged_to_wait_;
 }
 
 absl::Duration Recovery::LongestFence() const {

@@ -31,7 +31,8 @@ class Recovery {
   bool WaitsForOthers(const Task& task);
   absl::Duration LongestFence() const;  // from the answer to a heartbeat, whoever gave it
 
-  TaskId judged_group_;  // the last one whose dependencies were looked at
+  TaskId judged_group_;  // the last one whose dependencies were looked at, and what came of it
+  bool judged_to_wait_ = false;
   Cluster& cluster_;
   Transitions& transitions_;
 };

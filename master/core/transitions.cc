@@ -137,7 +137,7 @@ void Transitions::HoldBackRetry(Task& task) {
 
 void Transitions::Pause(Task& task, absl::Time until) {
   MUSTER_CHECK(task.state_now() == TaskState::kQueued);
-  cluster_.queues.Remove(task.id);
+  TakeOutOfLine(task.id);
   cluster_.paused[task.id] = until;
   cluster_.dues.Set(until, DueKind::kPause, task.id.value());
 }
@@ -223,7 +223,7 @@ void Transitions::Offer(Task& task) {
     cluster_.keys.Join(spec.limit_key, task.id);
     if (cluster_.keys.First(spec.limit_key) != task.id) return;
     // An older one, whose start time has come, goes before who was first until now.
-    if (const TaskId before = cluster_.keys.SecondOldest(spec.limit_key)) cluster_.queues.Remove(before);
+    if (const TaskId before = cluster_.keys.SecondOldest(spec.limit_key)) TakeOutOfLine(before);
   }
   cluster_.queues.Add(task.id, spec.queue, spec.priority,
                       {spec.requirements, task.avoid, spec.limit_key, spec.limit}, task.queued_since);
@@ -234,7 +234,13 @@ void Transitions::TakeKey(const Task& task) {
   const std::string& key = task.spec().limit_key;
   const TaskId before = cluster_.keys.First(key);
   cluster_.keys.Take(key, task.id);
-  if (before && before != task.id) cluster_.queues.Remove(before);
+  if (before && before != task.id) TakeOutOfLine(before);
+}
+
+// Its class may be gone with it, so it must not stand in line for what the cluster has under that.
+void Transitions::TakeOutOfLine(TaskId task) {
+  cluster_.resources.StepOut(task);
+  cluster_.queues.Remove(task);
 }
 
 void Transitions::LeaveKey(const Task& task) {

@@ -74,6 +74,7 @@ class Transitions {
   void CountOfCluster(const Task& task, bool took);
   // Among what the scheduler looks at, unless it has to wait for its turn with its key.
   void Offer(Task& task);
+  void TakeOutOfLine(TaskId task);
   // The key is the task's own until its end, and then the next one's.
   void TakeKey(const Task& task);
   void LeaveKey(const Task& task);

@@ -36,7 +36,10 @@ void Admission::AdmitOnce(std::shared_ptr<core::SubmitTasks> event, std::string 
     context_->gate.Leave(key);
   };
   absl::StatusOr<std::optional<core::SubmitAnswer>> known = FindAnswer(event->request);
-  if (!known.ok()) {
+  event->id_is_taken = absl::IsAlreadyExists(known.status());  // the core says whether that is all that is wrong
+  if (event->id_is_taken) {
+    Post(*event, std::move(leave));
+  } else if (!known.ok()) {
     leave(std::move(known).status());
   } else if (known->has_value()) {
     leave(**std::move(known));

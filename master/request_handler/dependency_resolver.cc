@@ -21,7 +21,7 @@ absl::Status DependencyResolver::ResolveOne(v1::Dependency* dependency, const st
   }
   MUSTER_RETURN_IF_ERROR(selection.status());
   if (selection->ranges.size() > ranges_left_) {
-    return RefuseField("BAD_DEPENDENCY", field, "names more tasks than one call may; name batches whole, or wait for fewer");
+    return RefuseField("BAD_DEPENDENCY", field, "is beyond what one call may wait for (a batch counts once for each call that made it); send fewer tasks in one call");
   }
   ranges_left_ -= selection->ranges.size();
   dependency->set_task(IdToText((selection->batch ? selection->batch : selection->ranges.front().first).value()));

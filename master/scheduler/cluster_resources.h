@@ -77,7 +77,8 @@ class ClusterResources {
   std::optional<Lack> LackOf(const Asker& asker, absl::Time now, MayStart may_start) const;
   void Wait(const Asker& asker, absl::Time now);
   void StepOut(const Asker& asker);
-  void Leave(TaskId task);  // one that never waited is ignored
+  void StepOut(TaskId task);  // it is out of the queues for a while; one that is in no line is ignored
+  void Leave(TaskId task);    // one that never waited is ignored
   // Sorts out who has waited for long enough by now. LackOf is right without; it costs less after it.
   void Ripen(absl::Time now);
   // Something has become free, or a claim is gone, since it was asked last.
@@ -122,7 +123,6 @@ class ClusterResources {
 
   static std::optional<TaskId> KeptFor(const Resource& resource, const Asker& asker, int64_t amount, absl::Time matured,
                                        MayStart may_start);
-  void StepOut(TaskId task);
 
   const absl::Duration reservation_after_;
   std::map<std::string, Resource, std::less<>> resources_;

@@ -263,9 +263,10 @@ absl::Status StoreChecker::CheckDependencies() {
   SpecificationReader reader;
   Query open(database_,
              "SELECT * FROM specification s WHERE (SELECT count(*) FROM outcome o WHERE o.task >= s.first AND "
-             "o.task < s.first + s.count) < s.count", "specification");
+             "o.task < s.first + s.count) < s.count");
   while (!Full() && open.Next()) {
     if (CommitOf(open).value() < agrees_from_) continue;
+    if (!WhyDamaged(TableNamed("specification"), open).empty()) continue;  // told already
     MUSTER_ASSIGN_OR_RETURN(const core::SpecificationRow row, reader.Read(open));
     for (const Dependency& dependency : row.spec->dependencies) {
       MUSTER_ASSIGN_OR_RETURN(const bool is_kept, TaskReader(database_, nullptr).IsKept(dependency.tasks));

@@ -180,6 +180,32 @@ TEST(ClusterResourcesInTheCore, ACancelledTaskThatWaitsForTheFenceKeepsItUntilTh
   }
 }
 
+TEST(ClusterResourcesInTheCore, OneThatGaveItsTurnAwayAndComesBackKeepsNothingThatItCannotUse) {
+  TestCluster cluster(WithLicences(1));
+  cluster.Join("a", 8);
+  const auto keyed = [](TaskSpec& spec) {
+    spec.limit_key = "k=1";
+    spec.limit = 1;
+  };
+  const TaskId taker = cluster.Submit(Wanting(1));
+  const TaskId older = cluster.Submit(testing::Spec([&](TaskSpec& spec) {
+    keyed(spec);
+    spec.start_time = cluster.now() + absl::Seconds(5);
+  }));
+  const TaskId stuck = cluster.Submit(Wanting(1, [&](TaskSpec& spec) {
+    keyed(spec);
+    spec.requirements.needs.push_back({.name = "gpu"});
+  }));
+  cluster.AdvanceBeating(absl::Seconds(20), {"a"});
+  ASSERT_EQ(cluster.StateOf(older), TaskState::kDispatched);
+  const TaskId next = cluster.Submit(Wanting(1));
+  cluster.Exit(older, 0);
+  cluster.AdvanceBeating(absl::Seconds(1), {"a"});
+  cluster.Exit(taker, 0);
+  EXPECT_EQ(cluster.StateOf(stuck), TaskState::kQueued);
+  EXPECT_EQ(cluster.StateOf(next), TaskState::kDispatched) << cluster.ReasonOf(next);
+}
+
 TEST(ClusterResourcesInTheCore, AStreamOfNarrowOnesDoesNotStarveAWideOne) {
   TestCluster cluster(WithLicences(4));
   cluster.Join("a", 64);
