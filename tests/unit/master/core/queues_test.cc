@@ -157,11 +157,11 @@ TEST(QueuesTest, AWholeThatIsSentAgainAfterItsFirstPartHadItsIdIsTooLargeAgain) 
   TestCluster cluster;
   Set(cluster, "nightly", {.max_queued = 2});
   SubmitTasks part = Several("nightly", 2);
-  part.request = {.owner = "ann", .id = "r.0", .digest = "part"};
+  part.request = {.owner = "ann", .id = "r.0", .digest = Digest{1}};
   const SubmitAnswer first = cluster.SubmitAll(part);
   ASSERT_TRUE(first.status.ok());
   SubmitTasks whole = Several("nightly", 3);
-  whole.request = {.owner = "ann", .id = "r.0", .digest = "whole"};
+  whole.request = {.owner = "ann", .id = "r.0", .digest = Digest{2}};
   EXPECT_EQ(muster::ReasonOf(cluster.SubmitAll(whole).status), kCallTooLarge);
   const SubmitAnswer again = cluster.SubmitAll(part);
   EXPECT_TRUE(again.status.ok());
