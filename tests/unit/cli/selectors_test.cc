@@ -34,6 +34,15 @@ TEST_F(SelectorsTest, LastIsTheNewestAndLastNGoesBack) {
   EXPECT_EQ(recent.ResolveOne("last-3").status().code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(SelectorsTest, WhatIsRememberedLaterIsNotInASnapshot) {
+  RecentTasks recent(path_, "m:1");
+  recent.Remember({"A"});
+  const RecentTasks before = recent.Snapshot();
+  recent.Remember({"B"});
+  EXPECT_EQ(*before.ResolveOne("last"), "A");
+  EXPECT_EQ(*recent.ResolveOne("last"), "B");
+}
+
 TEST_F(SelectorsTest, ATaskOfTheLastBatchCanBeNamed) {
   RecentTasks recent(path_, "m:1");
   recent.Remember({"40"});

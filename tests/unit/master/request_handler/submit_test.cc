@@ -254,6 +254,24 @@ TEST_F(SubmitTest, MoreDependenciesThanMayBeAreRefused) {
   EXPECT_THAT(ViolationsOf(status)[0].description, HasSubstr("at most 10000"));
 }
 
+TEST_F(SubmitTest, AWholeWhoseIdItsFirstPartHasIsTooLargeAgainAndNotReused) {
+  v1::UpdateQueueRequest bound;
+  bound.set_name("default");
+  bound.mutable_settings()->set_max_queued(2);
+  bound.mutable_update_mask()->add_paths("max_queued");
+  v1::UpdateQueueResponse updated;
+  grpc::ClientContext context;
+  ASSERT_TRUE(master.Queues()->UpdateQueue(&context, bound, &updated).ok());
+  v1::SubmitBatchRequest part = Rows({"a", "b"});
+  v1::SubmitBatchRequest whole = Rows({"a", "b", "c"});
+  part.set_request_id("r.0");
+  whole.set_request_id("r.0");
+  v1::SubmitBatchResponse response;
+  ASSERT_TRUE(SubmitBatch(part, &response).ok());
+  EXPECT_EQ(ReasonOf(rpc::FromGrpc(SubmitBatch(whole, &response))), "CALL_TOO_LARGE");
+  EXPECT_TRUE(SubmitBatch(part, &response).ok()) << "the part is still answered";
+}
+
 TEST_F(SubmitTest, ACallThatIsRepeatedIsAnsweredThoughWhatItNamedIsGone) {
   const std::string first = master.Submit();
   v1::SubmitRequest request = Echo("r-1");
