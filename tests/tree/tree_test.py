@@ -29,12 +29,13 @@ ALLOWED = {
     "master/scheduler": DOMAIN,
     "master/balancer": DOMAIN,
     "master/schedules": DOMAIN,
+    "master/workflows": DOMAIN,
     "master/core": MASTER_CORE,
     "master/simulate": MASTER_CORE,
     "master/store": MASTER_CORE | SERVING,
     "master/dispatcher": MASTER_CORE | SERVING,
     # Reads go to the store's read side: its interface, and nothing of its making.
-    "master/request_handler": MASTER_CORE | SERVING | {"master/store/store.h"},
+    "master/request_handler": MASTER_CORE | SERVING | {"master/store/store.h", "master/workflows"},
     "master/app": MASTER_CORE | SERVING | {"master/store", "master/dispatcher", "master/request_handler"},
     "worker/plugin_api": set(),
     "worker/plugins": {"worker/plugin_api"},
@@ -44,8 +45,8 @@ ALLOWED = {
     "worker/app": WORKER_EDGE | {"worker/core", "worker/execution", "worker/session"},
     "cli": DOMAIN | SERVING | {"master/simulate"},  # what-if on the real core, without a master
 }
-PURE = ("common/domain", "master/registry", "master/scheduler", "master/balancer", "master/schedules", "master/core", "master/simulate",
-        "worker/core")
+PURE = ("common/domain", "master/registry", "master/scheduler", "master/balancer", "master/schedules", "master/workflows",
+        "master/core", "master/simulate", "worker/core")
 IMPURE = re.compile(r'#include\s+["<](grpcpp/|grpc/|muster/v1/|thread>|mutex>|shared_mutex>|condition_variable>|atomic>|'
                     r"future>|fstream>|filesystem>|chrono>|unistd\.h>|fcntl\.h>|sys/|absl/synchronization/|"
                     r"absl/time/clock\.h|random>|iostream>)")
