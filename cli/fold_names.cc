@@ -17,10 +17,18 @@ constexpr size_t kRoomForMore = 16;  // ", and 12345 more"
 }  // namespace
 
 std::string FoldedName(std::string_view name) {
+  const auto is_letter = [name](size_t at) { return at < name.size() && absl::ascii_isalpha(static_cast<unsigned char>(name[at])); };
   std::string folded;
-  for (const char c : name) {
-    const bool digit = absl::ascii_isdigit(static_cast<unsigned char>(c));
-    if (!digit || folded.empty() || folded.back() != '*') folded.push_back(digit ? '*' : c);
+  for (size_t at = 0; at < name.size();) {
+    size_t end = at;
+    while (end < name.size() && absl::ascii_isdigit(static_cast<unsigned char>(name[end]))) ++end;
+    if (end == at) {
+      folded.push_back(name[at++]);
+      continue;
+    }
+    const bool within_a_word = at > 0 && is_letter(at - 1) && is_letter(end);
+    folded += within_a_word ? name.substr(at, end - at) : "*";
+    at = end;
   }
   return folded;
 }

@@ -9,7 +9,7 @@
 
 namespace muster::cli {
 
-// Every run of digits is '*'.
+// Every run of digits is '*', but within a word: "sol2sanger_17" is "sol2sanger_*".
 std::string FoldedName(std::string_view name);
 
 // "fetch, part-* (1000), merge": names that fold to the same become one when they are `fewest` at least, where the first of

@@ -21,7 +21,6 @@ namespace {
 
 constexpr int kBarWidth = 20;
 constexpr size_t kWidestName = 40;
-constexpr size_t kWidestState = 34;
 constexpr size_t kWidestWords = 200;  // of what a line waits for; the terminal's edge cuts it sooner
 
 // Tasks by what a person asks: how many are through, and how.
@@ -122,21 +121,15 @@ std::string RuleText(v1::FailureRule rule) {
   }
 }
 
-// "SUCCEEDED" when all are; "1200 succeeded, 42 running"; what was skipped is CANCELLED in the counts.
+// "SUCCEEDED" when all are; "1200 done, 42 running". What was skipped is CANCELLED in the counts.
 std::string RowState(const WorkflowRow& row) {
   if (row.task_count == 0) return row.skipped_count > 0 ? "SKIPPED" : "PENDING";
-  int64_t skipped = static_cast<int64_t>(row.skipped_count);
-  std::vector<v1::StateCount> counts;
-  for (v1::StateCount count : row.counts) {
-    if (count.state() == v1::TASK_STATE_CANCELLED) {
-      skipped = std::min(skipped, count.count());
-      count.set_count(count.count() - skipped);
-    }
-    if (count.count() > 0) counts.push_back(count);
-  }
-  if (counts.empty()) return "SKIPPED";
-  if (skipped == 0 && counts.size() == 1) return StateName(counts[0].state());
-  return absl::StrCat(CountsText(counts), skipped > 0 ? absl::StrCat(", ", skipped, " skipped") : "");
+  const Tally tally = TallyOf(row.counts, static_cast<int64_t>(row.skipped_count));
+  if (tally.skipped == tally.total()) return "SKIPPED";
+  const auto is_there = [](const v1::StateCount& count) { return count.count() > 0; };
+  const bool one_state = std::count_if(row.counts.begin(), row.counts.end(), is_there) == 1;
+  if (!one_state || tally.skipped > 0) return TallyText(tally);
+  return StateName(std::find_if(row.counts.begin(), row.counts.end(), is_there)->state());
 }
 
 std::string RowTime(const WorkflowRow& row, absl::Time now) {
@@ -249,7 +242,7 @@ std::vector<StyledLine> WorkflowGraphLines(const std::vector<v1::WorkflowNodeSta
     states.push_back(RowState(row));
     times.push_back(RowTime(row, now));
     name_width = std::max(name_width, std::min(kWidestName, DisplayWidth(row.name)));
-    state_width = std::max(state_width, std::min(kWidestState, states.back().size()));
+    state_width = std::max(state_width, states.back().size());
     time_width = std::max(time_width, times.back().size());
   }
   const auto lanes = DrawLanes(needs);

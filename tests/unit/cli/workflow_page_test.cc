@@ -74,9 +74,9 @@ Statuses ThousandNodes() {
 
 TEST(WorkflowPage, AThousandLikeNodesAreALineForEachKindAtEightyColumns) {
   EXPECT_EQ(ThousandNodes().Text(),
-            "○ project_* (300)  SUCCEEDED                 12s\n"
-            "● diff_* (900)     50 queued, 850 succeeded  1m30s\n"
-            "● mosaic           PENDING                   -      waits for diff_* (900)\n");
+            "○ project_* (300)  SUCCEEDED          12s\n"
+            "● diff_* (900)     850 done, 50 left  1m30s\n"
+            "● mosaic           PENDING            -      waits for diff_* (900)\n");
 }
 
 TEST(WorkflowPage, UnfoldedEachNodeHasItsLineAndWaitsForAFoldedList) {
@@ -156,6 +156,7 @@ TEST(WorkflowPage, TheSummarySaysStateRuleAndTries) {
 
 TEST(FoldNames, LikeNamesBecomeOneAndWhatDoesNotFitIsCounted) {
   EXPECT_EQ(FoldedName("map_17_of_200"), "map_*_of_*");
+  EXPECT_EQ(FoldedName("sol2sanger_ID0017"), "sol2sanger_ID*");
   EXPECT_EQ(FoldedList({"a1", "b", "a2", "a3"}, 3, 80), "a* (3), b");
   EXPECT_EQ(FoldedList({"a1", "b", "a2"}, 3, 80), "a1, b, a2");
   EXPECT_EQ(FoldedList({"alpha", "beta", "gamma", "delta", "epsilon"}, 3, 30), "alpha, beta and 3 more");
