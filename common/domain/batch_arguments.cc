@@ -137,6 +137,16 @@ std::string FillText(const std::string& text, const std::vector<std::string>& ro
   return Fill(text, row, index, target, &found);
 }
 
+std::string WithoutPlaces(std::string_view text) {
+  std::string apart;
+  apart.reserve(text.size());
+  for (const char c : text) {
+    apart += c;
+    if (c == '{') apart += kEmptyPlace;
+  }
+  return apart;
+}
+
 size_t HighestPlace(const std::vector<std::string>& words) {
   size_t highest = 0;
   std::string ignored;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace muster {
@@ -21,6 +22,12 @@ std::vector<std::string> FillArguments(const std::vector<std::string>& argv_temp
 // Only replaces, never appends: for environment values, working directory and the like.
 std::string FillText(const std::string& text, const std::vector<std::string>& row, uint64_t index,
                      FillFor target = FillFor::kExec);
+
+// A place that no row has a value for: it becomes nothing.
+inline constexpr char kEmptyPlace[] = "{999999}";
+
+// A text that is filled in to be `text` again: an empty place keeps each brace apart from what follows it.
+std::string WithoutPlaces(std::string_view text);
 
 // The highest {N...} of the words; 0: there is none. A row of fewer values has nothing to put there.
 size_t HighestPlace(const std::vector<std::string>& words);

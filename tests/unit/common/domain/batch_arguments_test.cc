@@ -33,6 +33,12 @@ TEST(BatchArguments, TheHighestPlaceIsThatOfTheSourcesByNumber) {
   EXPECT_EQ(HighestPlace({"x{1}y{3/.}", "{2}"}), 3u);
 }
 
+TEST(BatchArguments, ATextWithoutPlacesIsFilledInToItself) {
+  for (const char* text : {"{}", "${1}", "{{2.}}", "{ {} }", "a{", "{{", "{/.}{#}", "plain"}) {
+    EXPECT_EQ(FillText(WithoutPlaces(text), {"a", "b"}, 7, FillFor::kShell), text);
+  }
+}
+
 TEST(BatchArguments, BracesThatMeanSomethingElseStay) {
   EXPECT_EQ(FillArguments({"awk", "{print $1}", "{}"}, {"x"}, 1), (Words{"awk", "{print $1}", "x"}));
   EXPECT_EQ(FillArguments({"{ {} }", "{0}", "{"}, {"x"}, 1), (Words{"{ x }", "{0}", "{"}));
