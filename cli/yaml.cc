@@ -5,12 +5,11 @@
 
 #include <yaml-cpp/yaml.h>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "cli/workflow_file/scalar.h"
 #include "common/base/status_macros.h"
 #include "common/base/utf8.h"
-#include "common/config/config.h"
 
 namespace muster::cli {
 namespace {
@@ -37,15 +36,6 @@ std::string JsonText(const std::string& text) {
   return out + "\"";
 }
 
-bool IsNull(const std::string& text) { return text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL"; }
-bool IsNumber(const std::string& text) {
-  double value;
-  return !text.empty() && (std::isdigit(static_cast<unsigned char>(text.back())) != 0 || text.back() == '.') &&
-         absl::SimpleAtod(text, &value) && text.find_first_not_of("0123456789+-.eE") == std::string::npos;
-}
-bool IsTruth(const std::string& text) { return text == "true" || text == "True" || text == "TRUE"; }
-bool IsFalsehood(const std::string& text) { return text == "false" || text == "False" || text == "FALSE"; }
-
 std::string Scalar(const YAML::Node& node, const FieldDescriptor* field) {
   const std::string& text = node.Scalar();
   if (node.Tag() == "!") return JsonText(text);  // it was quoted
@@ -54,8 +44,7 @@ std::string Scalar(const YAML::Node& node, const FieldDescriptor* field) {
   }
   if (field != nullptr && field->type() == FieldDescriptor::TYPE_MESSAGE &&
       field->message_type()->full_name() == "google.protobuf.Duration") {
-    const absl::StatusOr<absl::Duration> duration = config::ParseDuration(text);
-    return JsonText(duration.ok() ? absl::StrFormat("%.9fs", absl::ToDoubleSeconds(*duration)) : text);
+    return JsonText(DurationJson(text));
   }
   if (IsNull(text)) return "null";
   if (IsTruth(text)) return "true";
