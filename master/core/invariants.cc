@@ -1,6 +1,7 @@
 #include "master/core/invariants.h"
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -147,10 +148,11 @@ void CheckQueues(const Cluster& cluster, const Sums& sums) {
 
 void CheckAgreement(const Cluster& cluster) {
   Sums sums;
-  for (const auto& entry : cluster.tasks.all()) {
-    MUSTER_CHECK(entry.first == entry.second->id);
-    CheckTask(cluster, *entry.second, &sums);
-  }
+  cluster.tasks.all().VisitUp(TaskId(), [&](TaskId id, const std::unique_ptr<Task>& task) {
+    MUSTER_CHECK(id == task->id);
+    CheckTask(cluster, *task, &sums);
+    return true;
+  });
   for (size_t state = 0; state < 16; ++state) {
     MUSTER_CHECK(sums.counts[state] == cluster.tasks.count(static_cast<TaskState>(state)));
   }

@@ -1,6 +1,6 @@
 #include "master/core/task_table.h"
 
-#include <algorithm>
+#include <limits>
 
 #include "common/base/check.h"
 
@@ -39,54 +39,59 @@ Task* TaskTable::Add(TaskId id, TaskGroupPtr group) {
   task->id = id;
   task->group = std::move(group);
   Task* const added = task.get();
-  const bool is_new = tasks_.emplace_hint(tasks_.end(), id, std::move(task))->second.get() == added;
-  MUSTER_CHECK(is_new);
+  MUSTER_CHECK(tasks_.Add(id, std::move(task)) != nullptr);
   if (!added->spec().name.empty()) by_name_[added->spec().name].insert(id);
   return added;
 }
 
 void TaskTable::Remove(TaskId id) {
-  const auto found = tasks_.find(id);
-  MUSTER_CHECK(found != tasks_.end());
-  const std::string& name = found->second->spec().name;
+  const Task* const task = Find(id);
+  MUSTER_CHECK(task != nullptr);
+  const std::string& name = task->spec().name;
   if (!name.empty()) {
     const auto named = by_name_.find(name);
     named->second.erase(id);
     if (named->second.empty()) by_name_.erase(named);
   }
-  tasks_.erase(found);
+  tasks_.Remove(id);
 }
 
 Task* TaskTable::Find(TaskId id) {
-  const auto found = tasks_.find(id);
-  return found == tasks_.end() ? nullptr : found->second.get();
+  const std::unique_ptr<Task>* const found = tasks_.Find(id);
+  return found == nullptr ? nullptr : found->get();
 }
 
 const Task* TaskTable::Find(TaskId id) const { return const_cast<TaskTable*>(this)->Find(id); }
 
 std::vector<TaskId> TaskTable::Newest(TaskId before, size_t limit) const {
   std::vector<TaskId> ids;
-  auto at = before ? tasks_.lower_bound(before) : tasks_.end();
-  while (at != tasks_.begin() && ids.size() < limit) ids.push_back((--at)->first);
+  const TaskId end = before ? before : TaskId(std::numeric_limits<uint64_t>::max());
+  tasks_.VisitDown(end, [&](TaskId id, const auto&) {
+    if (ids.size() == limit) return false;
+    ids.push_back(id);
+    return true;
+  });
   return ids;
 }
 
 std::vector<TaskId> TaskTable::InRange(TaskRange range, size_t limit) const {
   std::vector<TaskId> ids;
-  for (auto at = tasks_.lower_bound(range.first); at != tasks_.end() && ids.size() < limit; ++at) {
-    if (at->first.value() - range.first.value() >= range.count) break;
-    ids.push_back(at->first);
-  }
+  tasks_.VisitUp(range.first, [&](TaskId id, const auto&) {
+    if (ids.size() == limit || id.value() - range.first.value() >= range.count) return false;
+    ids.push_back(id);
+    return true;
+  });
   return ids;
 }
 
 uint64_t TaskTable::CountIn(TaskRange range, uint64_t by_state[16]) const {
   uint64_t count = 0;
-  for (auto at = tasks_.lower_bound(range.first); at != tasks_.end(); ++at) {
-    if (at->first.value() - range.first.value() >= range.count) break;
-    ++by_state[static_cast<size_t>(at->second->state_now())];
+  tasks_.VisitUp(range.first, [&](TaskId id, const std::unique_ptr<Task>& task) {
+    if (id.value() - range.first.value() >= range.count) return false;
+    ++by_state[static_cast<size_t>(task->state_now())];
     ++count;
-  }
+    return true;
+  });
   return count;
 }
 

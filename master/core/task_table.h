@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
@@ -21,6 +20,7 @@
 #include "common/domain/ids.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/task_state.h"
+#include "master/core/id_pages.h"
 #include "master/core/task_group.h"
 
 namespace muster::core {
@@ -78,7 +78,7 @@ absl::Time DueOf(const Task& task);
 
 class TaskTable {
  public:
-  using TasksById = absl::btree_map<TaskId, std::unique_ptr<Task>>;
+  using TasksById = IdPages<TaskId, std::unique_ptr<Task>>;
   using SpreadByKind = absl::flat_hash_map<std::pair<uint64_t, WorkerId>, uint32_t>;
   using AttemptsByWorker = absl::flat_hash_map<WorkerId, absl::btree_set<TaskId>>;
 
