@@ -89,6 +89,15 @@ std::string ActivityText(const v1::ActivityRecord& record) {
       const auto& e = record.placement_changed();
       return absl::StrCat("PlacementChanged ", e.what(), e.by().empty() ? "" : absl::StrCat(" by ", e.by()));
     }
+    case R::kScheduleChanged: {
+      const auto& e = record.schedule_changed();
+      return absl::StrCat("ScheduleChanged ", e.schedule(), ": ", e.what(), e.by().empty() ? "" : absl::StrCat(" by ", e.by()));
+    }
+    case R::kScheduleDecided: {
+      const auto& e = record.schedule_decided();
+      return absl::StrCat("ScheduleDecided ", e.schedule(), ", due ", TimeText(convert::FromProto(e.due_time())), ": ", e.what(),
+                          e.task_id().empty() ? "" : absl::StrCat(" as ", e.task_id()));
+    }
     case R::EVENT_NOT_SET:
       break;
   }

@@ -26,6 +26,7 @@
 #include "common/rpc/status.h"
 #include "muster/v1/cluster_service.grpc.pb.h"
 #include "muster/v1/queue_service.grpc.pb.h"
+#include "muster/v1/schedule_service.grpc.pb.h"
 #include "muster/v1/task_service.grpc.pb.h"
 
 namespace muster::cli {
@@ -162,7 +163,8 @@ class ClientImpl final : public Client {
         interrupts_(interrupts),
         tasks_(v1::TaskService::NewStub(channel_)),
         cluster_(v1::ClusterService::NewStub(channel_)),
-        queues_(v1::QueueService::NewStub(channel_)) {}
+        queues_(v1::QueueService::NewStub(channel_)),
+        schedules_(v1::ScheduleService::NewStub(channel_)) {}
 
   std::unique_ptr<Client> Background() override {
     auto other = std::make_unique<ClientImpl>(options_, channel_, nullptr);
@@ -274,6 +276,28 @@ class ClientImpl final : public Client {
     return Call<v1::ResumeQueueResponse>(request, queues_->async(), &v1::QueueService::Stub::async::ResumeQueue);
   }
 
+  absl::StatusOr<v1::AddScheduleResponse> AddSchedule(const v1::AddScheduleRequest& request) override {
+    return Call<v1::AddScheduleResponse>(request, schedules_->async(), &v1::ScheduleService::Stub::async::AddSchedule);
+  }
+  absl::StatusOr<v1::GetScheduleResponse> GetSchedule(const v1::GetScheduleRequest& request) override {
+    return Call<v1::GetScheduleResponse>(request, schedules_->async(), &v1::ScheduleService::Stub::async::GetSchedule);
+  }
+  absl::StatusOr<v1::ListSchedulesResponse> ListSchedules(const v1::ListSchedulesRequest& request) override {
+    return Call<v1::ListSchedulesResponse>(request, schedules_->async(), &v1::ScheduleService::Stub::async::ListSchedules);
+  }
+  absl::StatusOr<v1::RemoveScheduleResponse> RemoveSchedule(const v1::RemoveScheduleRequest& request) override {
+    return Call<v1::RemoveScheduleResponse>(request, schedules_->async(), &v1::ScheduleService::Stub::async::RemoveSchedule);
+  }
+  absl::StatusOr<v1::PauseScheduleResponse> PauseSchedule(const v1::PauseScheduleRequest& request) override {
+    return Call<v1::PauseScheduleResponse>(request, schedules_->async(), &v1::ScheduleService::Stub::async::PauseSchedule);
+  }
+  absl::StatusOr<v1::ResumeScheduleResponse> ResumeSchedule(const v1::ResumeScheduleRequest& request) override {
+    return Call<v1::ResumeScheduleResponse>(request, schedules_->async(), &v1::ScheduleService::Stub::async::ResumeSchedule);
+  }
+  absl::StatusOr<v1::RunScheduleResponse> RunSchedule(const v1::RunScheduleRequest& request) override {
+    return Call<v1::RunScheduleResponse>(request, schedules_->async(), &v1::ScheduleService::Stub::async::RunSchedule);
+  }
+
   absl::Status Pause(absl::Duration duration) override {
     const absl::Time until = absl::Now() + duration;
     while (true) {
@@ -364,6 +388,7 @@ class ClientImpl final : public Client {
   const std::unique_ptr<v1::TaskService::Stub> tasks_;
   const std::unique_ptr<v1::ClusterService::Stub> cluster_;
   const std::unique_ptr<v1::QueueService::Stub> queues_;
+  const std::unique_ptr<v1::ScheduleService::Stub> schedules_;
   Wakeup wakeup_;
   std::atomic<bool> abandoned_{false};
   bool answered_ = false;

@@ -16,6 +16,7 @@
 #include "cli/wakeup.h"
 #include "muster/v1/cluster_service.pb.h"
 #include "muster/v1/queue_service.pb.h"
+#include "muster/v1/schedule_service.pb.h"
 #include "muster/v1/task_service.pb.h"
 
 namespace muster::cli {
@@ -94,6 +95,14 @@ class Client {
   virtual absl::StatusOr<v1::UpdateQueueResponse> UpdateQueue(const v1::UpdateQueueRequest& request) = 0;
   virtual absl::StatusOr<v1::PauseQueueResponse> PauseQueue(const v1::PauseQueueRequest& request) = 0;
   virtual absl::StatusOr<v1::ResumeQueueResponse> ResumeQueue(const v1::ResumeQueueRequest& request) = 0;
+
+  virtual absl::StatusOr<v1::AddScheduleResponse> AddSchedule(const v1::AddScheduleRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetScheduleResponse> GetSchedule(const v1::GetScheduleRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListSchedulesResponse> ListSchedules(const v1::ListSchedulesRequest& request) = 0;
+  virtual absl::StatusOr<v1::RemoveScheduleResponse> RemoveSchedule(const v1::RemoveScheduleRequest& request) = 0;
+  virtual absl::StatusOr<v1::PauseScheduleResponse> PauseSchedule(const v1::PauseScheduleRequest& request) = 0;
+  virtual absl::StatusOr<v1::ResumeScheduleResponse> ResumeSchedule(const v1::ResumeScheduleRequest& request) = 0;
+  virtual absl::StatusOr<v1::RunScheduleResponse> RunSchedule(const v1::RunScheduleRequest& request) = 0;
 
   // Sleeps; Interrupted after Ctrl-C.
   virtual absl::Status Pause(absl::Duration duration) = 0;

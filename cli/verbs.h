@@ -35,6 +35,7 @@ Action SetUpWorker(Flags& flags);
 Action SetUpPlacement(Flags& flags);
 Action SetUpQueues(Flags& flags);
 Action SetUpQueue(Flags& flags);
+Action SetUpSchedule(Flags& flags);
 Action SetUpResources(Flags& flags);
 Action SetUpTop(Flags& flags);
 Action SetUpLog(Flags& flags);

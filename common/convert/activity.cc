@@ -143,6 +143,19 @@ struct Writer {
     out->set_what(event.what);
     out->set_by(event.by);
   }
+  void operator()(const activity::ScheduleChanged& event) const {
+    auto* out = to->mutable_schedule_changed();
+    out->set_schedule(event.schedule);
+    out->set_what(event.what);
+    out->set_by(event.by);
+  }
+  void operator()(const activity::ScheduleDecided& event) const {
+    auto* out = to->mutable_schedule_decided();
+    out->set_schedule(event.schedule);
+    convert::ToProto(event.due, out->mutable_due_time());
+    out->set_task_id(Text(event.task));
+    out->set_what(event.what);
+  }
 };
 
 activity::Event EventFromProto(const v1::ActivityRecord& from) {
@@ -211,6 +224,14 @@ activity::Event EventFromProto(const v1::ActivityRecord& from) {
     }
     case v1::ActivityRecord::kPlacementChanged:
       return activity::PlacementChanged{from.placement_changed().what(), from.placement_changed().by()};
+    case v1::ActivityRecord::kScheduleChanged: {
+      const auto& e = from.schedule_changed();
+      return activity::ScheduleChanged{e.schedule(), e.what(), e.by()};
+    }
+    case v1::ActivityRecord::kScheduleDecided: {
+      const auto& e = from.schedule_decided();
+      return activity::ScheduleDecided{e.schedule(), FromProto(e.due_time()), Id(e.task_id()), e.what()};
+    }
     case v1::ActivityRecord::EVENT_NOT_SET: break;
   }
   return activity::MasterStopped{"unknown record"};  // written by a newer version

@@ -109,10 +109,24 @@ struct PlacementChanged {
   std::string by;
 };
 
+// A schedule was added, removed, paused or resumed.
+struct ScheduleChanged {
+  std::string schedule;
+  std::string what;  // in words
+  std::string by;
+};
+// What became of a due time.
+struct ScheduleDecided {
+  std::string schedule;
+  absl::Time due;
+  TaskId task;       // the run; 0: none
+  std::string what;  // in words
+};
+
 using Event = std::variant<MasterStarted, MasterStopped, TaskAccepted, TaskStateChanged, AttemptDispatched,
                            AttemptStarted, AttemptEnded, TaskEnded, CancelRequested, WorkerJoined,
                            WorkerStateChanged, WorkerLost, RequestsRefused, StaleReport, TasksPurged,
-                           QueueChanged, PlacementChanged>;
+                           QueueChanged, PlacementChanged, ScheduleChanged, ScheduleDecided>;
 
 struct Record {
   absl::Time time;

@@ -2,6 +2,8 @@
 
 #include <variant>
 
+#include "common/domain/scheduled_work.h"
+
 namespace muster::master {
 namespace {
 
@@ -48,6 +50,12 @@ int64_t ExtraBytes(const core::SessionOpened& opened) {
 }
 
 int64_t ExtraBytes(const core::PauseQueue& pause) { return static_cast<int64_t>(pause.reason.size()); }
+
+int64_t ExtraBytes(const core::ChangeSchedule& change) {
+  if (const auto* pause = std::get_if<core::PauseSchedule>(&change.what)) return static_cast<int64_t>(pause->reason.size());
+  const auto* add = std::get_if<core::AddSchedule>(&change.what);
+  return add == nullptr ? 0 : static_cast<int64_t>(add->spec.work->task->payload.size());
+}
 
 template <typename Other>
 int64_t ExtraBytes(const Other&) {

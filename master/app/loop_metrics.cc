@@ -89,6 +89,23 @@ void AddShadow(telemetry::Metrics* metrics, const Read& read) {
   }
 }
 
+void AddSchedules(telemetry::Metrics* metrics, const Read& read) {
+  struct Series {
+    const char* result;
+    uint64_t core::CoreCounters::*member;
+  };
+  for (const Series& series : {Series{"started", &core::CoreCounters::schedule_runs},
+                               Series{"skipped", &core::CoreCounters::schedule_skips},
+                               Series{"refused", &core::CoreCounters::schedule_refusals}}) {
+    metrics->AddCounterCallback("muster_schedule_runs_total",
+                                "Runs of schedules, by what became of them; due times skipped together count once.",
+                                {{"result", series.result}},
+                                [read, member = series.member] { return static_cast<double>(read().core.*member); });
+  }
+  metrics->AddGaugeCallback("muster_schedules", "Schedules that there are.", {},
+                            [read] { return static_cast<double>(read().core.schedules); });
+}
+
 void AddQueues(telemetry::Metrics* metrics, const Read& read) {
   struct Gauge {
     const char* name;
@@ -173,6 +190,7 @@ void AddFigureMetrics(telemetry::Metrics* metrics, std::function<LoopFigures()> 
   AddQueues(metrics, read);
   AddResources(metrics, read);
   AddShadow(metrics, read);
+  AddSchedules(metrics, read);
   metrics->AddGaugeCallback("muster_stragglers", "Attempts that run much longer than their command usually does.", {},
                             [read] { return static_cast<double>(read().core.stragglers); });
   metrics->AddGaugeCallback("muster_queued_bytes", "Bytes of what is open.", {},

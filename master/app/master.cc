@@ -7,9 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
+#include "common/config/time_zone.h"
 #include "common/convert/convert.h"
 #include "common/telemetry/log.h"
 #include "master/app/store_metrics.h"
+#include "master/request_handler/scheduled_run.h"
 #include "master/store/sqlite_store.h"
 
 namespace muster::master {
@@ -95,6 +97,10 @@ absl::Status Master::OpenStore(const std::string& version) {
   core::CoreConfig core = config_.core;
   core.version = version;
   core.describe = [](const TaskSpec& spec) { return convert::CommandText(spec); };
+  core.make_run = [this](const TaskSpecPtr& scheduled, const core::RunOrigin& origin) {
+    return handler::MakeScheduledRun(queue_board_.get(), scheduled, origin);  // made before the loop starts
+  };
+  core.load_zone = config::LoadZone;
   core.seed = static_cast<uint64_t>(absl::ToUnixNanos(clock_.Now()));
   core_ = std::make_unique<core::ClusterCore>(std::move(core), std::move(recovered));
   return absl::OkStatus();
@@ -149,6 +155,12 @@ void Master::MakeParts() {
                            .most_streams = static_cast<size_t>(config_.max_streams)});
   queues_ = std::make_unique<handler::QueueService>(handler::QueueDeps{
       .events = loop_.get(), .inspector = loop_.get(), .calls = &calls_, .refusals = tasks_->refusals()});
+  schedules_ = std::make_unique<handler::ScheduleService>(handler::ScheduleDeps{.events = loop_.get(),
+                                                                                .inspector = loop_.get(),
+                                                                                .calls = &calls_,
+                                                                                .refusals = tasks_->refusals(),
+                                                                                .clock = &clock_,
+                                                                                .limits = limits});
   registry_ = std::make_unique<handler::RegistryService>(handler::RegistryDeps{.events = loop_.get(),
                                                                                .calls = &calls_,
                                                                                .refusals = tasks_->refusals(),
@@ -175,7 +187,7 @@ absl::Status Master::Listen() {
                                  .memory_bytes = static_cast<size_t>(config_.grpc_memory_bytes),
                                  .refused_connections = [this](size_t count) { CountRefusedConnections(count); }};
   MUSTER_ASSIGN_OR_RETURN(server_,
-                          rpc::Server::Start(config, {tasks_->service(), cluster_.get(), queues_.get(), registry_.get()}));
+                          rpc::Server::Start(config, {tasks_->service(), cluster_.get(), queues_.get(), schedules_.get(), registry_.get()}));
   timers_ = std::make_unique<handler::Timers>();
   return absl::OkStatus();
 }

@@ -162,6 +162,7 @@ LoopFigures MasterLoop::Figures() const {
 void MasterLoop::Run() {
   pthread_setname_np(pthread_self(), kLoopThreadName);
   now_ = time_.Advance(clock_->Now(), absl::ZeroDuration());
+  TellSurroundings();
   core_->Start(now_, &effects_);
   bool go_on = FinishTurn();
   NoteStarted();
@@ -174,12 +175,17 @@ bool MasterLoop::Turn() {
   if (commit_.aborted()) return false;
   const absl::Time began = clock_->Now();
   now_ = time_.Advance(began, planned_sleep_);
+  TellSurroundings();
   ApplyLeasesFirst();
   ApplyMail();
   core_->Turn(now_, &effects_);
   const bool go_on = FinishTurn();
   metrics_.turn_seconds->Observe(Seconds(clock_->Now() - began));
   return go_on;
+}
+
+void MasterLoop::TellSurroundings() {
+  core_->SetSurroundings({.calendar_ahead = clock_->Calendar() - now_, .low_on_room = store_->LowOnRoom()});
 }
 
 bool MasterLoop::FinishTurn() {

@@ -103,6 +103,7 @@ class MasterLoop final : public core::EventSink, public core::Inspector {
   void Run();
   bool Turn();              // false: the loop ends
   bool FinishTurn();        // commit, release, look; false: the loop ends
+  void TellSurroundings();
   void TakeMail();
   void ApplyLeasesFirst();  // what keeps workers alive must not wait behind a flood
   void ApplyMail();

@@ -75,6 +75,18 @@ void Admission::OnSubmit(const Moment& turn, SubmitTasks event) {
   turn.Emit(std::move(answer));
 }
 
+absl::StatusOr<TaskId> Admission::Accept(const Moment& turn, TaskSpecPtr spec) {
+  SubmitTasks event;
+  event.tasks.push_back({.spec = std::move(spec)});
+  if (absl::Status refused = Check(turn, event); !refused.ok()) {
+    ++cluster_.counters.refused_submits;
+    return refused;
+  }
+  SubmitAnswer answer;
+  AcceptTasks(turn, event, &answer);
+  return answer.tasks.front().first;
+}
+
 bool Admission::AnswerRepeated(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer) {
   if (event.request.id.empty()) return false;
   const AcceptedRequest* const before = requests_.Find(event.request);
@@ -98,13 +110,19 @@ bool Admission::AnswerRepeated(const Moment& turn, const SubmitTasks& event, Sub
   return true;
 }
 
-absl::Status Admission::WouldRefuse(TaskSpecPtr spec, absl::Time now) const {
+absl::Status Admission::WouldNeverTake(TaskSpecPtr spec) const {
   if (absl::Status open = CheckOpen(); !open.ok()) return open;
   if (absl::Status known = CheckExecutor(*spec); !known.ok()) return known;
+  SubmitTasks event;
+  event.tasks.push_back({.spec = std::move(spec)});
+  return CheckSize(event);
+}
+
+absl::Status Admission::WouldRefuse(TaskSpecPtr spec, absl::Time now) const {
+  if (absl::Status never = WouldNeverTake(spec); !never.ok()) return never;
   if (absl::Status delay = CheckDelay(spec->priority, now); !delay.ok()) return delay;
   SubmitTasks event;
   event.tasks.push_back({.spec = std::move(spec)});
-  if (absl::Status fits = CheckSize(event); !fits.ok()) return fits;
   if (absl::Status queues = CheckQueues(event); !queues.ok()) return queues;
   return CheckRoom(event);
 }

@@ -10,6 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "master/core/cluster.h"
 #include "master/core/events.h"
 #include "master/core/request_window.h"
@@ -22,8 +23,12 @@ class Admission {
   Admission(Cluster* cluster, Transitions* transitions) : cluster_(*cluster), transitions_(*transitions) {}
 
   void OnSubmit(const Moment& turn, SubmitTasks event);
+  // One task that no call brings: as a submit of it alone.
+  absl::StatusOr<TaskId> Accept(const Moment& turn, TaskSpecPtr spec);
   // What a submit of it would be refused for now; OK: it would be accepted. Changes nothing.
   absl::Status WouldRefuse(TaskSpecPtr spec, absl::Time now) const;
+  // The same whatever waits just now.
+  absl::Status WouldNeverTake(TaskSpecPtr spec) const;
   void Close(const std::string& reason);
   void OnTurn(const Moment& turn) {
     requests_.Forget(turn.now);

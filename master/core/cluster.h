@@ -22,6 +22,7 @@
 #include "master/core/queue_table.h"
 #include "master/core/random.h"
 #include "master/core/retry_policy.h"
+#include "master/core/schedule_table.h"
 #include "master/core/task_table.h"
 #include "master/registry/worker_health.h"
 #include "master/registry/worker_table.h"
@@ -102,6 +103,8 @@ struct Cluster {
   PlacementTable placement;
   DueTimes dues;
   Dependencies dependencies;
+  ScheduleTable schedules;
+  Surroundings around;
   RetryBudget retry_budget;
   DelayFloor delay_floor;
   Random random;

@@ -22,6 +22,7 @@
 #include "master/core/recovery.h"
 #include "master/core/reports.h"
 #include "master/core/run_time_writer.h"
+#include "master/core/schedule_events.h"
 #include "master/core/stragglers.h"
 #include "master/core/transitions.h"
 #include "master/core/views.h"
@@ -36,6 +37,7 @@ class ClusterCore::Impl {
     for (const QueueSettingRow& row : recovered_.queue_settings) cluster_.queue_table.Restore(row);
     cluster_.placement.Restore(recovered_.placement);
     run_time_writer_.Restore(recovered_.run_times);
+    schedule_events_.Restore(recovered_.schedules);
     cluster_.counters.damaged_run_times = recovered_.damaged_run_times;
   }
 
@@ -80,6 +82,7 @@ class ClusterCore::Impl {
   }
 
   void On(const Moment&, const EndsFound& event) { dependents_.OnFound(event); }
+  void On(const Moment& turn, ChangeSchedule event) { schedule_events_.OnChange(turn, std::move(event)); }
 
   void DoDue(const Moment& turn);
   void TaskDue(const Moment& turn, Task& task);
@@ -92,6 +95,7 @@ class ClusterCore::Impl {
   Admission admission_{&cluster_, &transitions_};
   Cancels cancels_{&cluster_, &transitions_, &dispatching_};
   Dependents dependents_{&cluster_, &transitions_};
+  ScheduleEvents schedule_events_{&cluster_, &admission_, &cancels_};
   WorkerEvents worker_events_{&cluster_, &dispatching_, &losses_, &reports_};
   Quarantine quarantine_{&cluster_, &dispatching_};
   QueueEvents queue_events_{&cluster_};
@@ -123,6 +127,7 @@ void ClusterCore::Impl::Start(const Moment& turn) {
   placement_events_.Start(turn);
   Recovery(&cluster_, &transitions_).Restore(turn, std::exchange(recovered_, {}));
   worker_events_.Expire(turn);
+  schedule_events_.Start(turn);
   turn.Log(activity::MasterStarted{cluster_.epoch, last_end_clean, open_tasks, cluster_.config.version});
 }
 
@@ -147,6 +152,7 @@ void ClusterCore::Impl::DoTurn(const Moment& turn) {
   worker_events_.Settle(turn);
   if (!cluster_.stopping) DoDue(turn);
   if (!cluster_.stopping) dependents_.OnTurn(turn);
+  schedule_events_.OnTurn(turn);
   placing_.Round(turn);
   stragglers_.OnTurn(turn.now);
   run_time_writer_.OnTurn(turn);
@@ -199,6 +205,7 @@ absl::Time ClusterCore::Impl::NextDue() const {
   absl::Time next = cluster_.workers.NextDue();
   if (cluster_.stopping) return next;
   if (dependents_.unfinished()) return now_;
+  next = std::min(next, schedule_events_.NextAt());
   if (!cluster_.retries_beyond_budget.empty()) next = std::min(next, cluster_.retry_budget.NextAt());
   return std::min({next, cluster_.dues.Next(), cluster_.health.NextDue(), cluster_.gates.NextAt(), placing_.NextDue()});
 }
@@ -212,6 +219,7 @@ void ClusterCore::Apply(Event event, absl::Time now, Effects* effects) {
   impl_->Apply(impl_->At(now, effects), std::move(event));
 }
 void ClusterCore::Turn(absl::Time now, Effects* effects) { impl_->DoTurn(impl_->At(now, effects)); }
+void ClusterCore::SetSurroundings(const Surroundings& surroundings) { impl_->cluster_.around = surroundings; }
 absl::Time ClusterCore::NextDue() const { return impl_->NextDue(); }
 
 std::optional<OpenTaskView> ClusterCore::FindTask(TaskId id) const {
@@ -264,6 +272,14 @@ QueueView ClusterCore::FindQueue(const std::string& name, absl::Time now) const 
   return ViewOfQueue(impl_->cluster_, name, now);
 }
 PlacementView ClusterCore::Placement() const { return impl_->cluster_.placement.view(); }
+std::vector<ScheduleView> ClusterCore::Schedules(const std::string& after, size_t limit) const {
+  return ViewOfSchedules(impl_->cluster_.schedules, after, limit);
+}
+std::optional<ScheduleView> ClusterCore::FindSchedule(const std::string& name) const {
+  const Schedule* const schedule = impl_->cluster_.schedules.Find(name);
+  if (schedule == nullptr) return std::nullopt;
+  return ViewOfSchedule(*schedule);
+}
 std::map<std::string, QueueSettings> ClusterCore::SettingsOfQueues() const { return impl_->cluster_.queue_table.All(); }
 const CoreCounters& ClusterCore::counters() const {
   const Cluster& cluster = impl_->cluster_;
@@ -278,6 +294,7 @@ const CoreCounters& ClusterCore::counters() const {
   impl_->counters_.workers_quarantined = health.quarantined;
   impl_->counters_.quarantines_withheld = health.withheld;
   impl_->counters_.quarantine_probes = health.probes;
+  impl_->counters_.schedules = cluster.schedules.all().size();
   impl_->counters_.queue_delay = cluster.delay_floor.delay();
   return impl_->counters_;
 }

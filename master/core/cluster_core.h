@@ -28,6 +28,7 @@
 #include "common/domain/ids.h"
 #include "common/domain/placement_settings.h"
 #include "common/domain/run_times.h"
+#include "common/domain/schedule_view.h"
 #include "common/domain/task_state.h"
 #include "common/domain/worker.h"
 #include "master/core/effects.h"
@@ -36,6 +37,20 @@
 #include "master/core/recovered_state.h"
 
 namespace muster::core {
+
+// Which run of which schedule.
+struct RunOrigin {
+  std::string schedule;
+  absl::Time due;  // of one by hand, when it was asked for
+};
+
+// What goes on around the core that it cannot see.
+struct Surroundings {
+  // What the wall says less the loop's time. It may jump: people set clocks.
+  absl::Duration calendar_ahead;
+  // New tasks are refused for now at the edge, for want of room. Schedules wait.
+  bool low_on_room = false;
+};
 
 struct CoreConfig {
   std::string version;
@@ -67,6 +82,12 @@ struct CoreConfig {
   std::map<std::string, QueueSettings> queues;  // by name; what people set by hand wins
   // What a task runs, in one line. Pure; the core cannot read a payload.
   std::function<std::string(const TaskSpec&)> describe = [](const TaskSpec& spec) { return spec.requirements.executor; };
+  // The specification of a schedule's run; a test's may be the schedule's own.
+  std::function<TaskSpecPtr(const TaskSpecPtr& scheduled, const RunOrigin& origin)> make_run =
+      [](const TaskSpecPtr& scheduled, const RunOrigin&) { return scheduled; };
+  // The zone of that name, as this machine knows it.
+  std::function<absl::StatusOr<absl::TimeZone>(const std::string& name)> load_zone =
+      [](const std::string&) { return absl::UTCTimeZone(); };
   std::vector<std::string> known_executors = {"command", "noop"};  // accepted before any worker offered them
   uint64_t seed = 1;
 };
@@ -110,6 +131,10 @@ struct CoreCounters {
   uint64_t workers_quarantined = 0;   // by failure
   uint64_t quarantines_withheld = 0;  // a third of the fleet was there already
   uint64_t quarantine_probes = 0;
+  uint64_t schedule_runs = 0;         // started
+  uint64_t schedule_skips = 0;        // decisions that skip one or more due times
+  uint64_t schedule_refusals = 0;     // runs that could not be accepted
+  uint64_t schedules = 0;             // now
   uint64_t damaged_run_times = 0;     // learned, stored, and not to be read any more
   uint64_t open_by_state[16] = {};   // now
   uint64_t stragglers = 0;           // when they were counted last, some seconds ago
@@ -131,6 +156,8 @@ class ClusterCore {
   void Start(absl::Time now, Effects* effects);
   void Apply(Event event, absl::Time now, Effects* effects);
   void Turn(absl::Time now, Effects* effects);
+  // Holds until it is said anew; before any of the three above, at best before each turn.
+  void SetSurroundings(const Surroundings& surroundings);
 
   // When Turn must be called at the latest though no event comes.
   absl::Time NextDue() const;
@@ -161,6 +188,9 @@ class ClusterCore {
   std::vector<ClusterResourceView> Resources() const;   // by name
   QueueView FindQueue(const std::string& name, absl::Time now) const;  // one that nobody knows is empty
   PlacementView Placement() const;
+  // Those after that name, by name.
+  std::vector<ScheduleView> Schedules(const std::string& after, size_t limit) const;
+  std::optional<ScheduleView> FindSchedule(const std::string& name) const;
   // Also before Start: of every queue that is configured or was ever set.
   std::map<std::string, QueueSettings> SettingsOfQueues() const;
   const CoreCounters& counters() const;

@@ -14,6 +14,7 @@
 #include "common/domain/ids.h"
 #include "common/domain/placement_settings.h"
 #include "common/domain/queue_settings.h"
+#include "common/domain/schedule_view.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/task_state.h"
 #include "common/domain/worker.h"
@@ -67,6 +68,13 @@ struct PlacementAnswer {
   CallId call;
   absl::Status status;
   PlacementView placement;
+};
+
+struct ScheduleAnswer {
+  CallId call;
+  absl::Status status;
+  ScheduleView schedule;
+  ScheduledRun run;  // of RunSchedule
 };
 
 // --- For the dispatcher.
@@ -168,7 +176,7 @@ struct Stopped {};
 using Effect =
     std::variant<SubmitAnswer, CancelAnswer, JoinAnswer, HeartbeatAnswer, WorkerAnswer, QueueAnswer, PlacementAnswer, OpenSession,
                  CloseSession, Assign, Stop, Recall, Acknowledge, SendDrain, TaskChanged, TasksAccepted, WorkerChanged,
-                 QueueChanged, PlacementDiffered, FindEnds, Stopped>;
+                 QueueChanged, PlacementDiffered, FindEnds, Stopped, ScheduleAnswer>;
 
 struct Effects {
   Transaction transaction;

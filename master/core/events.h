@@ -15,6 +15,7 @@
 #include "common/domain/ids.h"
 #include "common/domain/placement_settings.h"
 #include "common/domain/queue_settings.h"
+#include "common/domain/schedule.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/worker.h"
 #include "master/core/dependencies.h"
@@ -195,13 +196,37 @@ struct NotePurge {
   int64_t count = 0;
 };
 
+// What can be done to a schedule.
+struct AddSchedule {
+  ScheduleSpec spec;     // read and checked, named
+  absl::TimeZone zone;   // the one that its times name
+  std::string owner;
+};
+struct RemoveSchedule {};
+struct PauseSchedule {
+  std::string reason;
+};
+struct ResumeSchedule {};
+struct RunSchedule {
+  std::string request_id;  // empty: none
+};
+
 // What the store says to FindEnds.
 struct EndsFound {
   std::vector<RangeEnds> ends;
 };
 
+// Answered by ScheduleAnswer.
+struct ChangeSchedule {
+  CallId call;
+  std::string name;
+  std::string by;
+  std::variant<AddSchedule, RemoveSchedule, PauseSchedule, ResumeSchedule, RunSchedule> what;
+};
+
 using Event = std::variant<SubmitTasks, CancelTasks, WorkerJoin, WorkerHeartbeat, SessionOpened, SessionClosed,
                            WorkerReports, UpdateWorker, DrainWorker, QuarantineWorker, ResumeWorker, UpdateQueue,
-                           PauseQueue, ResumeQueue, UpdatePlacement, StopAdmission, StopMaster, NoteRefusals, NotePurge, EndsFound>;
+                           PauseQueue, ResumeQueue, UpdatePlacement, StopAdmission, StopMaster, NoteRefusals, NotePurge, EndsFound,
+                           ChangeSchedule>;
 
 }  // namespace muster::core

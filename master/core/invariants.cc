@@ -144,6 +144,20 @@ void CheckQueues(const Cluster& cluster, const Sums& sums) {
   }
 }
 
+void CheckSchedules(const Cluster& cluster) {
+  size_t runs = 0, listed = 0;
+  for (const auto& [name, schedule] : cluster.schedules.all()) {
+    MUSTER_CHECK(name == schedule->name() && schedule->row.spec.paused == schedule->state.spec().paused);
+    MUSTER_CHECK(schedule->listed_at == schedule->NextAt());
+    if (schedule->listed_at != absl::InfiniteFuture()) ++listed;
+    MUSTER_CHECK(schedule->running.size() == schedule->state.progress().running.size());
+    for (const absl::Time due : schedule->state.progress().running) MUSTER_CHECK(schedule->running.contains(due));
+    for (const auto& [due, run] : schedule->running) runs += cluster.schedules.by_task().contains(run.task) ? 1 : 0;
+  }
+  MUSTER_CHECK(listed == cluster.schedules.due_size() && runs == cluster.schedules.by_task().size());
+  for (const auto& entry : cluster.schedules.by_task()) MUSTER_CHECK(cluster.tasks.Find(entry.first) != nullptr);
+}
+
 }  // namespace
 
 void CheckAgreement(const Cluster& cluster) {
@@ -179,6 +193,7 @@ void CheckAgreement(const Cluster& cluster) {
     MUSTER_CHECK(task != nullptr && task->state_now() == TaskState::kPending);
   }
   CheckQueues(cluster, sums);
+  CheckSchedules(cluster);
   uint64_t dependents = 0;
   for (const auto& group : sums.dependents) dependents += group.second;
   MUSTER_CHECK(cluster.dependencies.groups() == sums.dependents.size() && cluster.dependencies.waiting() == dependents);

@@ -63,6 +63,7 @@ struct RecoveredState {
   PlacementRow placement;
   std::vector<ExecutorRow> executors;
   std::vector<LearnedRunTimes> run_times;  // the least recently seen first
+  ScheduleRows schedules;               // of each name that is there its row, and its progress if that is
   uint64_t damaged_run_times = 0;          // rows of them that cannot be read: only advice, so the rest goes on
 };
 

@@ -35,6 +35,7 @@
 #include "common/domain/run_times.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/task_state.h"
+#include "master/core/schedule_rows.h"
 
 namespace muster::core {
 
@@ -164,6 +165,7 @@ struct Transaction {
   std::vector<ExecutorRow> executors;
   std::vector<NoteRow> notes;
   RunTimeRows run_times;
+  ScheduleRows schedules;
   std::vector<activity::Record> activity;
   bool clean_end = false;      // the master's last words
   bool sync_activity = false;  // somebody waits for it: it does not ride
@@ -172,7 +174,7 @@ struct Transaction {
   bool NeedsSync() const {
     return !specifications.empty() || !attempts.empty() || !attempt_ends.empty() || !outcomes.empty() ||
            !unknowns.empty() || !requests.empty() || !cancels.empty() || !worker_settings.empty() ||
-           !queue_settings.empty() || placement.has_value() || !executors.empty() || !notes.empty() || clean_end || sync_activity;
+           !queue_settings.empty() || placement.has_value() || !executors.empty() || !notes.empty() || !schedules.empty() || clean_end || sync_activity;
   }
   bool Empty() const { return !NeedsSync() && activity.empty(); }
 };

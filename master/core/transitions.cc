@@ -87,6 +87,7 @@ void Transitions::Move(const Moment& turn, Task& task, StateData to, Cause cause
   if (IsTerminal(task.state_now())) {
     WriteOutcome(turn, task, cause);
     cluster_.dependencies.OnEnd(task.id, {task.group->row.first, task.group->row.count}, task.state_now());
+    cluster_.schedules.OnTaskEnd(task.id, task.state_now(), cause.reason, turn.now);
     ++cluster_.counters.ended_by_state[static_cast<size_t>(task.state_now())];
     LeaveKey(task);
     cluster_.tasks.Remove(task.id);

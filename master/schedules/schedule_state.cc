@@ -57,6 +57,17 @@ ScheduleDecisions ScheduleState::RunEnded(absl::Time due) {
   return decisions;
 }
 
+ScheduleState::ByHand ScheduleState::RunByHand(absl::Time now) {
+  const auto is_taken = [this](absl::Time name) {
+    const auto has = [name](const std::vector<absl::Time>& times) { return std::find(times.begin(), times.end(), name) != times.end(); };
+    return (name - absl::UnixEpoch()) % absl::Seconds(1) == absl::ZeroDuration() || has(progress_.running) || has(progress_.waiting);
+  };
+  ByHand by_hand{absl::UnixEpoch() + absl::Floor(now - absl::UnixEpoch(), absl::Milliseconds(1)), {}};
+  while (is_taken(by_hand.run)) by_hand.run += absl::Milliseconds(1);
+  Admit(by_hand.run, &by_hand.decisions);
+  return by_hand;
+}
+
 ScheduleDecisions ScheduleState::Pause(absl::Time now) {
   ScheduleDecisions decisions = Settle(now);
   DropWaiting(SkipCause::kPaused, &decisions);

@@ -4,7 +4,7 @@
 //   for (const ScheduleDecision& decision : state.Due(now)) ...     // when now >= state.NextAt()
 //   for (const ScheduleDecision& decision : state.RunEnded(due)) ...
 //
-// A run is named by its due time. Each due time is decided exactly once: started, kept waiting and started later, or
+// A run is named by its due time, a whole second. Each due time is decided exactly once: started, kept waiting and started later, or
 // skipped with a cause. What is decided is told by `progress`, which only moves forward. Whoever stores it in the same
 // commit as the runs that were started neither loses a due time nor starts one twice, wherever it dies.
 //
@@ -74,6 +74,14 @@ class ScheduleState {
   ScheduleDecisions Due(absl::Time now);
   // Also of a run that could not be started. One that is not known is ignored.
   ScheduleDecisions RunEnded(absl::Time due);
+  // A run that a person asks for, also of a schedule that is paused or over; the overlap rule holds. It is named by `now`,
+  // or the first instant after it that names none: never a whole second, so never a due time. Nothing of `progress` but
+  // what runs and waits changes.
+  struct ByHand {
+    absl::Time run;
+    ScheduleDecisions decisions;  // it starts, is skipped, or neither: it waits
+  };
+  ByHand RunByHand(absl::Time now);
   // Until Resume nothing starts; what comes due meanwhile is skipped, whatever the policies say. What runs goes on.
   ScheduleDecisions Pause(absl::Time now);
   ScheduleDecisions Resume(absl::Time now);

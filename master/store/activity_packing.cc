@@ -98,6 +98,17 @@ template <typename Archive> void Fields(Archive& archive, const PlacementChanged
   archive(event.what);
   archive(event.by);
 }
+template <typename Archive> void Fields(Archive& archive, const ScheduleChanged&, auto& event) {
+  archive(event.schedule);
+  archive(event.what);
+  archive(event.by);
+}
+template <typename Archive> void Fields(Archive& archive, const ScheduleDecided&, auto& event) {
+  archive(event.schedule);
+  archive(event.due);
+  archive(event.task);
+  archive(event.what);
+}
 
 // The kind is the event's place in the variant, so kinds are only ever added at its end.
 template <size_t kIndex = 0>

@@ -9,6 +9,7 @@
 #include "common/base/status_macros.h"
 #include "master/store/open_scan.h"
 #include "master/store/row_reader.h"
+#include "master/store/schedule_rows.h"
 #include "master/store/schema.h"
 
 namespace muster::store {
@@ -32,6 +33,7 @@ class OpenTaskLoader {
     MUSTER_RETURN_IF_ERROR(LoadWorkerSettings());
     MUSTER_RETURN_IF_ERROR(LoadQueueSettings());
     MUSTER_RETURN_IF_ERROR(LoadPlacement());
+    MUSTER_RETURN_IF_ERROR(ReadSchedules(database_, &state_->schedules));
     MUSTER_RETURN_IF_ERROR(LoadExecutors());
     return LoadRunTimes();
   }

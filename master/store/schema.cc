@@ -90,6 +90,19 @@ CREATE TABLE run_time (
   learned BLOB NOT NULL, commit_number INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
 )sql";
 
+// Since version 4. `times` is for people; with a `zone` it is a cron line, with a `period` (in seconds) an interval that counts
+// from `since`, with neither `since` itself is the time. `runs` is packed (schedule_rows.h).
+constexpr const char* kScheduleTables = R"sql(
+CREATE TABLE schedule (
+  name TEXT PRIMARY KEY, times TEXT NOT NULL, zone TEXT, period INTEGER, since INTEGER, missed INTEGER NOT NULL,
+  missed_limit INTEGER NOT NULL, overlap INTEGER NOT NULL, paused INTEGER NOT NULL, pause_reason TEXT NOT NULL,
+  owner TEXT NOT NULL, created INTEGER, task BLOB, commit_number INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE schedule_progress (
+  name TEXT PRIMARY KEY, decided_until INTEGER, runs BLOB NOT NULL, commit_number INTEGER NOT NULL, crc INTEGER NOT NULL)
+  WITHOUT ROWID;
+)sql";
+
 // {id:X} is X as people type it, {time:X} a date, {state:X} and {reason:X} words.
 constexpr const char* kViews = R"sql(
 CREATE VIEW tasks AS
@@ -204,6 +217,7 @@ absl::StatusOr<std::vector<SchemaObject>> ReadExpectedSchema() {
 absl::Status Migrate(Database* database, int64_t version) {
   if (version < 2) MUSTER_RETURN_IF_ERROR(database->Execute(kQueueSettingTable));
   if (version < 3) MUSTER_RETURN_IF_ERROR(database->Execute(kRunTimeTable));
+  if (version < 4) MUSTER_RETURN_IF_ERROR(database->Execute(kScheduleTables));
   return WriteMeta(database, kMetaSchemaVersion, std::to_string(kSchemaVersion));
 }
 
@@ -215,6 +229,7 @@ absl::Status CreateSchema(Database* database) {
   MUSTER_RETURN_IF_ERROR(database->Execute(kTables));
   MUSTER_RETURN_IF_ERROR(database->Execute(kQueueSettingTable));
   MUSTER_RETURN_IF_ERROR(database->Execute(kRunTimeTable));
+  MUSTER_RETURN_IF_ERROR(database->Execute(kScheduleTables));
   MUSTER_RETURN_IF_ERROR(database->Execute(ExpandViews(kViews).c_str()));
   return WriteMeta(database, kMetaSchemaVersion, std::to_string(kSchemaVersion));
 }
@@ -268,6 +283,7 @@ std::vector<std::string> TablesSince(int64_t version) {
   std::vector<std::string> tables;
   if (version < 2) tables.emplace_back("queue_setting");
   if (version < 3) tables.emplace_back("run_time");
+  if (version < 4) tables.insert(tables.end(), {"schedule", "schedule_progress"});
   return tables;
 }
 

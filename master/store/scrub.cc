@@ -11,6 +11,7 @@
 #include "common/base/status_macros.h"
 #include "master/store/activity_packing.h"
 #include "master/store/agreement.h"
+#include "master/store/schedule_rows.h"
 #include "master/store/schema.h"
 
 namespace muster::store {
@@ -41,6 +42,8 @@ constexpr Walk kWalks[] = {
     {"worker_setting", "SELECT * FROM worker_setting LIMIT 512 OFFSET ?", false},
     {"queue_setting", "SELECT * FROM queue_setting LIMIT 512 OFFSET ?", false},
     {"run_time", "SELECT * FROM run_time LIMIT 512 OFFSET ?", false},
+    {"schedule", "SELECT * FROM schedule LIMIT 512 OFFSET ?", false},
+    {"schedule_progress", "SELECT * FROM schedule_progress LIMIT 512 OFFSET ?", false},
     {"executor", "SELECT * FROM executor LIMIT 512 OFFSET ?", false},
     {"note", "SELECT * FROM note LIMIT 512 OFFSET ?", false},
     {"activity", "SELECT * FROM activity WHERE commit_number > ? ORDER BY commit_number LIMIT 512", true},
@@ -50,6 +53,7 @@ constexpr Walk kWalks[] = {
 // Of what may be big. A byte of activity costs as much time as 64 others: each record of some twenty is looked up.
 int64_t BytesOf(std::string_view table, const Query& row) {
   if (table == "specification") return static_cast<int64_t>(row.Bytes(9).size() + row.Bytes(10).size());
+  if (table == "schedule") return static_cast<int64_t>(row.Bytes(12).size());
   if (table == "output") return static_cast<int64_t>(row.Bytes(1).size() + row.Bytes(2).size());
   if (table == "activity") return static_cast<int64_t>(row.Bytes(2).size()) * 64;
   return 0;
@@ -123,6 +127,8 @@ absl::Status Scrub::Look(Database* database, const Query& row) {
   if (table == "attempt_end") read = ReadAttemptEnd(row).status();
   if (table == "outcome") read = ReadOutcome(row).status();
   if (table == "request") read = ReadRequest(row).status();
+  if (table == "schedule") read = ReadSchedule(row).status();
+  if (table == "schedule_progress") read = ReadScheduleProgress(row).status();
   if (!read.ok()) Note(WithoutPath(read));
   return table == "activity" ? LookAtActivity(database, row) : absl::OkStatus();
 }

@@ -12,6 +12,7 @@
 #include "common/domain/task_state.h"
 #include "master/store/activity_packing.h"
 #include "master/store/row_reader.h"
+#include "master/store/schedule_rows.h"
 #include "master/store/schema.h"
 #include "master/store/transaction_writer.h"
 
@@ -78,6 +79,8 @@ bool CanBeRead(const StoreTable& table, const Query& row) {
   if (table.name == "request") return ReadRequest(row).ok();
   if (table.name == "queue_setting") return ReadQueueSetting(row).ok();
   if (table.name == "run_time") return ReadRunTimes(row).ok();
+  if (table.name == "schedule") return ReadSchedule(row).ok();
+  if (table.name == "schedule_progress") return ReadScheduleProgress(row).ok();
   if (table.name == "activity") return UnpackActivity(row.Bytes(2)).has_value();
   return true;
 }

@@ -13,6 +13,7 @@
 #include "common/domain/ids.h"
 #include "master/core/transaction.h"
 #include "master/store/retention.h"
+#include "master/store/schedule_rows.h"
 #include "master/store/sqlite_database.h"
 #include "master/store/table_writer.h"
 
@@ -88,6 +89,7 @@ class TransactionWriter {
                               "INSERT OR REPLACE INTO "};
   TableWriter run_times_{"run_time (fingerprint, command, runs, failures, last, learned, commit_number, crc)", 8,
                          "INSERT OR REPLACE INTO "};
+  ScheduleWriter schedules_;
   TableWriter executors_{"executor (name, commit_number, crc)", 3};
   TableWriter notes_{"note (key, note, time, commit_number, crc)", 5};
   TableWriter activities_{"activity (commit_number, time, records, digest, crc)", 5};

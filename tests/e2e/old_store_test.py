@@ -20,7 +20,7 @@ class OldStore(unittest.TestCase):
             archive.extractall(cluster.directory)
         checked = subprocess.run([BIN / "muster-master", "check", cluster.store], capture_output=True, text=True)
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
-        self.assertIn("of schema version 1; the next start adds to it what 3 has", checked.stdout)
+        self.assertIn("of schema version 1; the next start adds to it what 4 has", checked.stdout)
         with cluster:
             self.assertEqual(cluster.ok("logs", "greeting"), "hello\n")
             failed = cluster.task("failing")
@@ -50,7 +50,7 @@ class OldStore(unittest.TestCase):
             archive.extractall(cluster.directory)
         checked = subprocess.run([BIN / "muster-master", "check", cluster.store], capture_output=True, text=True)
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
-        self.assertIn("of schema version 2; the next start adds to it what 3 has", checked.stdout)
+        self.assertIn("of schema version 2; the next start adds to it what 4 has", checked.stdout)
         with cluster:
             self.assertEqual(cluster.ok("logs", "greeting"), "hello\n")
             self.assertEqual(cluster.task("failing")["exit_code"], 3)

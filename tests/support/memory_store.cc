@@ -40,6 +40,13 @@ std::string MemoryStore::Commit(const core::Transaction& transaction) {
     queue_settings_[row.name] = row;
     if (row.Empty()) queue_settings_.erase(row.name);
   }
+  for (const auto& row : transaction.schedules.schedules) {
+    schedules_[row.spec.name] = row;
+    if (!row.removed) continue;
+    schedules_.erase(row.spec.name);
+    schedule_progress_.erase(row.spec.name);
+  }
+  for (const auto& row : transaction.schedules.progress) note(AddProgress(row));
   if (transaction.placement) placement_ = *transaction.placement;
   for (const uint64_t fingerprint : transaction.run_times.dropped) run_times_.erase(fingerprint);
   for (const auto& row : transaction.run_times.learned) run_times_[row.fingerprint] = row;
@@ -107,6 +114,24 @@ std::string MemoryStore::AddOutcome(const core::OutcomeRow& row) {
   }
   found->second.outcome = row;
   return "";
+}
+
+std::string MemoryStore::AddProgress(const core::ScheduleProgressRow& row) {
+  if (schedules_.count(row.name) == 0) return "progress of schedule " + row.name + ", which is not there";
+  for (const ScheduledRun& run : row.running) {
+    if (tasks_.count(run.task) == 0) return "a run of schedule " + row.name + " without a task";
+  }
+  const auto found = schedule_progress_.find(row.name);
+  if (found != schedule_progress_.end() && found->second.decided_until > row.decided_until) {
+    return "what schedule " + row.name + " has decided goes back";
+  }
+  schedule_progress_[row.name] = row;
+  return "";
+}
+
+const core::ScheduleProgressRow* MemoryStore::FindProgress(const std::string& schedule) const {
+  const auto found = schedule_progress_.find(schedule);
+  return found == schedule_progress_.end() ? nullptr : &found->second;
 }
 
 const MemoryStore::StoredTask* MemoryStore::Find(TaskId id) const {
@@ -182,6 +207,8 @@ core::RecoveredState MemoryStore::LoadOpen() {
   }
   for (const auto& entry : worker_settings_) state.worker_settings.push_back(entry.second);
   for (const auto& entry : queue_settings_) state.queue_settings.push_back(entry.second);
+  for (const auto& entry : schedules_) state.schedules.schedules.push_back(entry.second);
+  for (const auto& entry : schedule_progress_) state.schedules.progress.push_back(entry.second);
   state.placement = placement_;
   for (const auto& entry : run_times_) state.run_times.push_back(entry.second);
   std::stable_sort(state.run_times.begin(), state.run_times.end(),

@@ -49,6 +49,8 @@ class MemoryStore {
   const std::vector<core::RequestRow>& requests() const { return requests_; }
   const core::RequestRow* FindRequest(const std::string& owner, const std::string& id) const;
   const core::QueueSettingRow* FindQueueSetting(const std::string& name) const;
+  const core::ScheduleProgressRow* FindProgress(const std::string& schedule) const;
+  void ForgetProgress(const std::string& schedule) { schedule_progress_.erase(schedule); }
   const core::PlacementRow& placement() const { return placement_; }
   bool last_end_clean() const { return clean_end_; }
 
@@ -56,12 +58,15 @@ class MemoryStore {
   std::string AddAttempt(const core::AttemptRow& row);
   std::string AddAttemptEnd(const core::AttemptEndRow& row);
   std::string AddOutcome(const core::OutcomeRow& row);
+  std::string AddProgress(const core::ScheduleProgressRow& row);
   std::string AddSpecification(const core::SpecificationRow& row);
 
   std::map<TaskId, core::SpecificationRow> specifications_;  // by first id
   std::map<TaskId, StoredTask> tasks_;
   std::map<std::string, core::WorkerSettingRow> worker_settings_;
   std::map<std::string, core::QueueSettingRow> queue_settings_;
+  std::map<std::string, core::ScheduleRow> schedules_;
+  std::map<std::string, core::ScheduleProgressRow> schedule_progress_;
   core::PlacementRow placement_;
   std::map<uint64_t, LearnedRunTimes> run_times_;
   std::set<std::string> executors_;

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "common/base/id_text.h"
+#include "master/request_handler/scheduled_run.h"
 
 namespace muster::handler {
 
@@ -19,6 +20,9 @@ LiveMaster::LiveMaster(TaskLimits limits) {
   core::CoreConfig config;
   config.heartbeat = absl::Hours(1);
   config.lost_after = absl::Hours(10);
+  config.make_run = [this](const TaskSpecPtr& scheduled, const core::RunOrigin& origin) {
+    return MakeScheduledRun(board_.get(), scheduled, origin);
+  };
   config.prefetch_limit = 0;  // one slot, one task at work
   core_ = std::make_unique<core::ClusterCore>(config, *std::move(recovered));
   loop_ = std::make_unique<TestLoop>(core_.get(), store_.get());
@@ -32,13 +36,15 @@ LiveMaster::LiveMaster(TaskLimits limits) {
                                                            .queues = board_.get(),
                                                            .limits = limits});
   queues_ = std::make_unique<QueueService>(QueueDeps{.events = loop_.get(), .inspector = loop_.get(), .calls = &calls_});
+  schedules_ = std::make_unique<ScheduleService>(
+      ScheduleDeps{.events = loop_.get(), .inspector = loop_.get(), .calls = &calls_, .clock = &clock_});
   service_->SetOutputSource(workers_.get());
   loop_->AddListener(service_.get());
   loop_->AddListener(workers_.get());
   loop_->AddListener(board_.get());
   loop_->AddListener(&calls_);
   loop_->Start();
-  auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {service_->service(), queues_.get()});
+  auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {service_->service(), queues_.get(), schedules_.get()});
   EXPECT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   channel_ = rpc::MakeChannel(server_->address(), grpc::InsecureChannelCredentials(), 64 << 20);
@@ -50,6 +56,7 @@ LiveMaster::~LiveMaster() {
   server_->Stop(absl::Milliseconds(500));
   loop_->Stop();
   server_.reset();
+  schedules_.reset();
   queues_.reset();
   service_.reset();
   core_.reset();

@@ -32,6 +32,7 @@
 #include "master/request_handler/calls.h"
 #include "master/request_handler/queue_board.h"
 #include "master/request_handler/queue_service.h"
+#include "master/request_handler/schedule_service.h"
 #include "master/request_handler/task_service.h"
 #include "master/store/sqlite_store.h"
 #include "master/store/store.h"
@@ -235,6 +236,7 @@ class LiveMaster {
 
   std::unique_ptr<v1::TaskService::Stub> Stub() { return v1::TaskService::NewStub(channel_); }
   std::unique_ptr<v1::QueueService::Stub> Queues() { return v1::QueueService::NewStub(channel_); }
+  std::unique_ptr<v1::ScheduleService::Stub> Schedules() { return v1::ScheduleService::NewStub(channel_); }
   TaskService& service() { return *service_; }
   TestLoop& loop() { return *loop_; }
   TestWorkers& workers() { return *workers_; }
@@ -264,6 +266,7 @@ class LiveMaster {
   std::unique_ptr<QueueBoard> board_;
   std::unique_ptr<TaskService> service_;
   std::unique_ptr<QueueService> queues_;
+  std::unique_ptr<ScheduleService> schedules_;
   std::unique_ptr<rpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   size_t next_assignment_ = 0;

@@ -76,11 +76,11 @@ TEST_F(DamageTest, ANewerSchemaIsRefusedAndLeftAlone) {
   store_.reset();
   RowChecksum checksum;
   checksum.AddBytes("schema_version");
-  checksum.AddBytes("4");
-  Sql("UPDATE meta SET value = '4', crc = " + std::to_string(checksum.value()) + " WHERE key = 'schema_version'");
+  checksum.AddBytes("5");
+  Sql("UPDATE meta SET value = '5', crc = " + std::to_string(checksum.value()) + " WHERE key = 'schema_version'");
   const absl::Status status = TryReopen();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("schema version 4, and this muster-master knows 3"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("schema version 5, and this muster-master knows 4"));
   EXPECT_EQ(Sql("SELECT count(*) FROM specification")[0], "1");
 }
 
@@ -94,12 +94,16 @@ TEST_F(DamageTest, AStoreOfTheFirstVersionGetsWhatItLacksAndKeepsWhatItHas) {
   checksum.AddBytes("1");
   Sql("DROP TABLE queue_setting");
   Sql("DROP TABLE run_time");
+  Sql("DROP TABLE schedule");
+  Sql("DROP TABLE schedule_progress");
   Sql("UPDATE meta SET value = '1', crc = " + std::to_string(checksum.value()) + " WHERE key = 'schema_version'");
   ASSERT_TRUE(TryReopen().ok());
   EXPECT_EQ(Sql("SELECT count(*) FROM specification")[0], "3");
-  EXPECT_EQ(Sql("SELECT value FROM meta WHERE key = 'schema_version'")[0], "3");
+  EXPECT_EQ(Sql("SELECT value FROM meta WHERE key = 'schema_version'")[0], "4");
   EXPECT_EQ(Sql("SELECT count(*) FROM queue_setting")[0], "0");
   EXPECT_EQ(Sql("SELECT count(*) FROM run_time")[0], "0");
+  EXPECT_EQ(Sql("SELECT count(*) FROM schedule")[0], "0");
+  EXPECT_EQ(Sql("SELECT count(*) FROM schedule_progress")[0], "0");
 }
 
 // All else that is damaged stops the start; this is only advice.

@@ -369,6 +369,8 @@ TEST_F(RoundTripTest, EveryKindOfActivityComesBackInOrder) {
       a::TasksPurged{"host", At(77), 3040},
       a::QueueChanged{"nightly", "weight 3", "ann@host"},
       a::PlacementChanged{"locality, with no shadow", "ann@host"},
+      a::ScheduleChanged{"nightly", "added: @daily, UTC", "ann@host"},
+      a::ScheduleDecided{"nightly", At(78), TaskId(9), "started"},
   };
   ASSERT_EQ(events.size(), std::variant_size_v<activity::Event>);
   core::Transaction transaction;

@@ -75,6 +75,8 @@ TEST_F(SalvageTest, OfASoundStoreAllIsServed) {
   EXPECT_EQ(state.last_commit, last_);
   EXPECT_EQ(state.worker_settings.size(), 2u);
   EXPECT_EQ(state.queue_settings.size(), 2u);
+  EXPECT_EQ(state.schedules.schedules.size(), 1u);
+  EXPECT_EQ(state.schedules.progress.size(), 1u);
   EXPECT_EQ(state.run_times.size(), 1u);
   EXPECT_TRUE(store_->FindRequest("ann@host", "r-1")->has_value());
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/domain/scheduled_work.h"
 #include "master/store/sqlite_store.h"
 #include "store_fixture.h"
 
@@ -142,6 +143,11 @@ class SmallStore {
                                 .last = At(900), .places = {{"w1", 5}}}};
     next_.queue_settings = {{"nightly", QueueSettings{.weight = 3, .max_running = 8}, {At(950), "a deploy"}},
                             {"daily", std::nullopt, {At(960), "disks"}}};
+    core::ScheduleRow& schedule = next_.schedules.schedules.emplace_back();
+    schedule.spec.name = "backup";
+    schedule.spec.times = CronTimes{"30 2 * * *", "UTC"};
+    schedule.spec.work = std::make_shared<const ScheduledWork>(ScheduledWork{SingleTask(1).spec});
+    next_.schedules.progress = {{.name = "backup", .decided_until = At(940)}};
     next_.executors = {{"http"}, {"sql"}};
     Log(activity::WorkerStateChanged{"w1", WorkerState::kDraining, "kernel update"});
     Log(activity::RequestsRefused{"QUEUE_FULL", "ann@host", 12});
