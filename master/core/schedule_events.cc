@@ -43,6 +43,11 @@ schedules::Timetable TimetableOf(const ScheduleSpec& spec, absl::TimeZone zone) 
   return *std::move(timetable);
 }
 
+absl::Status CheckDisk(const Surroundings& around) {
+  if (!around.low_on_room) return absl::OkStatus();
+  return RefuseForNow("DISK_FULL", "the master has little room, and takes no new work", absl::Seconds(5));
+}
+
 absl::Status RefuseHeld(const Schedule& schedule) {
   return Refuse(absl::StatusCode::kFailedPrecondition, "SCHEDULE_HELD",
                 absl::StrCat("schedule ", schedule.name(), " is held: ", schedule.held_because));
@@ -133,9 +138,12 @@ absl::Status ScheduleEvents::Do(const Moment& turn, const ChangeSchedule& event,
     return Refuse(absl::StatusCode::kAlreadyExists, "SCHEDULE_EXISTS",
                   absl::StrCat("schedule ", event.name, " is there already, and another one; take another name, or remove it first"));
   }
+  MUSTER_RETURN_IF_ERROR(CheckDisk(cluster_.around));
   MUSTER_RETURN_IF_ERROR(admission_.WouldNeverTake(add.spec.work->task));
   ScheduleRow row{.spec = std::move(add.spec), .owner = std::move(add.owner), .created = Calendar(turn)};
-  const absl::Time from = absl::FromUnixSeconds(absl::ToUnixSeconds(Calendar(turn)));
+  absl::Time from = absl::FromUnixSeconds(absl::ToUnixSeconds(Calendar(turn)));
+  // It was to come when it was asked for; that it has come since does not end it without a run.
+  if (const auto* once = std::get_if<OneTime>(&row.spec.times)) from = std::min(from, once->at - absl::Seconds(1));
   const schedules::Timetable timetable = TimetableOf(row.spec, add.zone);
   Schedule schedule(std::move(row), timetable, {.decided_until = from});
   for (const std::string& gone : cluster_.schedules.MakeRoom(schedule.bytes())) {
@@ -195,6 +203,7 @@ absl::Status ScheduleEvents::Do(const Moment& turn, const ChangeSchedule& event,
     answer->run = *before;
     return absl::OkStatus();
   }
+  MUSTER_RETURN_IF_ERROR(CheckDisk(cluster_.around));
   const absl::Time now = Calendar(turn);
   MUSTER_RETURN_IF_ERROR(admission_.WouldRefuse(SpecOf(*schedule, now), turn.now));
   MUSTER_RETURN_IF_ERROR(CheckBusy(*schedule));

@@ -43,6 +43,7 @@ MUTANTS = {
     "forget_needs": [(CORE, "DependentsTest.*"), SIMULATION],
     "old_ends": [(CORE, "DependenciesTest.*")],
     "purge_needed": [(STORE, "WaitedForTest.*")],
+    "schedule_progress_apart": [(CORE, "ScheduleKillTest.*")],
     "torn_tail": [(STORE, "DamageTest.*")],
 }
 

@@ -202,6 +202,8 @@ TEST_F(SchedulesTest, WithoutRoomNothingIsDecidedAndTheRuleForMissedRunsHoldsAft
   for (int i = 0; i < 5; ++i) cluster_.Advance(absl::Seconds(10));
   EXPECT_TRUE(Open().empty());
   EXPECT_GT(cluster_.core().NextDue(), cluster_.now()) << "it must not make the loop spin";
+  EXPECT_EQ(ReasonOf(Do(RunSchedule{}).status), "DISK_FULL");
+  EXPECT_EQ(ReasonOf(Add("more", Every(10)).status), "DISK_FULL");
   cluster_.core().SetSurroundings({});
   cluster_.Turn();
   EXPECT_EQ(Open().size(), 1u);
@@ -247,6 +249,13 @@ TEST_F(SchedulesTest, ASingleTimeEndsWithItsRun) {
   EXPECT_EQ(View().standing, ScheduleStanding::kEnded);
   Restart();
   EXPECT_EQ(View().standing, ScheduleStanding::kEnded);
+}
+
+TEST_F(SchedulesTest, ASingleTimeThatCameWhileItWasBeingAddedIsRun) {
+  ChangeSchedule event = AddScheduleEvent("s", OneTime{cluster_.now() + absl::Seconds(1)}, cluster_.now());
+  cluster_.Advance(absl::Seconds(2));
+  EXPECT_TRUE(Change(std::move(event)).status.ok());
+  EXPECT_EQ(Open().size(), 1u);
 }
 
 TEST_F(SchedulesTest, ARunByHandIsNoDueTimeAndObeysTheOverlapRule) {

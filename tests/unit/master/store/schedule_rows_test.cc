@@ -30,7 +30,10 @@ core::ScheduleProgressRow Progress(const std::string& name, int64_t until) {
   return {.name = name, .decided_until = At(until)};
 }
 
-class ScheduleRowsTest : public StoreTest {};
+class ScheduleRowsTest : public StoreTest {
+ protected:
+  ScheduleRowsTest() { Reopen(); }
+};
 
 TEST_F(ScheduleRowsTest, EveryKindOfTimesAndRulesComesBack) {
   core::Transaction transaction;
