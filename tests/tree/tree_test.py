@@ -13,7 +13,7 @@ BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD", ROOT / "build"))
 BASE = {"common/base"}
 DOMAIN = BASE | {"common/domain"}
 SERVING = {"common/convert", "common/rpc", "common/runtime", "common/config", "common/telemetry"}  # edges and apps only
-MASTER_CORE = DOMAIN | {"master/registry", "master/scheduler", "master/balancer", "master/core"}
+MASTER_CORE = DOMAIN | {"master/registry", "master/scheduler", "master/balancer", "master/schedules", "master/core"}
 WORKER_EDGE = DOMAIN | SERVING | {"worker/plugin_api"}
 
 # Folder: what it may include besides itself.
