@@ -114,7 +114,8 @@ absl::Status ScheduleWriter::WriteSchedules(Database* database, const core::Sche
     const auto* interval = std::get_if<IntervalTimes>(&it.spec.times);
     const auto* once = std::get_if<OneTime>(&it.spec.times);
     row.Text(it.spec.name);
-    row.Text(schedules::TimesText(it.spec.times));
+    row.Scratch() = schedules::TimesText(it.spec.times);
+    row.Text(row.scratch());
     cron != nullptr ? row.Text(cron->zone) : row.Null();
     interval != nullptr ? row.Int(absl::ToInt64Seconds(interval->period)) : row.Null();
     if (interval != nullptr) {

@@ -1,6 +1,6 @@
 """A store that an older muster-master left when it was killed opens, keeps everything, and goes on.
 
-tests/golden/store-1.tar.gz: made by the last master of schema version 1, kill -9 while it had open tasks; store-2: of version 2.
+tests/golden/store-1.tar.gz: made by the last master of schema version 1, kill -9 while it had open tasks; store-2 and store-3: of versions 2 and 3.
 """
 
 import pathlib
@@ -8,7 +8,7 @@ import subprocess
 import tarfile
 import unittest
 
-from cluster import BIN, Cluster
+from cluster import BIN, Cluster, eventually
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
 
@@ -65,6 +65,28 @@ class OldStore(unittest.TestCase):
             cluster.kill_master()
             cluster.start_master()
             self.assertEqual([kind["command"] for kind in cluster.json("stats")["run_times"]], ["true"])
+
+    def test_a_store_of_schema_version_3_keeps_everything_and_takes_schedules(self):
+        cluster = Cluster(workers=0)
+        with tarfile.open(GOLDEN / "store-3.tar.gz") as archive:
+            archive.extractall(cluster.directory)
+        checked = subprocess.run([BIN / "muster-master", "check", cluster.store], capture_output=True, text=True)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+        self.assertIn("of schema version 3; the next start adds to it what 4 has", checked.stdout)
+        with cluster:
+            self.assertEqual(cluster.ok("logs", "greeting"), "hello\n")
+            self.assertEqual(cluster.task("failing")["exit_code"], 3)
+            self.assertIn("locality", cluster.ok("placement"))
+            self.assertEqual(cluster.state("later"), "PENDING")
+            cluster.start_worker("w1", slots=4)
+            cluster.ok("queue", "resume", "nightly")
+            cluster.await_state("later", "SUCCEEDED")
+            cluster.ok("schedule", "add", "tick", "every 1s", "--", "true")
+            cluster.kill_master()
+            cluster.start_master()
+            run = eventually(lambda: [run for run in cluster.json("schedule", "get", "tick")["recent_runs"]
+                                      if run["task_state"] == "TASK_STATE_SUCCEEDED"], what="a run after the kill")
+            self.assertTrue(cluster.task(run[0]["task_id"])["spec"]["name"] == "tick")
 
 
 if __name__ == "__main__":

@@ -90,10 +90,10 @@ TEST(ScheduleTable, ARowTellsOfTheNextRunAndOfTheLastOnesOutcome) {
   v1::Schedule running = Shown();
   v1::ScheduledRun* const run = running.add_running();
   run->set_result(v1::SCHEDULED_RUN_RESULT_RUNNING);
-  run->mutable_due_time()->set_seconds(absl::ToUnixSeconds(kThen) - 60);
+  run->mutable_due_time()->set_seconds(absl::ToUnixSeconds(kThen) - 120);
   run->set_task_id("80");
   EXPECT_THAT(ScheduleRow(running, kThen, false),
-              ElementsAre("backup", "30 2 * * *", "Europe/Berlin", "ACTIVE", "in 21h", "RUNNING", "1m ago", "80"));
+              ElementsAre("backup", "30 2 * * *", "Europe/Berlin", "ACTIVE", "in 21h", "RUNNING", "2m ago", "80"));
   EXPECT_EQ(ScheduleRow(Shown(), kThen, true).size(), ScheduleHeader(true).size());
   EXPECT_EQ(ScheduleRow(Shown(), kThen, false).size(), ScheduleHeader(false).size());
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/refusal.h"
+#include "master/core/schedule_table.h"
 #include "tests/unit/master/core/schedule_by_hand.h"
 
 namespace muster::core {
