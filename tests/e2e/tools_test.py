@@ -22,7 +22,7 @@ class Faces(OnOneCluster):
 
     def test_both_servers_can_be_listed_described_and_called_without_proto_files(self):
         worker = self.cluster.workers["w1"].addresses["grpc"]
-        for address, services in ((self.cluster.address, {"muster.v1.TaskService", "muster.v1.ClusterService", "muster.v1.QueueService",
+        for address, services in ((self.cluster.address, {"muster.v1.TaskService", "muster.v1.ClusterService", "muster.v1.QueueService", "muster.v1.ScheduleService",
                                                           "muster.v1.RegistryService", "grpc.health.v1.Health"}),
                                   (worker, {"muster.v1.WorkerService", "grpc.health.v1.Health"})):
             self.assertLessEqual(services, set(self.reflect(address, "list").split()))

@@ -1,5 +1,5 @@
-// The packed columns of the store: a batch's arguments, an attempt's report, a commit's activity, ranges of tasks. The
-// first byte says which; the rest is what the column holds.
+// The packed columns of the store: a batch's arguments, an attempt's report, a commit's activity, ranges of tasks, runs of a
+// schedule. The first byte says which; the rest is what the column holds.
 //
 // Claims: bytes are refused or read; what was read packs to bytes that read as the same; what is shown of a report
 // prints as JSON.
@@ -13,6 +13,7 @@
 #include "common/convert/convert.h"
 #include "master/store/activity_packing.h"
 #include "master/store/report_packing.h"
+#include "master/store/schedule_rows.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace muster::fuzz {
@@ -81,6 +82,15 @@ void Ranges(Input& input) {
   MUSTER_CLAIM(store::UnpackRanges(packed) == ranges, Hex(packed));
 }
 
+void ScheduleRuns(Input& input) {
+  core::ScheduleProgressRow progress, again;
+  if (!store::UnpackRuns(input.Rest(), &progress)) return;
+  std::string packed;
+  store::PackRuns(progress, &packed);
+  MUSTER_CLAIM(store::UnpackRuns(packed, &again), Hex(packed));
+  MUSTER_CLAIM(again.running == progress.running && again.recent == progress.recent && again.waiting == progress.waiting, Hex(packed));
+}
+
 }  // namespace
 }  // namespace muster::fuzz
 
@@ -91,6 +101,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 'r': muster::fuzz::Report(input); break;
     case 'l': muster::fuzz::Activity(input); break;
     case 't': muster::fuzz::Ranges(input); break;
+    case 's': muster::fuzz::ScheduleRuns(input); break;
     default: return -1;  // not worth keeping
   }
   return 0;
