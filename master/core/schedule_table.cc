@@ -166,6 +166,16 @@ ScheduleProgressRow ProgressRowOf(const Schedule& schedule) {
 
 namespace {
 
+std::vector<absl::Time> NextTimes(const Schedule& schedule, size_t most) {
+  std::vector<absl::Time> times;
+  for (absl::Time next = schedule.state.next(); next != absl::InfiniteFuture();) {
+    times.push_back(next);
+    if (times.size() == most) break;
+    next = schedule.timetable.NextAfter(next);  // the dear part: a page asks for none
+  }
+  return times;
+}
+
 // `upcoming`: how many due times to come, `runs`: how many that go on, and of the last ones.
 ScheduleView ViewWith(const Schedule& schedule, size_t upcoming, size_t runs) {
   ScheduleView view{.spec = schedule.row.spec,
@@ -182,11 +192,7 @@ ScheduleView ViewWith(const Schedule& schedule, size_t upcoming, size_t runs) {
     view.standing = ScheduleStanding::kPaused;
     view.reason = schedule.row.pause_reason;
   }
-  absl::Time next = schedule.state.next();
-  while (schedule.held_because.empty() && view.next.size() < upcoming && next != absl::InfiniteFuture()) {
-    view.next.push_back(next);
-    next = schedule.timetable.NextAfter(next);
-  }
+  if (schedule.held_because.empty()) view.next = NextTimes(schedule, upcoming);
   const size_t ahead = schedule.running.size() - std::min(runs, schedule.running.size());
   for (auto run = std::next(schedule.running.begin(), static_cast<std::ptrdiff_t>(ahead)); run != schedule.running.end(); ++run) {
     view.running.push_back(run->second);

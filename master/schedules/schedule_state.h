@@ -4,9 +4,9 @@
 //   for (const ScheduleDecision& decision : state.Due(now)) ...     // when now >= state.NextAt()
 //   for (const ScheduleDecision& decision : state.RunEnded(due)) ...
 //
-// A run is named by its due time, a whole second. Each due time is decided exactly once: started, kept waiting and started later, or
-// skipped with a cause. What is decided is told by `progress`, which only moves forward. Whoever stores it in the same
-// commit as the runs that were started neither loses a due time nor starts one twice, wherever it dies.
+// A run is named by its due time, a whole second. Each due time is decided exactly once: started, kept waiting and
+// started later, or skipped with a cause. What is decided is told by `progress`, which only moves forward. Whoever stores
+// it in the same commit as the runs that were started neither loses a due time nor starts one twice, wherever it dies.
 //
 // Missed is what a restart, a frozen machine or a slow turn left behind: all due times up to `now` but the newest,
 // and that one too when it is older than kOnTimeWithin. A clock that is set back decides nothing again.

@@ -241,6 +241,53 @@ TEST_F(SchedulesTest, DueIsWhatTheWallSays) {
   EXPECT_EQ(Open().size(), 1u);
 }
 
+// The hours around a change of the clock, through a master that is killed and started every seven minutes.
+TEST_F(SchedulesTest, AroundAChangeOfTheClockEachDueTimeRunsOnceThoughTheMasterKeepsDying) {
+  struct Change {
+    const char* zone;
+    const char* midnight;  // in UTC, of the day of the change
+    const char* line;
+    std::vector<std::string> due;  // until 05:00 of that zone, in UTC
+  };
+  const Change changes[] = {
+      {"Europe/Berlin", "2026-03-28T23:00:00Z", "30 2 * * *", {"2026-03-29T01:00:00Z"}},
+      {"Europe/Berlin", "2026-03-28T23:00:00Z", "30 * * * *",
+       {"2026-03-28T23:30:00Z", "2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z", "2026-03-29T02:30:00Z"}},
+      {"Europe/Berlin", "2026-10-24T22:00:00Z", "30 2 * * *", {"2026-10-25T00:30:00Z"}},
+      {"Europe/Berlin", "2026-10-24T22:00:00Z", "30 2-3 * * *", {"2026-10-25T00:30:00Z", "2026-10-25T02:30:00Z"}},
+      {"Europe/Berlin", "2026-10-24T22:00:00Z", "*/30 2 * * *",
+       {"2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z"}},
+      {"America/New_York", "2026-03-08T05:00:00Z", "30 2 * * *", {"2026-03-08T07:00:00Z"}},
+      {"America/New_York", "2026-11-01T04:00:00Z", "30 1 * * *", {"2026-11-01T05:30:00Z"}},
+      {"Australia/Lord_Howe", "2026-10-03T13:30:00Z", "10 2 * * *", {"2026-10-03T15:30:00Z"}},
+      {"Australia/Lord_Howe", "2026-04-04T13:00:00Z", "40 1 * * *", {"2026-04-04T14:40:00Z"}},
+  };
+  for (const Change& change : changes) {
+    absl::TimeZone zone;
+    ASSERT_TRUE(absl::LoadTimeZone(change.zone, &zone)) << change.zone;
+    CoreConfig config = ScheduleConfig();
+    config.load_zone = [zone](const std::string&) { return zone; };
+    absl::Time midnight;
+    std::string error;
+    ASSERT_TRUE(absl::ParseTime(absl::RFC3339_full, change.midnight, &midnight, &error)) << error;
+    TestCluster cluster(config);
+    cluster.SetClock(midnight);
+    cluster.Restart(config);
+    ChangeSchedule event = AddScheduleEvent("s", CronTimes{change.line, change.zone}, midnight,
+                                            [](ScheduleSpec& spec) { spec.missed = MissedRuns::kRunAll; });
+    std::get<AddSchedule>(event.what).zone = zone;
+    cluster.Apply(std::move(event));
+    const absl::Time end = absl::FromCivil(absl::CivilHour(absl::ToCivilDay(midnight + absl::Hours(2), zone)) + 5, zone);
+    while (cluster.now() < end - absl::Minutes(7)) {
+      cluster.SetClock(cluster.now() + absl::Minutes(7));
+      cluster.Restart(config);
+    }
+    std::vector<std::string> started;
+    for (const auto& [id, task] : cluster.store().tasks()) started.push_back(cluster.store().SpecOf(id).name.substr(2));
+    EXPECT_EQ(started, change.due) << change.line << " in " << change.zone;
+  }
+}
+
 TEST_F(SchedulesTest, ASingleTimeEndsWithItsRun) {
   Add("s", OneTime{cluster_.now() + absl::Seconds(10)});
   EXPECT_EQ(View().standing, ScheduleStanding::kActive);
