@@ -86,7 +86,7 @@ class OldStore(unittest.TestCase):
             cluster.start_master()
             run = eventually(lambda: [run for run in cluster.json("schedule", "get", "tick")["recent_runs"]
                                       if run["task_state"] == "TASK_STATE_SUCCEEDED"], what="a run after the kill")
-            self.assertTrue(cluster.task(run[0]["task_id"])["spec"]["name"] == "tick")
+            self.assertEqual(cluster.task(run[0]["task_id"])["spec"]["name"], "tick")
 
 
 if __name__ == "__main__":

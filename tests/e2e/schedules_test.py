@@ -6,6 +6,7 @@ import datetime
 import json
 import time
 import unittest
+import urllib.request
 
 from cluster import Cluster, eventually
 
@@ -65,7 +66,7 @@ class Schedules(unittest.TestCase):
             self.assertRegex(page, rf"FAILED  {ended['task_id']} ")
             by_hand = cluster.ok("schedule", "run", "slow").strip()
             cluster.await_state(by_hand, "FAILED")
-            self.assertTrue(cluster.task(by_hand)["spec"]["name"] == "slow")
+            self.assertEqual(cluster.task(by_hand)["spec"]["name"], "slow")
             cluster.ok("schedule", "resume", "slow")
             log = cluster.ok("log")
             self.assertIn("ScheduleChanged slow: added: every 1s by ", log)
@@ -79,7 +80,6 @@ class Schedules(unittest.TestCase):
             self.assertEqual(cluster.muster("schedule", "get", "slow").returncode, 125)
 
     def metrics(self, cluster):
-        import urllib.request
         with urllib.request.urlopen(f"http://{cluster.master.addresses['http']}/metrics") as answer:
             return answer.read().decode()
 
