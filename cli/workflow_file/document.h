@@ -62,11 +62,11 @@ class Document {
 
 class Document::Node {
  public:
-  Node() = default;
+  Node() = default;  // nothing, which is null as well
   Node(const Document* document, uint32_t index) : document_(document), index_(index) {}
 
   explicit operator bool() const { return document_ != nullptr; }
-  Kind kind() const { return Content().kind; }
+  Kind kind() const { return document_ == nullptr ? Kind::kNull : Content().kind; }
   bool is_map() const { return kind() == Kind::kMap; }
   bool is_list() const { return kind() == Kind::kList; }
   bool is_text() const { return kind() == Kind::kText; }

@@ -140,9 +140,16 @@ class FieldsOfTask {
     }
     if (field->number() != v1::TaskSpec::kCommandFieldNumber) return ReadOnce(entry, *field, &task_);
     if (entry.value.is_text()) return entry.value.Bad("a command is a list of words, as [./score, --fast]; a line for the shell goes under run");
-    if (!entry.value.is_list()) return ReadOnce(entry, *field, &task_);
+    if (!entry.value.is_list()) return ReadCommandMap(entry, *field);
     if (entry.value.items().empty()) return entry.value.Bad("an empty command; give the program and its arguments");
     return filler_.FillField(entry.value, *v1::Command::descriptor()->FindFieldByNumber(v1::Command::kArgvFieldNumber), task_.mutable_command());
+  }
+
+  absl::Status ReadCommandMap(const Document::Entry& entry, const FieldDescriptor& field) {
+    MUSTER_RETURN_IF_ERROR(ReadOnce(entry, field, &task_));
+    if (!task_.command().shell()) return absl::OkStatus();
+    for (const Node& word : entry.value.Find("argv").items()) MUSTER_RETURN_IF_ERROR(texts_.CheckShellLine(word, word.text()));
+    return absl::OkStatus();
   }
 
   absl::Status ReadOnce(const Document::Entry& entry, const FieldDescriptor& field, Message* message) {
@@ -174,6 +181,7 @@ class FieldsOfTask {
     if (!entry.value.is_text() || entry.value.text().empty()) return WrongType(entry.value, "a line for /bin/sh");
     const FieldDescriptor& argv = *v1::Command::descriptor()->FindFieldByNumber(v1::Command::kArgvFieldNumber);
     std::string line = entry.value.str();
+    MUSTER_RETURN_IF_ERROR(texts_.CheckShellLine(entry.value, line));
     MUSTER_RETURN_IF_ERROR(texts_.Apply(argv, entry.value, &line));
     task_.mutable_command()->set_shell(true);
     task_.mutable_command()->add_argv(std::move(line));

@@ -10,7 +10,9 @@
 #include "common/base/status_macros.h"
 #include "common/convert/workflow_parameters.h"
 #include "common/domain/batch_arguments.h"
+#include "common/domain/shell_line.h"
 #include "common/domain/text_reference.h"
+#include "muster/v1/task.pb.h"
 
 namespace muster::cli {
 namespace {
@@ -34,6 +36,9 @@ std::string InBraces(std::string_view name) { return absl::StrCat("{{ ", ShownWo
 
 absl::Status TaskTexts::Apply(const FieldDescriptor& field, const Node& node, std::string* text) const {
   const bool among_places = has_rows_ && convert::TakesRowValues(field);
+  if (field.containing_type() == v1::Validation::descriptor() && field.number() == v1::Validation::kCommandFieldNumber) {
+    MUSTER_RETURN_IF_ERROR(CheckShellLine(node, *text));
+  }
   if (!HasReferenceMarks(*text)) {
     if (among_places) *text = Kept(*text, false);
     return absl::OkStatus();
@@ -59,6 +64,19 @@ absl::Status TaskTexts::Apply(const FieldDescriptor& field, const Node& node, st
   if (!among_places) return absl::OkStatus();  // the master takes it apart again
   text->clear();
   for (const Piece& piece : pieces) absl::StrAppend(text, Kept(piece.literal, has_parameters), piece.reference);
+  return absl::OkStatus();
+}
+
+absl::Status TaskTexts::CheckShellLine(const Node& node, std::string_view line) const {
+  ShellLine shell;
+  std::string before;
+  for (size_t read = 0; const auto reference = NextReference(&line, &before); read = before.size()) {
+    shell.Read(std::string_view(before).substr(read));
+    if (!shell.TakesWord()) {
+      return node.Bad(absl::StrCat(InBraces(reference->name), " within quotes or a here-document; it is a quoted word by itself, so close the quotes before it, or put it in env and use the variable"));
+    }
+    shell.Read("''");  // the value
+  }
   return absl::OkStatus();
 }
 

@@ -30,6 +30,8 @@ class TaskTexts {
 
   // MessageFiller's rule.
   absl::Status Apply(const google::protobuf::FieldDescriptor& field, const Document::Node& node, std::string* text) const;
+  // Of a line for a shell, where no value may stand within quotes.
+  absl::Status CheckShellLine(const Document::Node& node, std::string_view line) const;
   // Of a text that may have parameters and nothing else.
   absl::Status CheckParameters(const Document::Node& node, std::string_view text) const;
 

@@ -14,6 +14,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/utf8.h"
 #include "common/domain/batch_arguments.h"
+#include "common/domain/shell_line.h"
 #include "common/domain/text_reference.h"
 #include "google/protobuf/descriptor.pb.h"
 
@@ -112,7 +113,13 @@ class TextFiller {
     if (!HasReferenceMarks(*text)) return absl::OkStatus();
     std::string filled;
     std::string_view rest = *text;
-    while (const auto reference = NextReference(&rest, &filled)) {
+    ShellLine line;
+    for (size_t read = 0; const auto reference = NextReference(&rest, &filled); read = filled.size()) {
+      line.Read(std::string_view(filled).substr(read));
+      if (place.in_shell_line && !line.TakesWord()) {
+        return BadParameters(absl::StrCat(node_, ": {{ ", std::string(reference->name),
+                                          " }} within quotes or a here-document of a line for the shell; put it in the environment and use the variable"));
+      }
       const auto found = values_.find(absl::string_view(reference->name.data(), reference->name.size()));
       if (found == values_.end()) {
         return BadParameters(absl::StrCat(node_, ": {{ ", std::string(reference->name), " }} is no parameter", DidYouMean(reference->name, values_)));

@@ -1,6 +1,7 @@
 // What a workflow's parameters stand for, put into the texts of its tasks.
 //
-// `{{ name }}` (common/domain/text_reference.h) becomes the value: in a line for a shell as one quoted word, in a node with
+// `{{ name }}` (common/domain/text_reference.h) becomes the value: in a line for a shell as one quoted word (refused where that
+// would be no word: within quotes of the line's own, a value could run what it likes), in a node with
 // rows so that the worker does not take the value's braces for places of a row. Texts are all strings of a node's task but
 // the keys of `parameters`, the values of its rows, and both sides of its condition.
 // Thread rule: pure. Errors: INVALID_ARGUMENT, one line that names the node.

@@ -433,6 +433,7 @@ TEST(WorkflowFile, NothingToRunIsRefused) {
   EXPECT_EQ(Refusal("name: a\n"), "f.yaml:1:1: a workflow without tasks; give it tasks: {NAME: {run: LINE}}");
   EXPECT_EQ(Refusal("tasks: {}\n"), "f.yaml:1:8: a workflow without tasks; give it tasks: {NAME: {run: LINE}}");
   EXPECT_EQ(Refusal("tasks:\n  t: {env: {A: b}}\n"), "f.yaml:2:3: a task with nothing to run; give it run: LINE or command: [WORD, ...]");
+  EXPECT_EQ(Refusal("tasks:\n  t: {command: {shell: true}}\n"), "f.yaml:2:3: a task with nothing to run; give it run: LINE or command: [WORD, ...]");
   EXPECT_EQ(Refusal("tasks:\n  t: {executor: noop, matrix: {a: [1]}}\n"),
             "f.yaml:2:3: a matrix for the executor noop has no argument that takes its values; give it arguments: [\"{{ matrix.NAME }}\"]");
 }
@@ -456,6 +457,18 @@ TEST(WorkflowFile, ReferencesToWhatIsNotThereAreRefused) {
             "f.yaml:3:22: {{ matrix.a }} cannot stand here; it can in run, command, env, arguments, working_directory and validate");
   EXPECT_EQ(Refusal("defaults: {run: 'x {{ matrix.a }}'}\n"), "f.yaml:1:17: {{ matrix.a }} in defaults; a matrix is the task's own, so write it there");
   EXPECT_EQ(Refusal("defaults: {env: {A: '{{ a.b }}'}}\n"), "f.yaml:1:21: {{ a.b }} in defaults; an output goes into the env of the task that needs it");
+}
+
+TEST(WorkflowFile, ValuesWithinQuotesOfALineAreRefused) {
+  constexpr char kWhy[] = " within quotes or a here-document; it is a quoted word by itself, so close the quotes before it, or put it in env and use the variable";
+  EXPECT_EQ(Refusal(Task("run: 'echo \"in {{ city }}\"'")), absl::StrCat("f.yaml:3:12: {{ city }}", kWhy));
+  EXPECT_EQ(Refusal(Task("run: x, validate: \"grep '{{ city }}'\"")), absl::StrCat("f.yaml:3:25: {{ city }}", kWhy));
+  EXPECT_EQ(Refusal(Task("run: \"sh -c 'x {{ matrix.a }}'\", matrix: {a: [1]}")), absl::StrCat("f.yaml:3:12: {{ matrix.a }}", kWhy));
+  EXPECT_EQ(Refusal(Task("command: {shell: true, argv: [echo, \"'{{ city }}'\"]}")), absl::StrCat("f.yaml:3:43: {{ city }}", kWhy));
+  Read(Task("command: [echo, \"'{{ city }}'\"]"));
+  // After a value '#' begins no comment.
+  EXPECT_EQ(Refusal(Task("run: \"echo {{ city }}#'\\n echo {{ city }}'\"")), absl::StrCat("f.yaml:3:12: {{ city }}", kWhy));
+  Read(Task("run: 'echo \"in \"{{ city }} \"$(cat {{ city }})\"'"));
 }
 
 TEST(WorkflowFile, OutputsArePassedOnByThoseThatNeedThem) {

@@ -75,6 +75,19 @@ TEST(WorkflowParameters, AValueIsOneWordOfALineForAShell) {
   EXPECT_EQ(spec.nodes(0).task().validation().output_pattern(), "it's; rm -rf /");
 }
 
+TEST(WorkflowParameters, AValueIsNotPutIntoQuotesThatItCouldLeave) {
+  const auto refusal = [](const std::string& line) {
+    v1::WorkflowSpec spec = FromText("parameters { name: 'x' } nodes { name: 'n' task { command { shell: true } } }");
+    spec.mutable_nodes(0)->mutable_task()->mutable_command()->add_argv(line);
+    return std::string(FillIn({{"x", "$(rm -rf /)"}}, &spec).message());
+  };
+  constexpr char kWhy[] = "n: {{ x }} within quotes or a here-document of a line for the shell; put it in the environment and use the variable";
+  EXPECT_EQ(refusal("echo \"{{ x }}\""), kWhy);
+  EXPECT_EQ(refusal("sh -c 'echo {{ x }}'"), kWhy);
+  EXPECT_EQ(refusal("echo {{ x }}'{{ x }}'"), kWhy);
+  EXPECT_EQ(refusal("echo {{ x }}'a'{{ x }} \"$(cat {{ x }})\""), "");
+}
+
 TEST(WorkflowParameters, AValueIsNoPlaceOfARow) {
   v1::WorkflowSpec spec = FromText(
       "parameters { name: 'x' } nodes { rows { values: 'r{{ x }}' } task { queue: '{{ x }}' command { argv: 'a' argv: '{{ x }}{1}' } } }");
