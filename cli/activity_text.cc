@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/text.h"
+#include "cli/workflow_page.h"
 #include "common/convert/convert.h"
 
 namespace muster::cli {
@@ -97,6 +98,10 @@ std::string ActivityText(const v1::ActivityRecord& record) {
       const auto& e = record.schedule_decided();
       return absl::StrCat("ScheduleDecided ", e.schedule(), ", due ", TimeText(convert::FromProto(e.due_time())), ": ", e.what(),
                           e.task_id().empty() ? "" : absl::StrCat(" as ", e.task_id()));
+    }
+    case R::kWorkflowStateChanged: {
+      const auto& e = record.workflow_state_changed();
+      return absl::StrCat("WorkflowStateChanged ", e.workflow_id(), " ", StateName(e.state()), Why(e.reason()));
     }
     case R::EVENT_NOT_SET:
       break;

@@ -19,6 +19,7 @@
 #include "cli/backoff.h"
 #include "cli/errors.h"
 #include "cli/interrupts.h"
+#include "cli/parts_writer.h"
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/credentials.h"
@@ -28,6 +29,7 @@
 #include "muster/v1/queue_service.grpc.pb.h"
 #include "muster/v1/schedule_service.grpc.pb.h"
 #include "muster/v1/task_service.grpc.pb.h"
+#include "muster/v1/workflow_service.grpc.pb.h"
 
 namespace muster::cli {
 namespace {
@@ -164,7 +166,8 @@ class ClientImpl final : public Client {
         tasks_(v1::TaskService::NewStub(channel_)),
         cluster_(v1::ClusterService::NewStub(channel_)),
         queues_(v1::QueueService::NewStub(channel_)),
-        schedules_(v1::ScheduleService::NewStub(channel_)) {}
+        schedules_(v1::ScheduleService::NewStub(channel_)),
+        workflows_(v1::WorkflowService::NewStub(channel_)) {}
 
   std::unique_ptr<Client> Background() override {
     auto other = std::make_unique<ClientImpl>(options_, channel_, nullptr);
@@ -297,6 +300,24 @@ class ClientImpl final : public Client {
   absl::StatusOr<v1::RunScheduleResponse> RunSchedule(const v1::RunScheduleRequest& request) override {
     return Call<v1::RunScheduleResponse>(request, schedules_->async(), &v1::ScheduleService::Stub::async::RunSchedule);
   }
+  absl::StatusOr<v1::RunWorkflowResponse> RunWorkflow(const std::vector<v1::RunWorkflowRequest>& parts) override {
+    return CallInParts<v1::RunWorkflowResponse>(parts, &v1::WorkflowService::Stub::async::Run);
+  }
+  absl::StatusOr<v1::PlanWorkflowResponse> PlanWorkflow(const std::vector<v1::PlanWorkflowRequest>& parts) override {
+    return CallInParts<v1::PlanWorkflowResponse>(parts, &v1::WorkflowService::Stub::async::Plan);
+  }
+  absl::StatusOr<v1::GetWorkflowResponse> GetWorkflow(const v1::GetWorkflowRequest& request) override {
+    return Call<v1::GetWorkflowResponse>(request, workflows_->async(), &v1::WorkflowService::Stub::async::Get);
+  }
+  absl::StatusOr<v1::ListWorkflowsResponse> ListWorkflows(const v1::ListWorkflowsRequest& request) override {
+    return Call<v1::ListWorkflowsResponse>(request, workflows_->async(), &v1::WorkflowService::Stub::async::List);
+  }
+  absl::StatusOr<v1::CancelWorkflowResponse> CancelWorkflow(const v1::CancelWorkflowRequest& request) override {
+    return Call<v1::CancelWorkflowResponse>(request, workflows_->async(), &v1::WorkflowService::Stub::async::Cancel);
+  }
+  absl::StatusOr<v1::RetryWorkflowResponse> RetryWorkflow(const v1::RetryWorkflowRequest& request) override {
+    return Call<v1::RetryWorkflowResponse>(request, workflows_->async(), &v1::WorkflowService::Stub::async::Retry);
+  }
 
   absl::Status Pause(absl::Duration duration) override {
     const absl::Time until = absl::Now() + duration;
@@ -322,16 +343,36 @@ class ClientImpl final : public Client {
     return std::make_unique<ReaderStream<Message>>(&wakeup_, interrupts_, open);
   }
 
+  using Told = std::function<void(grpc::Status)>;
+
   template <typename Response, typename Request, typename Async>
   absl::StatusOr<Response> Call(const Request& request, Async* stub,
-                                void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
-                                                      std::function<void(grpc::Status)>)) {
+                                void (Async::*method)(grpc::ClientContext*, const Request*, Response*, Told)) {
+    return Repeat<Response>([&](grpc::ClientContext* context, Response* response, Told told) {
+      (stub->*method)(context, &request, response, std::move(told));
+    });
+  }
+
+  template <typename Response, typename Request>
+  absl::StatusOr<Response> CallInParts(const std::vector<Request>& parts,
+                                       void (v1::WorkflowService::Stub::async::*method)(grpc::ClientContext*, Response*,
+                                                                                        grpc::ClientWriteReactor<Request>*)) {
+    std::optional<PartsWriter<Request>> writer;
+    return Repeat<Response>([&](grpc::ClientContext* context, Response* response, Told told) {
+      writer.emplace(parts, std::move(told));
+      (workflows_->async()->*method)(context, response, &*writer);
+      writer->Start();
+    });
+  }
+
+  template <typename Response>
+  absl::StatusOr<Response> Repeat(const std::function<void(grpc::ClientContext*, Response*, Told)>& begin_call) {
     const absl::Time begin = absl::Now();
     Backoff backoff(absl::Milliseconds(50), absl::Seconds(1));
     absl::Time told = absl::InfinitePast();
     while (true) {
       Response response;
-      absl::Status status = Once(request, &response, stub, method);
+      absl::Status status = Once(begin_call, &response);
       if (status.ok()) {
         answered_ = true;
         return response;
@@ -351,17 +392,15 @@ class ClientImpl final : public Client {
     }
   }
 
-  template <typename Request, typename Response, typename Async>
-  absl::Status Once(const Request& request, Response* response, Async* stub,
-                    void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
-                                          std::function<void(grpc::Status)>)) {
+  template <typename Response>
+  absl::Status Once(const std::function<void(grpc::ClientContext*, Response*, Told)>& begin_call, Response* response) {
     if (abandoned_) return Interrupted();
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(absl::Now() + options_.call_timeout));
     std::mutex mutex;
     std::condition_variable done;
     std::optional<grpc::Status> result;
-    (stub->*method)(&context, &request, response, [&](grpc::Status status) {
+    begin_call(&context, response, [&](grpc::Status status) {
       std::lock_guard<std::mutex> lock(mutex);
       result = std::move(status);
       wakeup_.Ring();
@@ -389,6 +428,7 @@ class ClientImpl final : public Client {
   const std::unique_ptr<v1::ClusterService::Stub> cluster_;
   const std::unique_ptr<v1::QueueService::Stub> queues_;
   const std::unique_ptr<v1::ScheduleService::Stub> schedules_;
+  const std::unique_ptr<v1::WorkflowService::Stub> workflows_;
   Wakeup wakeup_;
   std::atomic<bool> abandoned_{false};
   bool answered_ = false;

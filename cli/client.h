@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -18,6 +19,7 @@
 #include "muster/v1/queue_service.pb.h"
 #include "muster/v1/schedule_service.pb.h"
 #include "muster/v1/task_service.pb.h"
+#include "muster/v1/workflow_service.pb.h"
 
 namespace muster::cli {
 
@@ -103,6 +105,13 @@ class Client {
   virtual absl::StatusOr<v1::PauseScheduleResponse> PauseSchedule(const v1::PauseScheduleRequest& request) = 0;
   virtual absl::StatusOr<v1::ResumeScheduleResponse> ResumeSchedule(const v1::ResumeScheduleRequest& request) = 0;
   virtual absl::StatusOr<v1::RunScheduleResponse> RunSchedule(const v1::RunScheduleRequest& request) = 0;
+  // What the parts say together; sent again as a whole.
+  virtual absl::StatusOr<v1::RunWorkflowResponse> RunWorkflow(const std::vector<v1::RunWorkflowRequest>& parts) = 0;
+  virtual absl::StatusOr<v1::PlanWorkflowResponse> PlanWorkflow(const std::vector<v1::PlanWorkflowRequest>& parts) = 0;
+  virtual absl::StatusOr<v1::GetWorkflowResponse> GetWorkflow(const v1::GetWorkflowRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListWorkflowsResponse> ListWorkflows(const v1::ListWorkflowsRequest& request) = 0;
+  virtual absl::StatusOr<v1::CancelWorkflowResponse> CancelWorkflow(const v1::CancelWorkflowRequest& request) = 0;
+  virtual absl::StatusOr<v1::RetryWorkflowResponse> RetryWorkflow(const v1::RetryWorkflowRequest& request) = 0;
 
   // Sleeps; Interrupted after Ctrl-C.
   virtual absl::Status Pause(absl::Duration duration) = 0;

@@ -8,6 +8,7 @@ void AddVerbs(Flags& root, std::function<VerbOutline()> outline) {
   root.Verb("run", "Run one command, stream its output, exit with its status.", SetUpRun);
   root.Verb("submit", "Submit a task, or a stream of them, and print the ids.", SetUpSubmit);
   root.Verb("map", "One task for each argument, in the manner of GNU parallel.", SetUpMap);
+  root.Verb("flow", "Run tasks that need one another, as one workflow.", SetUpFlow);
   root.Verb("attach", "Take up the output of a task that was left with Ctrl-C.", SetUpAttach);
   root.Verb("wait", "Wait until tasks have ended.", SetUpWait);
   root.Verb("logs", "Show the output of tasks.", SetUpLogs);

@@ -18,6 +18,7 @@ void AddVerbs(Flags& root, std::function<VerbOutline()> outline);
 
 Action SetUpRun(Flags& flags);
 Action SetUpSubmit(Flags& flags);
+Action SetUpFlow(Flags& flags);
 Action SetUpMap(Flags& flags);
 Action SetUpAttach(Flags& flags);
 Action SetUpWait(Flags& flags);

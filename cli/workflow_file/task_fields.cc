@@ -55,6 +55,7 @@ constexpr RefusedField kRefusedFields[] = {
     {"name", "a task's name is the word before it; take `name` out"},
     {"dependencies", "tasks of a workflow need one another by name; write needs: [TASK]"},
     {"start_time", "a task of a workflow starts when its needs hold; to start the workflow later, make a schedule of it"},
+    {"in_workflow", "the master sets it; take `in_workflow` out"},
     {"owner", "a workflow's owner is who runs it; take `owner` out"},
     {"<<", "merge keys are not read; write what is shared under defaults"},
 };

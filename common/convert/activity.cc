@@ -156,6 +156,12 @@ struct Writer {
     out->set_task_id(Text(event.task));
     out->set_what(event.what);
   }
+  void operator()(const activity::WorkflowStateChanged& event) const {
+    auto* out = to->mutable_workflow_state_changed();
+    out->set_workflow_id(Text(event.workflow));
+    out->set_state(static_cast<v1::WorkflowState>(event.state));
+    out->set_reason(event.reason);
+  }
 };
 
 activity::Event EventFromProto(const v1::ActivityRecord& from) {
@@ -231,6 +237,10 @@ activity::Event EventFromProto(const v1::ActivityRecord& from) {
     case v1::ActivityRecord::kScheduleDecided: {
       const auto& e = from.schedule_decided();
       return activity::ScheduleDecided{e.schedule(), FromProto(e.due_time()), Id(e.task_id()), e.what()};
+    }
+    case v1::ActivityRecord::kWorkflowStateChanged: {
+      const auto& event = from.workflow_state_changed();
+      return activity::WorkflowStateChanged{Id(event.workflow_id()), FromProto(event.state()), event.reason()};
     }
     case v1::ActivityRecord::EVENT_NOT_SET: break;
   }

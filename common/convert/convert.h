@@ -14,10 +14,12 @@
 #include "common/domain/task_spec.h"
 #include "common/domain/task_state.h"
 #include "common/domain/worker.h"
+#include "common/domain/workflow.h"
 #include "muster/v1/cluster.pb.h"
 #include "muster/v1/queue.pb.h"
 #include "muster/v1/task.pb.h"
 #include "muster/v1/worker_service.pb.h"
+#include "muster/v1/workflow.pb.h"
 
 namespace muster::convert {
 
@@ -38,6 +40,12 @@ void ToProto(const RetryPolicy& from, v1::RetryPolicy* to);
 DependencyCondition FromProto(v1::DependencyCondition condition);
 OnWorkerLoss FromProto(v1::OnWorkerLoss mode);
 v1::OnWorkerLoss ToProto(OnWorkerLoss mode);
+
+// The domain's part of a workflow that was checked; `payload` is what is stored of it. Names of nodes that are not there
+// need nothing.
+WorkflowSpecPtr MakeWorkflowSpec(const v1::WorkflowSpec& message, std::string owner, std::string payload);
+WorkflowState FromProto(v1::WorkflowState state);
+v1::WorkflowState ToProto(WorkflowState state);
 
 void ToProto(const QueueSettings& from, v1::QueueSettings* to);
 QueueSettings FromProto(const v1::QueueSettings& from);

@@ -11,6 +11,7 @@
 #include "common/domain/ids.h"
 #include "common/domain/task_state.h"
 #include "common/domain/worker.h"
+#include "common/domain/workflow.h"
 
 namespace muster::activity {
 
@@ -122,11 +123,16 @@ struct ScheduleDecided {
   TaskId task;       // the run; 0: none
   std::string what;  // in words
 };
+struct WorkflowStateChanged {
+  TaskId workflow;
+  WorkflowState state;
+  std::string reason;
+};
 
 using Event = std::variant<MasterStarted, MasterStopped, TaskAccepted, TaskStateChanged, AttemptDispatched,
                            AttemptStarted, AttemptEnded, TaskEnded, CancelRequested, WorkerJoined,
                            WorkerStateChanged, WorkerLost, RequestsRefused, StaleReport, TasksPurged,
-                           QueueChanged, PlacementChanged, ScheduleChanged, ScheduleDecided>;
+                           QueueChanged, PlacementChanged, ScheduleChanged, ScheduleDecided, WorkflowStateChanged>;
 
 struct Record {
   absl::Time time;

@@ -30,7 +30,7 @@ enum class TaskState : uint8_t {
   kPoisoned = 12,
 };
 
-enum class PendingReason : uint8_t { kStartTime, kRetry, kWorkerLost, kDependencies };
+enum class PendingReason : uint8_t { kStartTime, kRetry, kWorkerLost, kDependencies, kWorkflow };
 
 struct Pending {
   PendingReason reason;

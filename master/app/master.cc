@@ -161,6 +161,13 @@ void Master::MakeParts() {
                                                                                 .refusals = tasks_->refusals(),
                                                                                 .clock = &clock_,
                                                                                 .limits = limits});
+  workflows_ = std::make_unique<handler::WorkflowService>(handler::WorkflowDeps{.events = loop_.get(),
+                                                                                .inspector = loop_.get(),
+                                                                                .store = store_.get(),
+                                                                                .calls = &calls_,
+                                                                                .queues = queue_board_.get(),
+                                                                                .refusals = tasks_->refusals(),
+                                                                                .limits = limits});
   registry_ = std::make_unique<handler::RegistryService>(handler::RegistryDeps{.events = loop_.get(),
                                                                                .calls = &calls_,
                                                                                .refusals = tasks_->refusals(),
@@ -187,7 +194,7 @@ absl::Status Master::Listen() {
                                  .memory_bytes = static_cast<size_t>(config_.grpc_memory_bytes),
                                  .refused_connections = [this](size_t count) { CountRefusedConnections(count); }};
   MUSTER_ASSIGN_OR_RETURN(server_,
-                          rpc::Server::Start(config, {tasks_->service(), cluster_.get(), queues_.get(), schedules_.get(), registry_.get()}));
+                          rpc::Server::Start(config, {tasks_->service(), cluster_.get(), queues_.get(), schedules_.get(), workflows_.get(), registry_.get()}));
   timers_ = std::make_unique<handler::Timers>();
   return absl::OkStatus();
 }

@@ -30,6 +30,7 @@
 #include "master/request_handler/cluster_service.h"
 #include "master/request_handler/queue_board.h"
 #include "master/request_handler/queue_service.h"
+#include "master/request_handler/workflow_service.h"
 #include "master/request_handler/registry_service.h"
 #include "master/request_handler/schedule_service.h"
 #include "master/request_handler/task_service.h"
@@ -100,6 +101,7 @@ class Master {
   std::unique_ptr<handler::ClusterService> cluster_;
   std::unique_ptr<handler::QueueService> queues_;
   std::unique_ptr<handler::ScheduleService> schedules_;
+  std::unique_ptr<handler::WorkflowService> workflows_;
   std::unique_ptr<handler::RegistryService> registry_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<handler::Timers> timers_;

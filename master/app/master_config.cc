@@ -68,6 +68,12 @@ void DeclareCluster(MasterConfig* config, config::Schema* schema) {
                "A task that asks for more than one slot, has waited for so long and is overtaken gets a worker that is "
                "emptied for it; and what is free of what the cluster has as a whole is kept for it. 0: never.",
                {.least = 0, .most = 86400});
+  schema->Number("workflows.max_running", &core.workflows_max_running, 0,
+                 "Workflows that run at once; the others wait for their turn, in the order of their arrival. 0: any number.",
+                 {.least = 0, .most = 1'000'000});
+  schema->Number("workflows.max_parallel", &core.workflows_max_parallel, 0,
+                 "Tasks that a workflow runs at once when it says nothing else. 0: as many as there is room for.",
+                 {.least = 0, .most = 1'000'000});
   schema->Time("scheduler.straggler_floor", &core.straggler_floor, absl::Seconds(10),
                "An attempt is marked as a straggler when it has run twice as long as nine in ten runs of its command, and "
                "longer than this.",

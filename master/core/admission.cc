@@ -15,27 +15,8 @@ namespace {
 
 constexpr absl::Duration kQueueFullDelay = absl::Seconds(1);
 constexpr absl::Duration kShutDownDelay = absl::Seconds(5);
-constexpr int32_t kHighestPriority = 100;
 constexpr size_t kMaxVerdicts = 1024;
 constexpr size_t kMaxWarnings = 8;
-
-uint64_t CountOf(const SubmitTasks& event) {
-  return event.tasks.size() + (event.batch_rows ? event.batch_rows->size() : 0);
-}
-
-int64_t BytesOf(const SubmitTasks& event) {
-  int64_t bytes = 0;
-  for (const NewTask& task : event.tasks) bytes += static_cast<int64_t>(task.spec->payload.size());
-  if (event.batch_spec) bytes += static_cast<int64_t>(event.batch_spec->payload.size());
-  return bytes;
-}
-
-std::map<std::string, uint64_t> AddedTo(const SubmitTasks& event) {
-  std::map<std::string, uint64_t> added;
-  for (const NewTask& task : event.tasks) ++added[task.spec->queue];
-  if (event.batch_rows != nullptr && event.batch_spec != nullptr) added[event.batch_spec->queue] += event.batch_rows->size();
-  return added;
-}
 
 std::string Tasks(uint64_t count) { return absl::StrCat(count, count == 1 ? " task" : " tasks"); }
 
@@ -43,13 +24,21 @@ absl::Status TooLarge(const std::string& what) {
   return Refuse(absl::StatusCode::kFailedPrecondition, kCallTooLarge, what);
 }
 
-int32_t LowestPriority(const SubmitTasks& event) {
-  int32_t lowest = event.batch_spec ? event.batch_spec->priority : kHighestPriority;
-  for (const NewTask& task : event.tasks) lowest = std::min(lowest, task.spec->priority);
-  return lowest;
+CallSize SizeOf(const SubmitTasks& event) {
+  CallSize size;
+  for (const NewTask& task : event.tasks) size.Add(*task.spec, 1);
+  if (event.batch_spec != nullptr) size.Add(*event.batch_spec, event.batch_rows == nullptr ? 0 : event.batch_rows->size());
+  return size;
 }
 
 }  // namespace
+
+void CallSize::Add(const TaskSpec& spec, uint64_t tasks) {
+  count += tasks;
+  bytes += static_cast<int64_t>(spec.payload.size());
+  by_queue[spec.queue] += tasks;
+  lowest_priority = std::min(lowest_priority, spec.priority);
+}
 
 void Admission::Close(const std::string& reason) {
   cluster_.admission_open = false;
@@ -67,11 +56,7 @@ void Admission::OnSubmit(const Moment& turn, SubmitTasks event) {
   }
   AcceptTasks(turn, event, &answer);
   if (event.batch_rows != nullptr) AcceptBatch(turn, event, &answer);
-  if (!event.request.id.empty()) {
-    requests_.Add(event.request, {event.request.digest, answer.tasks, answer.batch, answer.batch_size}, turn.now);
-    turn.rows().requests.push_back(
-        {event.request.owner, event.request.id, event.request.digest, answer.tasks, answer.batch, turn.now});
-  }
+  Remember(turn, event.request, {event.request.digest, answer.tasks, answer.batch, answer.batch_size});
   turn.Emit(std::move(answer));
 }
 
@@ -88,26 +73,36 @@ absl::StatusOr<TaskId> Admission::Accept(const Moment& turn, TaskSpecPtr spec) {
 }
 
 bool Admission::AnswerRepeated(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer) {
-  if (event.request.id.empty()) return false;
-  const AcceptedRequest* const before = requests_.Find(event.request);
-  if (before == nullptr && !event.id_is_taken) return false;
-  if (before != nullptr && before->digest == event.request.digest) {
-    answer->tasks = before->tasks;
-    answer->batch = before->batch;
-    answer->batch_size = before->batch_size;
+  const auto before = FindRepeated(event.request, event.id_is_taken, SizeOf(event));
+  if (!before.has_value()) return false;
+  answer->status = before->status();
+  if (before->ok()) {
+    answer->tasks = (*before)->tasks;
+    answer->batch = (*before)->batch;
+    answer->batch_size = (*before)->batch_size;
     answer->repeated = true;
-  } else if (absl::Status fits = CheckSize(event); !fits.ok()) {
-    // Whoever cut a call that was too large gave its id to a part: the whole, sent again, is to be cut again.
-    ++cluster_.counters.refused_submits;
-    answer->status = std::move(fits);
-  } else {
-    ++cluster_.counters.refused_submits;
-    answer->status = Refuse(absl::StatusCode::kAlreadyExists, "REQUEST_ID_REUSED",
-                            absl::StrCat("request id \"", event.request.id,
-                                         "\" was used for other content; draw a new one for each new call"));
   }
   turn.Emit(std::move(*answer));
   return true;
+}
+
+std::optional<absl::StatusOr<AcceptedRequest>> Admission::FindRepeated(const RequestKey& request, bool id_is_taken,
+                                                                       const CallSize& size) {
+  if (request.id.empty()) return std::nullopt;
+  const AcceptedRequest* const before = requests_.Find(request);
+  if (before == nullptr && !id_is_taken) return std::nullopt;
+  if (before != nullptr && before->digest == request.digest) return *before;
+  ++cluster_.counters.refused_submits;
+  // Whoever cut a call that was too large gave its id to a part: the whole, sent again, is to be cut again.
+  if (absl::Status fits = CheckSize(size); !fits.ok()) return fits;
+  return Refuse(absl::StatusCode::kAlreadyExists, "REQUEST_ID_REUSED",
+                absl::StrCat("request id \"", request.id, "\" was used for other content; draw a new one for each new call"));
+}
+
+void Admission::Remember(const Moment& turn, const RequestKey& request, AcceptedRequest accepted) {
+  if (request.id.empty()) return;
+  turn.rows().requests.push_back({request.owner, request.id, request.digest, accepted.tasks, accepted.batch, turn.now});
+  requests_.Add(request, std::move(accepted), turn.now);
 }
 
 absl::Status Admission::WouldNeverTake(TaskSpecPtr spec) const {
@@ -115,7 +110,7 @@ absl::Status Admission::WouldNeverTake(TaskSpecPtr spec) const {
   if (absl::Status known = CheckExecutor(*spec); !known.ok()) return known;
   SubmitTasks event;
   event.tasks.push_back({.spec = std::move(spec)});
-  return CheckSize(event);
+  return CheckSize(SizeOf(event));
 }
 
 absl::Status Admission::WouldRefuse(TaskSpecPtr spec, absl::Time now) const {
@@ -123,8 +118,9 @@ absl::Status Admission::WouldRefuse(TaskSpecPtr spec, absl::Time now) const {
   if (absl::Status delay = CheckDelay(spec->priority, now); !delay.ok()) return delay;
   SubmitTasks event;
   event.tasks.push_back({.spec = std::move(spec)});
-  if (absl::Status queues = CheckQueues(event); !queues.ok()) return queues;
-  return CheckRoom(event);
+  const CallSize size = SizeOf(event);
+  if (absl::Status queues = CheckQueues(size); !queues.ok()) return queues;
+  return CheckRoom(size);
 }
 
 absl::Status Admission::CheckOpen() const {
@@ -137,9 +133,7 @@ absl::Status Admission::CheckOpen() const {
 
 absl::Status Admission::Check(const Moment& turn, const SubmitTasks& event) const {
   if (absl::Status open = CheckOpen(); !open.ok()) return open;
-  if (!event.request.id.empty() && requests_.full()) {
-    return RefuseForNow("QUEUE_FULL", "too many calls with request ids within a minute", kQueueFullDelay);
-  }
+  if (absl::Status full = CheckRequests(event.request); !full.ok()) return full;
   if (event.batch_spec != nullptr && (event.batch_rows == nullptr || event.batch_rows->empty())) {
     return RefuseField("EMPTY_BATCH", "rows", "is empty; a batch needs at least one row");
   }
@@ -151,13 +145,31 @@ absl::Status Admission::Check(const Moment& turn, const SubmitTasks& event) cons
     if (absl::Status known = CheckExecutor(*event.batch_spec); !known.ok()) return known;
     if (absl::Status past = CheckDependencies(*event.batch_spec); !past.ok()) return past;
   }
-  if (absl::Status fits = CheckSize(event); !fits.ok()) return fits;
-  if (absl::Status queues = CheckQueues(event); !queues.ok()) return queues;
+  return CheckCall(turn, SizeOf(event));
+}
+
+absl::Status Admission::CheckNew(const Moment& turn, const RequestKey& request, const std::vector<NewNode>& nodes,
+                                 const CallSize& size) const {
+  if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  if (absl::Status full = CheckRequests(request); !full.ok()) return full;
+  for (const NewNode& node : nodes) {
+    if (absl::Status known = CheckExecutor(*node.spec); !known.ok()) return known;
+  }
+  return CheckCall(turn, size);
+}
+
+absl::Status Admission::CheckRequests(const RequestKey& request) const {
+  if (request.id.empty() || !requests_.full()) return absl::OkStatus();
+  return RefuseForNow("QUEUE_FULL", "too many calls with request ids within a minute", kQueueFullDelay);
+}
+
+absl::Status Admission::CheckCall(const Moment& turn, const CallSize& size) const {
+  if (absl::Status fits = CheckSize(size); !fits.ok()) return fits;
+  if (absl::Status queues = CheckQueues(size); !queues.ok()) return queues;
   // A call is accepted whole or not at all: its lowest priority decides.
-  const int32_t priority = LowestPriority(event);
-  cluster_.delay_floor.OnOffer(priority, turn.now);
-  if (absl::Status delay = CheckDelay(priority, turn.now); !delay.ok()) return delay;
-  return CheckRoom(event);
+  cluster_.delay_floor.OnOffer(size.lowest_priority, turn.now);
+  if (absl::Status delay = CheckDelay(size.lowest_priority, turn.now); !delay.ok()) return delay;
+  return CheckRoom(size);
 }
 
 absl::Status Admission::CheckDelay(int32_t priority, absl::Time now) const {
@@ -167,25 +179,25 @@ absl::Status Admission::CheckDelay(int32_t priority, absl::Time now) const {
   return RefuseForNow("QUEUE_SLOW",
                       absl::StrCat("tasks start ", absl::FormatDuration(absl::Trunc(floor.delay(), absl::Milliseconds(10))),
                                    " after their submit, ", absl::FormatDuration(floor.target()), " is the target: ",
-                                   lowest_taken > kHighestPriority
+                                   lowest_taken > CallSize::kHighestPriority
                                        ? "few are taken now"
                                        : absl::StrCat("few below priority ", lowest_taken, " are taken now")),
                       floor.RetryAfter(priority));
 }
 
 // A call that would not fit into an empty queue never will: no delay helps, only a smaller call or a wider bound.
-absl::Status Admission::CheckSize(const SubmitTasks& event) const {
-  const uint64_t count = CountOf(event);
+absl::Status Admission::CheckSize(const CallSize& size) const {
+  const uint64_t count = size.count;
   if (count > cluster_.config.max_queued) {
     return TooLarge(absl::StrCat("this call brings ", Tasks(count), ", and at most ", cluster_.config.max_queued,
                                  " may wait; send fewer in one call, or raise queue.max_queued"));
   }
-  if (const int64_t bytes = BytesOf(event); bytes > cluster_.config.max_queued_bytes) {
+  if (const int64_t bytes = size.bytes; bytes > cluster_.config.max_queued_bytes) {
     return TooLarge(absl::StrCat("this call brings ", bytes, " bytes of tasks, and what waits may take ",
                                  cluster_.config.max_queued_bytes,
                                  "; send less in one call, or raise queue.max_queued_bytes"));
   }
-  for (const auto& [queue, added] : AddedTo(event)) {
+  for (const auto& [queue, added] : size.by_queue) {
     const uint64_t most = cluster_.queue_table.SettingsOf(queue).max_queued;
     if (most == 0 || added <= most) continue;
     return TooLarge(absl::StrCat("this call brings ", Tasks(added), " to queue ", queue, ", where at most ", most,
@@ -195,9 +207,9 @@ absl::Status Admission::CheckSize(const SubmitTasks& event) const {
   return absl::OkStatus();
 }
 
-absl::Status Admission::CheckRoom(const SubmitTasks& event) const {
+absl::Status Admission::CheckRoom(const CallSize& size) const {
   const uint64_t waiting = cluster_.tasks.waiting();
-  const uint64_t count = CountOf(event);
+  const uint64_t count = size.count;
   if (waiting + count > cluster_.config.max_queued) {
     return RefuseForNow("QUEUE_FULL",
                         absl::StrCat(waiting, " of at most ", cluster_.config.max_queued,
@@ -205,7 +217,7 @@ absl::Status Admission::CheckRoom(const SubmitTasks& event) const {
                         kQueueFullDelay);
   }
   const int64_t waiting_bytes = cluster_.tasks.waiting_bytes();
-  const int64_t bytes = BytesOf(event);
+  const int64_t bytes = size.bytes;
   if (waiting_bytes + bytes > cluster_.config.max_queued_bytes) {
     return RefuseForNow("QUEUE_FULL",
                         absl::StrCat("what waits takes ", waiting_bytes, " of at most ", cluster_.config.max_queued_bytes,
@@ -216,8 +228,8 @@ absl::Status Admission::CheckRoom(const SubmitTasks& event) const {
 }
 
 // Each queue's own bound on what waits in it.
-absl::Status Admission::CheckQueues(const SubmitTasks& event) const {
-  for (const auto& [queue, added] : AddedTo(event)) {
+absl::Status Admission::CheckQueues(const CallSize& size) const {
+  for (const auto& [queue, added] : size.by_queue) {
     const uint64_t most = cluster_.queue_table.SettingsOf(queue).max_queued;
     const uint64_t waiting = cluster_.gates.waiting(queue);
     if (most == 0 || waiting + added <= most) continue;
@@ -258,7 +270,7 @@ void Admission::AcceptTasks(const Moment& turn, const SubmitTasks& event, Submit
     SpecificationRow row;
     row.spec = task.spec;
     row.retry_of = task.retry_of;
-    Warn(*Accept(turn, std::move(row), answer), 1, answer);
+    Warn(*Accept(turn, std::move(row), answer), 1, &answer->warnings);
   }
   answer->tasks.push_back(range);
   turn.Log(activity::TaskAccepted{range, TaskId(), event.tasks.front().spec->owner, event.tasks.front().spec->queue});
@@ -278,19 +290,20 @@ void Admission::AcceptBatch(const Moment& turn, const SubmitTasks& event, Submit
   row.spec = event.batch_spec;
   row.rows = event.batch_rows;
   const TaskRange range{cluster_.next_id, row.count};
-  Warn(*Accept(turn, std::move(row), answer), range.count, answer);
+  Warn(*Accept(turn, std::move(row), answer), range.count, &answer->warnings);
   answer->tasks.push_back(range);
   turn.Log(activity::TaskAccepted{range, batch, event.batch_spec->owner, event.batch_spec->queue});
 }
 
-TaskSpecPtr Admission::Accept(const Moment& turn, SpecificationRow row, SubmitAnswer* answer) {
+TaskSpecPtr Admission::Accept(const Moment& turn, SpecificationRow row, SubmitAnswer* answer, TaskId workflow,
+                              uint32_t node) {
   row.first = cluster_.next_id;
   row.created = turn.now;
   cluster_.next_id = TaskId(cluster_.next_id.value() + row.count);
   cluster_.counters.accepted += row.count;
   SpecificationRow settled = row;
   settled.spec = cluster_.Settled(row.spec);
-  const TaskGroupPtr group = MakeTaskGroup(std::move(settled));
+  const TaskGroupPtr group = MakeTaskGroup(std::move(settled), workflow, node);
   if (!group->row.spec->dependencies.empty()) {
     cluster_.dependencies.Add({row.first, row.count}, group->row.spec, cluster_.open_in());
   }
@@ -304,7 +317,7 @@ TaskSpecPtr Admission::Accept(const Moment& turn, SpecificationRow row, SubmitAn
   return group->row.spec;
 }
 
-void Admission::Warn(const TaskSpec& spec, uint64_t count, SubmitAnswer* answer) {
+void Admission::Warn(const TaskSpec& spec, uint64_t count, std::vector<std::string>* warnings) {
   if (verdicts_.size() > kMaxVerdicts) verdicts_.clear();
   Verdict& verdict = verdicts_[spec.requirements];
   if (verdict.revision != cluster_.offers_revision) {
@@ -313,9 +326,9 @@ void Admission::Warn(const TaskSpec& spec, uint64_t count, SubmitAnswer* answer)
   }
   if (!verdict.reasons.empty()) cluster_.counters.accepted_impossible += count;
   for (const std::string& reason : verdict.reasons) {
-    if (answer->warnings.size() >= kMaxWarnings) return;
-    if (std::find(answer->warnings.begin(), answer->warnings.end(), reason) == answer->warnings.end()) {
-      answer->warnings.push_back(reason);
+    if (warnings->size() >= kMaxWarnings) return;
+    if (std::find(warnings->begin(), warnings->end(), reason) == warnings->end()) {
+      warnings->push_back(reason);
     }
   }
 }

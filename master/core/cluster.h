@@ -24,6 +24,7 @@
 #include "master/core/retry_policy.h"
 #include "master/core/schedule_table.h"
 #include "master/core/task_table.h"
+#include "master/core/workflow_table.h"
 #include "master/registry/worker_health.h"
 #include "master/registry/worker_table.h"
 #include "master/scheduler/cluster_resources.h"
@@ -105,6 +106,7 @@ struct Cluster {
   Dependencies dependencies;
   ScheduleTable schedules;
   Surroundings around;
+  WorkflowTable workflows;
   RetryBudget retry_budget;
   DelayFloor delay_floor;
   Random random;

@@ -27,6 +27,7 @@
 #include "master/core/transitions.h"
 #include "master/core/views.h"
 #include "master/core/worker_events.h"
+#include "master/core/workflow_events.h"
 
 namespace muster::core {
 
@@ -57,6 +58,9 @@ class ClusterCore::Impl {
  private:
   // One for each event, chosen by overloading.
   void On(const Moment& turn, SubmitTasks event) { admission_.OnSubmit(turn, std::move(event)); }
+  void On(const Moment& turn, SubmitWorkflow event) { workflow_events_.OnSubmit(turn, std::move(event)); }
+  void On(const Moment& turn, RetryWorkflow event) { workflow_events_.OnRetry(turn, std::move(event)); }
+  void On(const Moment& turn, const CancelWorkflow& event) { workflow_events_.OnCancel(turn, event); }
   void On(const Moment& turn, const CancelTasks& event) { cancels_.OnCancel(turn, event); }
   void On(const Moment& turn, WorkerJoin event) { worker_events_.OnJoin(turn, std::move(event)); }
   void On(const Moment& turn, WorkerHeartbeat event) { worker_events_.OnHeartbeat(turn, std::move(event)); }
@@ -96,6 +100,7 @@ class ClusterCore::Impl {
   Cancels cancels_{&cluster_, &transitions_, &dispatching_};
   Dependents dependents_{&cluster_, &transitions_};
   ScheduleEvents schedule_events_{&cluster_, &admission_, &cancels_};
+  WorkflowEvents workflow_events_{&cluster_, &transitions_, &admission_, &cancels_};
   WorkerEvents worker_events_{&cluster_, &dispatching_, &losses_, &reports_};
   Quarantine quarantine_{&cluster_, &dispatching_};
   QueueEvents queue_events_{&cluster_};
@@ -153,6 +158,7 @@ void ClusterCore::Impl::DoTurn(const Moment& turn) {
   if (!cluster_.stopping) DoDue(turn);
   if (!cluster_.stopping) dependents_.OnTurn(turn);
   schedule_events_.OnTurn(turn);
+  if (!cluster_.stopping) workflow_events_.OnTurn(turn);
   placing_.Round(turn);
   stragglers_.OnTurn(turn.now);
   run_time_writer_.OnTurn(turn);
@@ -204,7 +210,7 @@ absl::Time ClusterCore::Impl::NextDue() const {
   if (placing_.unfinished() || !cluster_.touched.empty()) return now_;
   absl::Time next = cluster_.workers.NextDue();
   if (cluster_.stopping) return next;
-  if (dependents_.unfinished()) return now_;
+  if (dependents_.unfinished() || workflow_events_.unfinished()) return now_;
   next = std::min(next, schedule_events_.NextAt());
   if (!cluster_.retries_beyond_budget.empty()) next = std::min(next, cluster_.retry_budget.NextAt());
   return std::min({next, cluster_.dues.Next(), cluster_.health.NextDue(), cluster_.gates.NextAt(), placing_.NextDue()});
@@ -247,6 +253,25 @@ std::optional<Explanation> ClusterCore::Explain(TaskId id) const {
 }
 absl::StatusOr<Explanation> ClusterCore::ExplainSpec(TaskSpecPtr spec, const std::vector<RangeEnds>& ends) const {
   return impl_->ExplainNew(std::move(spec), ends);
+}
+std::vector<std::optional<absl::Duration>> ClusterCore::MedianTimes(const std::vector<uint64_t>& fingerprints) const {
+  std::vector<std::optional<absl::Duration>> times;
+  times.reserve(fingerprints.size());
+  for (const uint64_t fingerprint : fingerprints) times.push_back(impl_->cluster_.run_times.Median(fingerprint));
+  return times;
+}
+std::optional<WorkflowView> ClusterCore::FindWorkflow(TaskId id) const {
+  const Workflow* const workflow = impl_->cluster_.workflows.Find(id);
+  if (workflow == nullptr) return std::nullopt;
+  return ViewOf(*workflow);
+}
+std::vector<WorkflowView> ClusterCore::Workflows(TaskId before, size_t limit) const {
+  std::vector<WorkflowView> views;
+  const auto& all = impl_->cluster_.workflows.all();
+  for (auto it = before ? all.lower_bound(before) : all.end(); it != all.begin() && views.size() < limit;) {
+    views.push_back(ViewOf(*(--it)->second));
+  }
+  return views;
 }
 std::vector<WorkerView> ClusterCore::Workers() const { return ViewOfWorkers(impl_->cluster_); }
 std::optional<WorkerView> ClusterCore::FindWorker(std::string_view name) const {

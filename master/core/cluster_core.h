@@ -79,6 +79,8 @@ struct CoreConfig {
   absl::Duration reservation_after = absl::Seconds(10);
   std::map<std::string, int64_t> resources;              // that the cluster has as a whole (scheduler/cluster_resources.h)
   absl::Duration straggler_floor = absl::Seconds(10);  // what has run for less is none
+  int64_t workflows_max_running = 0;     // at once; the others wait. 0: any number
+  int64_t workflows_max_parallel = 0;    // of one that says nothing: tasks at once. 0: as many as there is room for
   std::map<std::string, QueueSettings> queues;  // by name; what people set by hand wins
   // What a task runs, in one line. Pure; the core cannot read a payload.
   std::function<std::string(const TaskSpec&)> describe = [](const TaskSpec& spec) { return spec.requirements.executor; };
@@ -170,6 +172,11 @@ class ClusterCore {
   std::vector<TaskId> OpenTasksIn(TaskRange range, size_t limit) const;
   uint64_t CountOpenIn(TaskRange range, uint64_t by_state[16]) const;
   std::vector<TaskId> OpenTasksNamed(std::string_view name) const;  // newest first
+  // Of each fingerprint the median run time; nothing where too little is known.
+  std::vector<std::optional<absl::Duration>> MedianTimes(const std::vector<uint64_t>& fingerprints) const;
+  // Open workflows.
+  std::optional<WorkflowView> FindWorkflow(TaskId id) const;
+  std::vector<WorkflowView> Workflows(TaskId before, size_t limit) const;  // newest first; 0: from the newest
   // Why an open task is where it is; empty: it is not open. Costs O(workers) and what is ahead of it, bounded.
   std::optional<Explanation> Explain(TaskId id) const;
   // What would become of a task if it were submitted now; the refusal that it would meet.

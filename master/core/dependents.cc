@@ -79,7 +79,8 @@ size_t Dependents::MoveSome(const Moment& turn, size_t most) {
       transitions_.Release(turn, task);
     } else {
       transitions_.End(turn, task, TaskState::kCancelled,
-                       {absl::StrCat("dependency: ", WhyImpossible(current_->impossible)), nullptr, EndReason::kCancelled});
+                       {absl::StrCat("dependency: ", WhyImpossible(current_->impossible)), nullptr,
+                        task.group->workflow ? EndReason::kNone : EndReason::kCancelled});  // WasSkipped
     }
   }
   if (ids.size() < most) {

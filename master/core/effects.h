@@ -64,6 +64,30 @@ struct QueueAnswer {
   QueueView queue;
 };
 
+// An open workflow as readers see it.
+struct WorkflowView {
+  TaskId id;
+  WorkflowSpecPtr spec;
+  WorkflowState state = WorkflowState::kNone;
+  std::string reason;
+  absl::Time created = absl::InfinitePast();
+  absl::Time started = absl::InfinitePast();
+  absl::Time ended = absl::InfinitePast();
+  bool cancel_requested = false;
+  WorkflowTally tally;
+  uint32_t retries = 0;
+};
+
+// `workflow` is empty when the call was repeated: the store knows it.
+struct WorkflowAnswer {
+  CallId call;
+  absl::Status status;
+  TaskId id;
+  WorkflowView workflow;
+  bool repeated = false;
+  std::vector<std::string> warnings;
+};
+
 struct PlacementAnswer {
   CallId call;
   absl::Status status;
@@ -174,7 +198,7 @@ struct FindEnds {
 struct Stopped {};
 
 using Effect =
-    std::variant<SubmitAnswer, CancelAnswer, JoinAnswer, HeartbeatAnswer, WorkerAnswer, QueueAnswer, PlacementAnswer, OpenSession,
+    std::variant<SubmitAnswer, WorkflowAnswer, CancelAnswer, JoinAnswer, HeartbeatAnswer, WorkerAnswer, QueueAnswer, PlacementAnswer, OpenSession,
                  CloseSession, Assign, Stop, Recall, Acknowledge, SendDrain, TaskChanged, TasksAccepted, WorkerChanged,
                  QueueChanged, PlacementDiffered, FindEnds, Stopped, ScheduleAnswer>;
 

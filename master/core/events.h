@@ -18,7 +18,9 @@
 #include "common/domain/schedule.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/worker.h"
+#include "common/domain/workflow.h"
 #include "master/core/dependencies.h"
+#include "master/core/recovered_state.h"
 
 namespace muster::core {
 
@@ -46,6 +48,43 @@ struct SubmitTasks {
   TaskId extend_batch;        // 0: a new batch
   uint64_t extend_from = 0;   // tasks that it has already (from the store)
   bool id_is_taken = false;   // the store has the request id, with other content: it is refused, and is to be told why
+};
+
+// A node's tasks to be: one, or a batch. What it depends on is the core's to say, once it has numbered them.
+struct NewNode {
+  uint32_t node = 0;
+  std::shared_ptr<TaskSpec> spec;  // nobody else has it
+  ArgumentRowsPtr rows;            // null: a single task
+  std::vector<TaskId> replaces;    // one for each, when it is tried again
+};
+
+// Validated as SubmitTasks is; the nodes in an order in which each comes after those that it needs. All of it is accepted
+// or none. Answered by WorkflowAnswer.
+struct SubmitWorkflow {
+  CallId call;
+  RequestKey request;
+  WorkflowSpecPtr workflow;
+  std::vector<NewNode> nodes;
+  bool id_is_taken = false;  // as SubmitTasks'
+};
+
+// More tasks of a workflow that has ended: for those of its nodes that are to be tried again. Answered by WorkflowAnswer.
+struct RetryWorkflow {
+  CallId call;
+  RequestKey request;
+  WorkflowRow workflow;
+  std::vector<WorkflowPartRow> parts;   // that it has
+  std::vector<RecoveredEnd> kept;       // ends of what is not tried again
+  std::vector<NewNode> nodes;
+  bool id_is_taken = false;
+};
+
+// Answered by WorkflowAnswer.
+struct CancelWorkflow {
+  CallId call;
+  TaskId workflow;
+  std::string by;
+  std::string reason;
 };
 
 // Selectors are resolved to ids before. Answered by CancelAnswer.
@@ -224,7 +263,7 @@ struct ChangeSchedule {
   std::variant<AddSchedule, RemoveSchedule, PauseSchedule, ResumeSchedule, RunSchedule> what;
 };
 
-using Event = std::variant<SubmitTasks, CancelTasks, WorkerJoin, WorkerHeartbeat, SessionOpened, SessionClosed,
+using Event = std::variant<SubmitTasks, SubmitWorkflow, RetryWorkflow, CancelWorkflow, CancelTasks, WorkerJoin, WorkerHeartbeat, SessionOpened, SessionClosed,
                            WorkerReports, UpdateWorker, DrainWorker, QuarantineWorker, ResumeWorker, UpdateQueue,
                            PauseQueue, ResumeQueue, UpdatePlacement, StopAdmission, StopMaster, NoteRefusals, NotePurge, EndsFound,
                            ChangeSchedule>;

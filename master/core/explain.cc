@@ -257,6 +257,7 @@ Verdict JudgePending(const Cluster& cluster, const Dependencies& dependencies, c
     case PendingReason::kRetry: break;
     case PendingReason::kDependencies:
       return {ReasonCode::kDependency, Sentence(absl::StrCat("it ", WaitsForWords(cluster, dependencies, task, Words::kStates)))};
+    case PendingReason::kWorkflow: return {ReasonCode::kWorkflow, Sentence(WaitsForWorkflowWords(cluster, task))};
   }
   if (pending.until == absl::InfiniteFuture()) {
     return {ReasonCode::kBeyondRetryBudget,

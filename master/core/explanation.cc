@@ -63,6 +63,7 @@ constexpr ReasonRow kReasons[] = {
     {ReasonCode::kNoWorkerValidates, "NO_WORKER_VALIDATES", "Bring the workers to this version, or submit without a validation."},
     {ReasonCode::kDependency, "DEPENDENCY",
      "Wait, look at what it waits for (muster explain ID), or cancel it and submit it without --after."},
+    {ReasonCode::kWorkflow, "WORKFLOW", "Wait, or run it with a higher max_parallel (workflows.max_running for those that wait for their turn)."},
 };
 
 }  // namespace

@@ -66,6 +66,7 @@ enum class ReasonCode : uint8_t {
   kClusterNeverHas = 41,
   kNoWorkerValidates = 42,
   kDependency = 43,
+  kWorkflow = 44,
 };
 
 struct ReasonRow {

@@ -11,7 +11,14 @@
 namespace muster::core {
 namespace {
 
+struct WorkflowSums {
+  uint64_t open = 0;
+  uint64_t at_gate = 0;
+  uint64_t in_flight = 0;
+};
+
 struct Sums {
+  std::map<TaskId, WorkflowSums> of_workflow;
   std::map<std::string, uint64_t> of_key;        // running
   std::map<std::string, uint64_t> one_at_a_time;  // of those, with a limit of 1
   std::map<std::string, int64_t> of_cluster;       // taken
@@ -67,6 +74,18 @@ void CheckPlaced(const Cluster& cluster, const Task& task, Sums* sums) {
   }
 }
 
+void CheckInWorkflow(const Cluster& cluster, const Task& task, Sums* sums) {
+  MUSTER_CHECK(task.group->workflow || !IsAtGate(task));
+  if (!task.group->workflow) return;
+  const Workflow* const workflow = cluster.workflows.Find(task.group->workflow);
+  MUSTER_CHECK(workflow != nullptr && task.group->node < workflow->spec->nodes.size());
+  MUSTER_CHECK(workflow->gate.contains(task.id) == IsAtGate(task));
+  WorkflowSums& of_workflow = sums->of_workflow[workflow->id];
+  ++of_workflow.open;
+  if (IsAtGate(task)) ++of_workflow.at_gate;
+  if (!IsAtGate(task) && !WaitsForNeeds(task)) ++of_workflow.in_flight;
+}
+
 void CheckTask(const Cluster& cluster, const Task& task, Sums* sums) {
   const TaskState state = task.state_now();
   MUSTER_CHECK(state != TaskState::kNone && !IsTerminal(state));
@@ -87,6 +106,7 @@ void CheckTask(const Cluster& cluster, const Task& task, Sums* sums) {
   if (!waits || (pending != nullptr && pending->reason == PendingReason::kWorkerLost)) {
     for (const auto& [name, amount] : task.spec().requirements.of_cluster) sums->of_cluster[name] += amount;
   }
+  CheckInWorkflow(cluster, task, sums);
   if (waits) sums->waiting_bytes += task.group->bytes_each;
   // Nothing of a cancelled task waits to be dispatched.
   MUSTER_CHECK(!(waits && task.cancel) || WaitsForFence(task));
@@ -158,6 +178,21 @@ void CheckSchedules(const Cluster& cluster) {
   for (const auto& entry : cluster.schedules.by_task()) MUSTER_CHECK(cluster.tasks.Find(entry.first) != nullptr);
 }
 
+void CheckWorkflows(const Cluster& cluster, const Sums& sums) {
+  size_t pending = 0;
+  for (const auto& [id, workflow] : cluster.workflows.all()) {
+    const auto found = sums.of_workflow.find(id);
+    const WorkflowSums of_it = found == sums.of_workflow.end() ? WorkflowSums() : found->second;
+    MUSTER_CHECK(workflow->open == of_it.open && workflow->gate.size() == of_it.at_gate && workflow->in_flight == of_it.in_flight);
+    MUSTER_CHECK(!HasEnded(workflow->state));
+    if (workflow->state == WorkflowState::kPending) ++pending;
+    uint64_t all = 0;
+    for (const uint64_t count : workflow->counts.by_state) all += count;
+    MUSTER_CHECK(workflow->broken.empty() ? all == workflow->layout.task_count() : all < workflow->layout.task_count());
+  }
+  MUSTER_CHECK(pending == cluster.workflows.pending().size());
+}
+
 }  // namespace
 
 void CheckAgreement(const Cluster& cluster) {
@@ -194,6 +229,7 @@ void CheckAgreement(const Cluster& cluster) {
   }
   CheckQueues(cluster, sums);
   CheckSchedules(cluster);
+  CheckWorkflows(cluster, sums);
   uint64_t dependents = 0;
   for (const auto& group : sums.dependents) dependents += group.second;
   MUSTER_CHECK(cluster.dependencies.groups() == sums.dependents.size() && cluster.dependencies.waiting() == dependents);

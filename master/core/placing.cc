@@ -113,7 +113,7 @@ void Placing::PlaceNext(const Moment& turn, const scheduler::NextTask& next) {
   Task& task = *cluster_.tasks.Find(next.task);
   if (!PassesLimits(turn, task, next.cls)) return;
   if (task.last_attempt >= kMaxAttemptNumber) {
-    return transitions_.End(turn, task, TaskState::kCancelled, {"no attempt number is left"});
+    return transitions_.End(turn, task, TaskState::kCancelled, {"no attempt number is left", nullptr, EndReason::kCancelled});
   }
   const std::optional<WorkerId> held = held_.ready() ? held_.RoomFor(next.cls) : std::nullopt;
   const balancer::Placement placement = held ? balancer::Placed{*held} : Choose(task);

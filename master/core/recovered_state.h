@@ -45,6 +45,22 @@ class RecoveredTask {
   std::unique_ptr<TaskHistory> history_;
 };
 
+// How a task of an open workflow ended that its node is now.
+struct RecoveredEnd {
+  TaskId task;
+  uint32_t node = 0;
+  TaskState state = TaskState::kNone;
+  EndReason reason = EndReason::kNone;
+};
+
+// A workflow that has not ended. Its open tasks are among the others, and their groups know it.
+struct RecoveredWorkflow {
+  WorkflowRow row;
+  std::vector<WorkflowPartRow> parts;  // oldest first
+  WorkflowStateRow state;
+  std::vector<RecoveredEnd> ends;
+};
+
 struct RecoveredState {
   std::string cluster_id;
   Epoch epoch;             // already raised and durable
@@ -58,6 +74,7 @@ struct RecoveredState {
   bool last_end_clean = true;
   std::vector<TaskGroupPtr> groups;     // of every specification that has an open task, by first id
   std::vector<RecoveredTask> tasks;     // every open task, by id
+  std::vector<RecoveredWorkflow> workflows;  // by id
   std::vector<WorkerSettingRow> worker_settings;
   std::vector<QueueSettingRow> queue_settings;
   PlacementRow placement;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/planted_fault.h"
 
@@ -30,6 +31,7 @@ void Recovery::Restore(const Moment& turn, RecoveredState state) {
   cluster_.copied_below = state.copied_below;
   cluster_.copied_attempts = state.copied_attempts.value();
   RestoreSettings(state);
+  for (const RecoveredWorkflow& workflow : state.workflows) RestoreWorkflow(workflow);
   TaskGroupPtr group;
   auto next = state.groups.begin();
   for (const RecoveredTask& task : state.tasks) {  // by id, as the groups are
@@ -40,6 +42,37 @@ void Recovery::Restore(const Moment& turn, RecoveredState state) {
     }
     MUSTER_CHECK(group != nullptr && task.id.value() - group->row.first.value() < group->row.count);
     RestoreTask(turn, task.id, group, task.history());
+  }
+  BreakWhatLacksTasks();
+}
+
+void Recovery::RestoreWorkflow(const RecoveredWorkflow& recovered) {
+  Workflow& workflow = *cluster_.workflows.Add(recovered.row.id, recovered.row.spec);
+  workflow.created = recovered.row.created;
+  workflow.started = recovered.state.started;
+  workflow.cancelled_by = recovered.state.cancelled_by;
+  if (!workflow.cancelled_by.empty()) workflow.cancel_reason = recovered.state.reason;
+  for (const WorkflowPartRow& part : recovered.parts) workflow.layout.Add(part.tasks);
+  workflow.arrival = recovered.parts.back().tasks.front().tasks.first;
+  cluster_.workflows.SetState(&workflow, recovered.state.state);
+  // What its rule cancelled is known by what had failed before.
+  for (const bool cancelled : {false, true}) {
+    for (const RecoveredEnd& end : recovered.ends) {
+      if ((end.state == TaskState::kCancelled) != cancelled) continue;
+      cluster_.workflows.CountEnd(&workflow, end.task, end.node, end.state, end.reason);
+    }
+    workflow.stopping = workflow.Stops();
+  }
+}
+
+// Nobody knows how tasks ended that a salvage has left out: that it did not fail is not claimed.
+void Recovery::BreakWhatLacksTasks() {
+  for (const auto& entry : cluster_.workflows.all()) {
+    Workflow& workflow = *entry.second;
+    uint64_t known = 0;
+    for (const uint64_t count : workflow.counts.by_state) known += count;
+    const uint64_t made = workflow.layout.task_count();
+    if (known < made) workflow.broken = absl::StrCat(made - known, " of its tasks were lost with damage to the store");
   }
 }
 
@@ -110,6 +143,7 @@ StateData Recovery::WaitingFrom(const Moment& turn, Task& task, const TaskHistor
   const TaskSpec& spec = task.spec();
   if (history.attempt_ends.empty()) {
     if (WaitsForOthers(task)) return Pending{PendingReason::kDependencies, absl::InfiniteFuture(), std::min(turn.now, task.group->row.created)};
+    if (task.group->workflow) return Pending{PendingReason::kWorkflow, absl::InfiniteFuture(), std::min(turn.now, task.group->row.created)};
     if (spec.start_time > turn.now) return Pending{PendingReason::kStartTime, spec.start_time, std::min(turn.now, task.group->row.created)};
     task.queued_since = std::min(turn.now, ReadyTime(task, history, turn.now));
     return Queued{task.queued_since};

@@ -23,6 +23,8 @@ class Recovery {
 
  private:
   TaskGroupPtr Settled(TaskGroupPtr group) const;
+  void RestoreWorkflow(const RecoveredWorkflow& recovered);
+  void BreakWhatLacksTasks();
   void RestoreSettings(const RecoveredState& state);
   void RestoreTask(const Moment& turn, TaskId id, const TaskGroupPtr& group, const TaskHistory& history);
   StateData StateFrom(const Moment& turn, Task& task, const TaskHistory& history);

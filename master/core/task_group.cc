@@ -27,11 +27,11 @@ int64_t SharedBytes(const SpecificationRow& row) {
 
 }  // namespace
 
-TaskGroupPtr MakeTaskGroup(SpecificationRow row) {
+TaskGroupPtr MakeTaskGroup(SpecificationRow row, TaskId workflow, uint32_t node) {
   MUSTER_CHECK(row.count > 0);
   const auto count = static_cast<int64_t>(row.count);
   const int64_t bytes_each = kRecordBytes + (SharedBytes(row) + count - 1) / count;
-  return std::make_shared<const TaskGroup>(TaskGroup{std::move(row), bytes_each});
+  return std::make_shared<const TaskGroup>(TaskGroup{std::move(row), bytes_each, workflow, node});
 }
 
 }  // namespace muster::core

@@ -27,6 +27,16 @@ bool WaitsForFence(const Task& task) {
          task.spec().on_worker_loss == OnWorkerLoss::kRerunAfterFence;
 }
 
+bool WaitsForNeeds(const Task& task) {
+  const auto* pending = std::get_if<Pending>(&task.state);
+  return pending != nullptr && pending->reason == PendingReason::kDependencies;
+}
+
+bool IsAtGate(const Task& task) {
+  const auto* pending = std::get_if<Pending>(&task.state);
+  return pending != nullptr && pending->reason == PendingReason::kWorkflow;
+}
+
 absl::Time DueOf(const Task& task) {
   if (const auto* pending = std::get_if<Pending>(&task.state)) return pending->until;
   if (std::holds_alternative<Queued>(task.state)) return task.queued_since + task.spec().queue_timeout;

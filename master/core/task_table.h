@@ -72,6 +72,10 @@ AttemptPlace PlaceOf(const StateData& state);
 // Waits for the fence: its attempt on a lost worker may still run, and must have been stopped before anything follows, a
 // confirmed cancel included.
 bool WaitsForFence(const Task& task);
+// PENDING for what it depends on.
+bool WaitsForNeeds(const Task& task);
+// PENDING until its workflow has a place for it.
+bool IsAtGate(const Task& task);
 
 // When the state ends by itself: retry or start time, queue deadline, give-up. Infinite: never.
 absl::Time DueOf(const Task& task);

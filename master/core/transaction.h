@@ -36,6 +36,7 @@
 #include "common/domain/task_spec.h"
 #include "common/domain/task_state.h"
 #include "master/core/schedule_rows.h"
+#include "common/domain/workflow.h"
 
 namespace muster::core {
 
@@ -151,6 +152,38 @@ struct RunTimeRows {
   std::vector<uint64_t> dropped;
 };
 
+// A workflow that was accepted, with the tasks of its first part: `id` is one of their sequence.
+struct WorkflowRow {
+  TaskId id;
+  WorkflowSpecPtr spec;
+  absl::Time created;
+};
+
+// Tasks that one call made of a workflow, in the order in which they were numbered; each has its SpecificationRow. What
+// they depend on is not in their specifications: it follows from the parts (workflow_layout.h).
+struct WorkflowPartRow {
+  TaskId workflow;
+  std::vector<NodeTasks> tasks;  // not empty; the first has the lowest id
+  absl::Time created;
+};
+
+// How the tasks of a workflow stand: the current ones of each node, whether open or ended.
+struct WorkflowTally {
+  uint64_t by_state[16] = {};
+  uint64_t skipped = 0;  // of the CANCELLED ones: a need or a condition did not hold, or a failure stopped the workflow
+};
+
+// Where a workflow is. The newest row of one holds; a new workflow comes with one.
+struct WorkflowStateRow {
+  TaskId workflow;
+  WorkflowState state = WorkflowState::kPending;
+  absl::Time started = absl::InfinitePast();
+  absl::Time ended = absl::InfinitePast();
+  std::string cancelled_by;  // empty: nobody asked for it
+  std::string reason;        // of the end; else of the cancel
+  WorkflowTally tally;       // at that time
+};
+
 struct Transaction {
   std::vector<SpecificationRow> specifications;
   std::vector<AttemptRow> attempts;
@@ -162,6 +195,10 @@ struct Transaction {
   std::vector<WorkerSettingRow> worker_settings;
   std::vector<QueueSettingRow> queue_settings;
   std::optional<PlacementRow> placement;
+  std::vector<WorkflowRow> workflows;
+  std::vector<WorkflowPartRow> workflow_parts;
+  std::vector<WorkflowPartRow> reopened_parts;  // earlier ones of a workflow that goes on: not written, and to be kept again
+  std::vector<WorkflowStateRow> workflow_states;
   std::vector<ExecutorRow> executors;
   std::vector<NoteRow> notes;
   RunTimeRows run_times;
@@ -174,7 +211,8 @@ struct Transaction {
   bool NeedsSync() const {
     return !specifications.empty() || !attempts.empty() || !attempt_ends.empty() || !outcomes.empty() ||
            !unknowns.empty() || !requests.empty() || !cancels.empty() || !worker_settings.empty() ||
-           !queue_settings.empty() || placement.has_value() || !executors.empty() || !notes.empty() || !schedules.empty() || clean_end || sync_activity;
+           !queue_settings.empty() || placement.has_value() || !schedules.empty() || !workflows.empty() || !workflow_parts.empty() ||
+           !workflow_states.empty() || !executors.empty() || !notes.empty() || clean_end || sync_activity;
   }
   bool Empty() const { return !NeedsSync() && activity.empty(); }
 };

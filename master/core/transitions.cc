@@ -26,11 +26,6 @@ bool TakesOfCluster(const StateData& state) {
 // Tasks of its key run one after the other.
 bool OneAtATime(const Task& task) { return task.spec().limit == 1; }
 
-bool WaitsForOthers(const Task& task) {
-  const auto* pending = std::get_if<Pending>(&task.state);
-  return pending != nullptr && pending->reason == PendingReason::kDependencies;
-}
-
 AttemptNumber NamedAttempt(const Task& task) {
   if (const AttemptPlace place = PlaceOf(task.state); place.attempt) return place.attempt;
   return AttemptNumber(task.last_attempt);
@@ -51,6 +46,8 @@ int32_t CodeOf(const AttemptReportPtr& report) {
 TaskState Transitions::Admit(const Moment& turn, Task& task) {
   if (cluster_.dependencies.Waits(task.group->row.first)) {
     task.state = Pending{PendingReason::kDependencies, absl::InfiniteFuture(), turn.now};
+  } else if (task.group->workflow) {
+    task.state = Pending{PendingReason::kWorkflow, absl::InfiniteFuture(), turn.now};
   } else if (task.spec().start_time > turn.now) {
     task.state = Pending{PendingReason::kStartTime, task.spec().start_time, turn.now};
   } else {
@@ -88,6 +85,7 @@ void Transitions::Move(const Moment& turn, Task& task, StateData to, Cause cause
     WriteOutcome(turn, task, cause);
     cluster_.dependencies.OnEnd(task.id, {task.group->row.first, task.group->row.count}, task.state_now());
     cluster_.schedules.OnTaskEnd(task.id, task.state_now(), cause.reason, turn.now);
+    cluster_.workflows.End(task, task.state_now(), cause.end_reason);
     ++cluster_.counters.ended_by_state[static_cast<size_t>(task.state_now())];
     LeaveKey(task);
     cluster_.tasks.Remove(task.id);
@@ -112,9 +110,11 @@ void Transitions::Wait(const Moment& turn, Task& task, PendingReason reason, abs
 }
 
 void Transitions::Release(const Moment& turn, Task& task) {
-  if (task.spec().start_time <= turn.now) return Requeue(turn, task, true, {});
+  const bool is_next = task.group->workflow && !IsAtGate(task);
+  if (!is_next && task.spec().start_time <= turn.now) return Requeue(turn, task, true, {});
   Leave(task);
-  task.state = Pending{PendingReason::kStartTime, task.spec().start_time, turn.now};
+  task.state = is_next ? Pending{PendingReason::kWorkflow, absl::InfiniteFuture(), turn.now}
+                       : Pending{PendingReason::kStartTime, task.spec().start_time, turn.now};
   Enter(task);
 }
 
@@ -159,7 +159,8 @@ void Transitions::TakeRoom(Task& task, WorkerId worker) {
 
 void Transitions::Enter(Task& task) {
   cluster_.tasks.Enter(task);
-  if (WaitsForOthers(task)) cluster_.dependencies.Enter(task.group->row.first);
+  cluster_.workflows.Enter(task);
+  if (WaitsForNeeds(task)) cluster_.dependencies.Enter(task.group->row.first);
   cluster_.dues.Set(DueOf(task), DueKind::kTask, task.id.value());
   if (task.state_now() == TaskState::kQueued) {
     Offer(task);
@@ -171,6 +172,7 @@ void Transitions::Enter(Task& task) {
 
 void Transitions::Leave(Task& task) {
   cluster_.tasks.Leave(task);
+  cluster_.workflows.Leave(task);
   cluster_.dues.Unset(DueOf(task), DueKind::kTask, task.id.value());
   switch (task.state_now()) {
     case TaskState::kQueued:
@@ -185,7 +187,7 @@ void Transitions::Leave(Task& task) {
       break;
     case TaskState::kPending:
       cluster_.retries_beyond_budget.erase(task.id);
-      if (WaitsForOthers(task)) cluster_.dependencies.Leave(task.group->row.first);
+      if (WaitsForNeeds(task)) cluster_.dependencies.Leave(task.group->row.first);
       break;
     case TaskState::kDispatched:
       if (std::get<Dispatched>(task.state).prefetched) {

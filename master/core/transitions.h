@@ -49,7 +49,7 @@ class Transitions {
   void Requeue(const Moment& turn, Task& task, bool new_wait, Cause cause);
   void Wait(const Moment& turn, Task& task, PendingReason reason, absl::Time until, Cause cause);
 
-  // Its dependencies are met: QUEUED, or PENDING until its start time.
+  // Its dependencies are met: QUEUED, or PENDING until its start time. Of a workflow's: to its gate, and from there on.
   void Release(const Moment& turn, Task& task);
 
   // Writes the end of the current attempt, before the task moves on from it.

@@ -21,6 +21,7 @@ std::string PendingReasonOf(const Cluster& cluster, const Task& task, const Pend
     case PendingReason::kWorkerLost:
       return absl::StrCat("its worker was lost; ", task.cancel ? "is cancelled once it has surely stopped there, in " : "runs again in ",
                           DurationWords(pending.until - now));
+    case PendingReason::kWorkflow: return WaitsForWorkflowWords(cluster, task);
     case PendingReason::kRetry: break;
   }
   const std::string retry = absl::StrCat("retry ", task.failures, " of ", task.spec().retry.max_attempts - 1);

@@ -55,11 +55,12 @@ void FillAnswer(const core::SubmitAnswer& answer, v1::RetryResponse* response) {
 TaskSpecPtr SpecAgain(const store::StoredTask& task) {
   const TaskSpecPtr& spec = task.specification.spec;
   const std::vector<std::string>* row = RowOf(task.specification, task.id);
-  if (row == nullptr && spec->start_time == absl::InfinitePast() && spec->dependencies.empty()) return spec;
+  if (row == nullptr && spec->start_time == absl::InfinitePast() && spec->dependencies.empty() && !spec->in_workflow) return spec;
   v1::TaskSpec message;
   message.ParseFromString(spec->payload);
   message.clear_start_time();
   message.clear_dependencies();
+  message.clear_in_workflow();
   if (row != nullptr) FillTemplate(*row, task.batch_index, &message);
   return AcceptSpec(&message);
 }

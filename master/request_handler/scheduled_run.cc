@@ -29,6 +29,7 @@ void AddVariable(const char* name, const std::string& value, v1::Command* comman
 TaskSpecPtr MakeScheduledRun(const QueueBoard* queues, const TaskSpecPtr& scheduled, const core::RunOrigin& origin) {
   v1::TaskSpec spec;
   spec.ParseFromString(scheduled->payload);
+  spec.clear_in_workflow();
   const std::string due = DueWords(origin.due);
   if (spec.name().empty()) spec.set_name(origin.schedule);
   AddLabel(kScheduleLabel, origin.schedule, &spec);

@@ -45,6 +45,7 @@ void SubmitCalls::WhereItMayBlock(bool has_dependencies, std::function<void()> j
 
 absl::StatusOr<TaskSpecPtr> SubmitCalls::AcceptResolved(DependencyResolver* resolver, const std::string& path,
                                                         v1::TaskSpec* spec) const {
+  spec->clear_in_workflow();
   const TaskSpecPtr as_sent = AcceptWhole(context_->deps.queues, spec);
   if (spec->dependencies_size() == 0) return as_sent;
   v1::TaskSpec resolved = *spec;

@@ -437,4 +437,14 @@ Digest DigestOf(v1::RetryRequest request) {
   return DeterministicDigest(request);
 }
 
+Digest DigestOf(v1::RunWorkflowRequest request) {
+  request.clear_request_id();
+  return DeterministicDigest(request);
+}
+
+Digest DigestOf(v1::RetryWorkflowRequest request) {
+  request.clear_request_id();
+  return DeterministicDigest(request);
+}
+
 }  // namespace muster::handler

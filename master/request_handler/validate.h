@@ -22,6 +22,7 @@
 #include "master/request_handler/limits.h"
 #include "master/request_handler/pattern_check.h"
 #include "muster/v1/task_service.pb.h"
+#include "muster/v1/workflow_service.pb.h"
 
 namespace muster::handler {
 
@@ -50,6 +51,8 @@ TaskSpecPtr AcceptSpec(v1::TaskSpec* spec);
 Digest DigestOf(v1::SubmitRequest request);
 Digest DigestOf(v1::SubmitBatchRequest request);
 Digest DigestOf(v1::RetryRequest request);
+Digest DigestOf(v1::RunWorkflowRequest request);
+Digest DigestOf(v1::RetryWorkflowRequest request);
 
 ArgumentRowsPtr MakeRows(v1::SubmitBatchRequest* request);  // takes the values
 

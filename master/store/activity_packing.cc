@@ -109,6 +109,11 @@ template <typename Archive> void Fields(Archive& archive, const ScheduleDecided&
   archive(event.task);
   archive(event.what);
 }
+template <typename Archive> void Fields(Archive& archive, const WorkflowStateChanged&, auto& event) {
+  archive(event.workflow);
+  archive(event.state);
+  archive(event.reason);
+}
 
 // The kind is the event's place in the variant, so kinds are only ever added at its end.
 template <size_t kIndex = 0>

@@ -91,7 +91,7 @@ absl::StatusOr<PurgeStep> Purger::Find(Database* database) {
     next_find_ = absl::Now() + (excess.is_urgent ? kBetweenUrgentPurges : kBetweenPurges);
   }
   if (!purging.empty()) return FindLeftovers(database, std::move(purging));
-  for (int turn = 0; turn < 4; ++turn) {
+  for (int turn = 0; turn < 5; ++turn) {
     MUSTER_ASSIGN_OR_RETURN(PurgeStep step, FindOf(database, kind_, excess));
     if (!step.Empty()) return step;
     if (kind_ == Kind::kTasks && task_cursor_ != 0) return step;  // in the middle of a long walk
@@ -136,7 +136,12 @@ absl::StatusOr<PurgeStep> Purger::FindOf(Database* database, Kind kind, const Ex
     }
     case Kind::kRequests: {
       MUSTER_ASSIGN_OR_RETURN(PurgeStep step, FindOldRequests(database, calendar_() - kRequestsKept, &request_cursor_));
-      if (request_cursor_.first.empty() && request_cursor_.second.empty()) kind_ = Kind::kTasks;
+      if (request_cursor_.first.empty() && request_cursor_.second.empty()) kind_ = Kind::kWorkflows;
+      return step;
+    }
+    case Kind::kWorkflows: {
+      MUSTER_ASSIGN_OR_RETURN(PurgeStep step, FindEmptyWorkflows(database, &workflow_cursor_));
+      if (workflow_cursor_ == 0) kind_ = Kind::kTasks;
       return step;
     }
   }

@@ -59,7 +59,7 @@ class Purger {
   uint64_t purged_tasks() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  enum class Kind { kTasks, kOutput, kActivity, kRequests };
+  enum class Kind { kTasks, kOutput, kActivity, kRequests, kWorkflows };
   struct Excess {
     PurgeCriteria tasks, output, activity;
     bool is_urgent = false;  // far beyond a limit
@@ -82,6 +82,7 @@ class Purger {
   int64_t task_cursor_ = 0;
   int64_t output_cursor_ = 0;
   std::pair<std::string, std::string> request_cursor_;
+  int64_t workflow_cursor_ = 0;
 
   mutable absl::Mutex mutex_;
   std::shared_ptr<const PurgeStep> pending_ ABSL_GUARDED_BY(mutex_);

@@ -7,10 +7,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "master/core/recovered_workflows.h"
 #include "master/store/open_scan.h"
 #include "master/store/row_reader.h"
 #include "master/store/schedule_rows.h"
 #include "master/store/schema.h"
+#include "master/store/workflow_rows.h"
 
 namespace muster::store {
 namespace {
@@ -28,6 +30,8 @@ class OpenTaskLoader {
     MUSTER_ASSIGN_OR_RETURN(floor_, ReadMetaNumber(database_, kMetaOpenFloor));
     MUSTER_RETURN_IF_ERROR(ReadNextId(database_, state_));
     MUSTER_RETURN_IF_ERROR(LoadSpecifications());
+    MUSTER_ASSIGN_OR_RETURN(state_->workflows, ReadOpenWorkflows(database_));
+    core::AttachToWorkflows(state_);
     MUSTER_RETURN_IF_ERROR(LoadAttempts());
     MUSTER_RETURN_IF_ERROR(LoadCancels());
     MUSTER_RETURN_IF_ERROR(LoadWorkerSettings());

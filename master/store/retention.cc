@@ -12,6 +12,7 @@
 #include "master/store/report_packing.h"
 #include "master/store/schema.h"
 #include "master/store/transaction_writer.h"
+#include "master/store/workflow_rows.h"
 
 namespace muster::store {
 namespace {
@@ -23,6 +24,7 @@ constexpr int64_t kOutputBytesPerStep = int64_t{4} << 20;
 constexpr int kOutputRowsPerStep = 256;
 constexpr int kActivityRowsPerStep = 512;
 constexpr int kRequestRowsPerStep = 256;
+constexpr int kWorkflowsPerStep = 64;
 constexpr int64_t kNewestCommitsKept = 2000;  // a start looks at the newest 1000
 
 TaskRange Range(int64_t first, int64_t past) {
@@ -167,6 +169,33 @@ absl::StatusOr<bool> IsKept(Database* database, TaskId id) {
   return covers;
 }
 
+// The ids of a part are nobody else's.
+absl::StatusOr<bool> AnyTaskIsKept(Database* database, TaskId workflow) {
+  Query parts(database, "SELECT * FROM workflow_part WHERE workflow = ? ORDER BY first DESC", "workflow_part");
+  parts.Bind(1, IdNumber(workflow));
+  while (parts.Next()) {
+    MUSTER_ASSIGN_OR_RETURN(const core::WorkflowPartRow part, ReadWorkflowPart(parts));
+    const TaskRange last = part.tasks.back().tasks;
+    Query kept(database, "SELECT 1 FROM specification WHERE first >= ? AND first < ? LIMIT 1");
+    kept.Bind(1, IdNumber(part.tasks.front().tasks.first));
+    kept.Bind(2, Past(last));
+    if (kept.Next()) return true;
+    MUSTER_RETURN_IF_ERROR(kept.status());
+  }
+  MUSTER_RETURN_IF_ERROR(parts.status());
+  return false;
+}
+
+absl::Status DeleteWorkflow(Database* database, TaskId id) {
+  for (const char* const sql : {"DELETE FROM workflow_part WHERE workflow = ?", "DELETE FROM workflow_state WHERE workflow = ?",
+                                "DELETE FROM workflow WHERE id = ?"}) {
+    Query remove(database, sql);
+    remove.Bind(1, IdNumber(id));
+    MUSTER_RETURN_IF_ERROR(remove.Run());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status FindOldCancels(Database* database, PurgeStep* step) {
   Query wishes(database,
                "SELECT first, count FROM cancel WHERE count > 1 AND first + count <= "
@@ -228,7 +257,7 @@ Usage Usage::FromText(std::string_view text) {
 
 bool PurgeStep::Empty() const {
   return tasks.empty() && specifications.empty() && outputs.empty() && activity_below == 0 && requests.empty() &&
-         cancels.empty() && !sets_purging;
+         cancels.empty() && workflows.empty() && !sets_purging;
 }
 
 absl::StatusOr<PurgeFinding> FindFinishedTasks(Database* database, int64_t from, const PurgeCriteria& criteria,
@@ -313,6 +342,24 @@ absl::StatusOr<PurgeStep> FindLeftovers(Database* database, std::vector<TaskRang
   return step;
 }
 
+absl::StatusOr<PurgeStep> FindEmptyWorkflows(Database* database, int64_t* from) {
+  PurgeStep step;
+  Query rows(database, "SELECT workflow FROM workflow_state WHERE workflow > ? AND state >= 3 ORDER BY workflow");
+  rows.Bind(1, std::exchange(*from, 0));
+  for (int looked = 0; looked < kWorkflowsPerStep; ++looked) {
+    if (!rows.Next()) {
+      *from = 0;
+      MUSTER_RETURN_IF_ERROR(rows.status());
+      return step;
+    }
+    *from = rows.Int(0);
+    const TaskId id(static_cast<uint64_t>(*from));
+    MUSTER_ASSIGN_OR_RETURN(const bool kept, AnyTaskIsKept(database, id));
+    if (!kept) step.workflows.push_back(id);
+  }
+  return step;
+}
+
 absl::StatusOr<PurgeStep> FindOldRequests(Database* database, absl::Time made_before,
                                           std::pair<std::string, std::string>* from) {
   PurgeStep step;
@@ -354,6 +401,7 @@ absl::Status WritePurge(Database* database, const PurgeStep& step) {
     MUSTER_RETURN_IF_ERROR(DeleteBetween(database, "DELETE FROM activity WHERE commit_number >= ? AND commit_number < ?",
                                          0, step.activity_below));
   }
+  for (const TaskId id : step.workflows) MUSTER_RETURN_IF_ERROR(DeleteWorkflow(database, id));
   for (const auto& [owner, id] : step.requests) {
     Query call(database, "DELETE FROM request WHERE owner = ? AND request_id = ?");
     call.Bind(1, owner);

@@ -59,6 +59,7 @@ struct PurgeStep {
   int64_t activity_below = 0;                     // commits
   std::vector<std::pair<std::string, std::string>> requests;  // owner, id
   std::vector<TaskRange> cancels;                 // wishes for several tasks
+  std::vector<TaskId> workflows;
   std::vector<TaskRange> purging;                 // what follows, after this step
   bool sets_purging = false;
   uint64_t task_count = 0;                        // tasks that are gone with it
@@ -93,6 +94,9 @@ absl::StatusOr<PurgeStep> FindLeftovers(Database* database, std::vector<TaskRang
 // the calls goes on, and is moved; both empty again: it is over.
 absl::StatusOr<PurgeStep> FindOldRequests(Database* database, absl::Time made_before,
                                           std::pair<std::string, std::string>* from);
+
+// Workflows that have ended and none of whose tasks is kept. `from` is where the walk goes on, and is moved; 0: it is over.
+absl::StatusOr<PurgeStep> FindEmptyWorkflows(Database* database, int64_t* from);
 
 // On the writer's connection, within its transaction.
 absl::Status WritePurge(Database* database, const PurgeStep& step);

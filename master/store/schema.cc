@@ -103,6 +103,24 @@ CREATE TABLE schedule_progress (
   WITHOUT ROWID;
 )sql";
 
+// Since version 4.
+constexpr const char* kWorkflowTables = R"sql(
+CREATE TABLE workflow (
+  id INTEGER PRIMARY KEY, name TEXT, owner TEXT, created INTEGER, spec BLOB NOT NULL, commit_number INTEGER NOT NULL,
+  crc INTEGER NOT NULL);
+CREATE INDEX workflow_by_name ON workflow (name, id) WHERE name IS NOT NULL;
+
+CREATE TABLE workflow_part (
+  first INTEGER PRIMARY KEY, workflow INTEGER NOT NULL, created INTEGER, tasks BLOB NOT NULL,
+  commit_number INTEGER NOT NULL, crc INTEGER NOT NULL);
+CREATE INDEX workflow_part_by_workflow ON workflow_part (workflow, first);
+
+CREATE TABLE workflow_state (
+  workflow INTEGER PRIMARY KEY, state INTEGER NOT NULL, started INTEGER, ended INTEGER, cancelled_by TEXT NOT NULL,
+  reason TEXT NOT NULL, tally BLOB NOT NULL, commit_number INTEGER NOT NULL, crc INTEGER NOT NULL);
+CREATE INDEX open_workflow ON workflow_state (workflow) WHERE state < 3;
+)sql";
+
 // {id:X} is X as people type it, {time:X} a date, {state:X} and {reason:X} words.
 constexpr const char* kViews = R"sql(
 CREATE VIEW tasks AS
@@ -218,6 +236,7 @@ absl::Status Migrate(Database* database, int64_t version) {
   if (version < 2) MUSTER_RETURN_IF_ERROR(database->Execute(kQueueSettingTable));
   if (version < 3) MUSTER_RETURN_IF_ERROR(database->Execute(kRunTimeTable));
   if (version < 4) MUSTER_RETURN_IF_ERROR(database->Execute(kScheduleTables));
+  if (version < 4) MUSTER_RETURN_IF_ERROR(database->Execute(kWorkflowTables));
   return WriteMeta(database, kMetaSchemaVersion, std::to_string(kSchemaVersion));
 }
 
@@ -230,6 +249,7 @@ absl::Status CreateSchema(Database* database) {
   MUSTER_RETURN_IF_ERROR(database->Execute(kQueueSettingTable));
   MUSTER_RETURN_IF_ERROR(database->Execute(kRunTimeTable));
   MUSTER_RETURN_IF_ERROR(database->Execute(kScheduleTables));
+  MUSTER_RETURN_IF_ERROR(database->Execute(kWorkflowTables));
   MUSTER_RETURN_IF_ERROR(database->Execute(ExpandViews(kViews).c_str()));
   return WriteMeta(database, kMetaSchemaVersion, std::to_string(kSchemaVersion));
 }
@@ -283,7 +303,7 @@ std::vector<std::string> TablesSince(int64_t version) {
   std::vector<std::string> tables;
   if (version < 2) tables.emplace_back("queue_setting");
   if (version < 3) tables.emplace_back("run_time");
-  if (version < 4) tables.insert(tables.end(), {"schedule", "schedule_progress"});
+  if (version < 4) tables.insert(tables.end(), {"schedule", "schedule_progress", "workflow", "workflow_part", "workflow_state"});
   return tables;
 }
 

@@ -18,7 +18,7 @@
 
 namespace muster::store {
 
-inline constexpr int64_t kSchemaVersion = 4;  // 2: queue_setting, 3: run_time, 4: schedule
+inline constexpr int64_t kSchemaVersion = 4;  // 2: queue_setting, 3: run_time, 4: schedule and workflow
 
 // The longest task id that fits into an attempt's key and an output's.
 inline constexpr uint64_t kMaxTaskId = (uint64_t{1} << 46) - 1;

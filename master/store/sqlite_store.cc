@@ -32,6 +32,7 @@
 #include "master/store/task_reader.h"
 #include "master/store/transaction_writer.h"
 #include "master/store/waited_for.h"
+#include "master/store/workflow_rows.h"
 #include "master/store/wal_check.h"
 
 namespace muster::store {
@@ -101,6 +102,21 @@ class SqliteStore final : public Store {
   }
   absl::StatusOr<std::vector<core::RangeEnds>> FindEnds(const std::vector<core::AskedRange>& ranges) override {
     return Read([&](TaskReader reader) { return reader.FindEnds(ranges); });
+  }
+  absl::StatusOr<std::optional<StoredWorkflow>> FindWorkflow(TaskId id) override {
+    return readers_.Read([&](Database* database) { return store::FindWorkflow(database, id); });
+  }
+  absl::StatusOr<std::vector<core::RecoveredEnd>> WorkflowEnds(const StoredWorkflow& workflow) override {
+    return readers_.Read([&](Database* database) { return store::WorkflowEnds(database, workflow); });
+  }
+  absl::StatusOr<std::vector<TaskId>> FindWorkflowsByName(std::string_view name, size_t limit) override {
+    return readers_.Read([&](Database* database) { return store::FindWorkflowsByName(database, name, limit); });
+  }
+  absl::StatusOr<std::vector<StoredWorkflow>> ListWorkflows(const WorkflowQuery& query) override {
+    return readers_.Read([&](Database* database) { return store::ListWorkflows(database, query); });
+  }
+  absl::StatusOr<std::vector<EndCounts>> CountEnds(const std::vector<TaskRange>& ranges) override {
+    return readers_.Read([&](Database* database) { return store::CountEnds(database, ranges); });
   }
   absl::StatusOr<std::optional<core::RequestRow>> FindRequest(std::string_view owner,
                                                               std::string_view request_id) override {

@@ -6,6 +6,7 @@
 // RESOURCE_EXHAUSTED: the disk is full, nothing was written, and the caller may try again.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -42,6 +43,39 @@ struct StoredBatch {
   uint64_t task_count = 0;
   std::vector<std::pair<TaskState, uint64_t>> ended;  // finished tasks by state
   int exit_code = 0;  // the highest of the ended tasks
+};
+
+// A workflow as the store has it. Of one that is open the core knows more.
+struct StoredWorkflow {
+  core::WorkflowRow row;
+  std::vector<core::WorkflowPartRow> parts;  // oldest first; not in lists
+  uint32_t part_count = 0;
+  core::WorkflowStateRow state;
+};
+
+struct WorkflowQuery {
+  TaskId before;  // ids below this; 0: from the newest
+  size_t limit = 100;
+  bool ended_too = false;
+  std::string owner;
+};
+
+// How the tasks of a range ended, as far as they have.
+struct EndCounts {
+  uint64_t by_state[16] = {};
+  uint64_t skipped = 0;
+  absl::Time first_start = absl::InfiniteFuture();  // when the first of them was sent to a worker
+  absl::Time last_end = absl::InfinitePast();
+  std::string reason;  // of one that did not succeed
+
+  EndCounts& operator+=(const EndCounts& other) {
+    for (size_t i = 0; i < 16; ++i) by_state[i] += other.by_state[i];
+    skipped += other.skipped;
+    first_start = std::min(first_start, other.first_start);
+    last_end = std::max(last_end, other.last_end);
+    if (reason.empty()) reason = other.reason;
+    return *this;
+  }
 };
 
 struct ActivityEntry {
@@ -162,6 +196,24 @@ class Store {
   // Of the tasks of each range that have ended, whether one did not succeed; UNKNOWN where a row is damaged or not kept.
   // Each range lies in one specification.
   virtual absl::StatusOr<std::vector<core::RangeEnds>> FindEnds(const std::vector<core::AskedRange>& /*ranges*/) {
+    return absl::UnimplementedError("this store tells no ends");
+  }
+  virtual absl::StatusOr<std::optional<StoredWorkflow>> FindWorkflow(TaskId /*id*/) {
+    return absl::UnimplementedError("this store keeps no workflows");
+  }
+  // Of the tasks that its nodes are now, as far as they have ended and are kept.
+  virtual absl::StatusOr<std::vector<core::RecoveredEnd>> WorkflowEnds(const StoredWorkflow& /*workflow*/) {
+    return absl::UnimplementedError("this store keeps no workflows");
+  }
+  // Newest first.
+  virtual absl::StatusOr<std::vector<TaskId>> FindWorkflowsByName(std::string_view /*name*/, size_t /*limit*/) {
+    return absl::UnimplementedError("this store keeps no workflows");
+  }
+  virtual absl::StatusOr<std::vector<StoredWorkflow>> ListWorkflows(const WorkflowQuery& /*query*/) {
+    return absl::UnimplementedError("this store keeps no workflows");
+  }
+  // Each range of one specification, or of several.
+  virtual absl::StatusOr<std::vector<EndCounts>> CountEnds(const std::vector<TaskRange>& /*ranges*/) {
     return absl::UnimplementedError("this store tells no ends");
   }
   virtual absl::StatusOr<std::optional<core::RequestRow>> FindRequest(std::string_view owner,

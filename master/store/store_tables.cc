@@ -15,6 +15,7 @@
 #include "master/store/schedule_rows.h"
 #include "master/store/schema.h"
 #include "master/store/transaction_writer.h"
+#include "master/store/workflow_rows.h"
 
 namespace muster::store {
 namespace {
@@ -81,6 +82,9 @@ bool CanBeRead(const StoreTable& table, const Query& row) {
   if (table.name == "run_time") return ReadRunTimes(row).ok();
   if (table.name == "schedule") return ReadSchedule(row).ok();
   if (table.name == "schedule_progress") return ReadScheduleProgress(row).ok();
+  if (table.name == "workflow") return ReadWorkflow(row).ok();
+  if (table.name == "workflow_part") return ReadWorkflowPart(row).ok();
+  if (table.name == "workflow_state") return ReadWorkflowState(row).ok();
   if (table.name == "activity") return UnpackActivity(row.Bytes(2)).has_value();
   return true;
 }

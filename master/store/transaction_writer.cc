@@ -192,6 +192,7 @@ absl::Status TransactionWriter::WriteOther(const core::Transaction& transaction,
   }));
   MUSTER_RETURN_IF_ERROR(WriteQueueSettings(transaction.queue_settings, commit, digest));
   MUSTER_RETURN_IF_ERROR(schedules_.Write(database_, transaction.schedules, commit, digest));
+  MUSTER_RETURN_IF_ERROR(workflows_.Write(database_, transaction, commit, digest));
   const auto& executors = transaction.executors;
   MUSTER_RETURN_IF_ERROR(executors_.Insert(database_, executors.size(), digest, [&](size_t i, RowBinder& row) {
     row.Text(executors[i].name);

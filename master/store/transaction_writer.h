@@ -16,6 +16,7 @@
 #include "master/store/schedule_rows.h"
 #include "master/store/sqlite_database.h"
 #include "master/store/table_writer.h"
+#include "master/store/workflow_rows.h"
 
 namespace muster::store {
 
@@ -90,6 +91,7 @@ class TransactionWriter {
   TableWriter run_times_{"run_time (fingerprint, command, runs, failures, last, learned, commit_number, crc)", 8,
                          "INSERT OR REPLACE INTO "};
   ScheduleWriter schedules_;
+  WorkflowWriter workflows_;
   TableWriter executors_{"executor (name, commit_number, crc)", 3};
   TableWriter notes_{"note (key, note, time, commit_number, crc)", 5};
   TableWriter activities_{"activity (commit_number, time, records, digest, crc)", 5};

@@ -1,4 +1,4 @@
-// What open tasks depend on: the ends of it must stay, for a restart asks for them again.
+// What open tasks depend on, and the tasks of open workflows: their ends must stay, for a restart asks for them again.
 //
 // A waiter holds what it depends on until its whole group has ended, whether it still waits or runs already. Kept in
 // memory alone: a start makes it from the open specifications.
@@ -12,9 +12,11 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "common/domain/ids.h"
 #include "common/domain/task_spec.h"
@@ -46,9 +48,14 @@ class WaitedFor {
   void End(TaskId task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HoldsLocked(TaskRange range) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
+  void Keep(const core::WorkflowPartRow& part) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   mutable absl::Mutex mutex_;
   absl::btree_map<TaskId, Group> waiters_ ABSL_GUARDED_BY(mutex_);     // by first id
   absl::btree_map<TaskId, uint32_t> needed_ ABSL_GUARDED_BY(mutex_);   // by a range's first id: how many name it
+  // Of open workflows: from the first id of a part to the one past its last, which no other call's tasks lie between.
+  absl::btree_map<TaskId, TaskId> parts_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<TaskId, std::vector<TaskId>> of_workflow_ ABSL_GUARDED_BY(mutex_);  // first ids of its parts
 };
 
 }  // namespace muster::store

@@ -10,7 +10,7 @@ from cluster import BIN, Cluster, Daemon, eventually, resident_bytes
 
 CONNECTIONS = int(os.environ.get("MUSTER_MALFORMED_CONNECTIONS", "10000"))
 ROUNDS = int(os.environ.get("MUSTER_MALFORMED_ROUNDS", "1"))
-MASTER = ("TaskService", "ClusterService", "QueueService", "ScheduleService", "RegistryService")
+MASTER = ("TaskService", "ClusterService", "QueueService", "ScheduleService", "WorkflowService", "RegistryService")
 
 
 def descriptors(pid):

@@ -43,6 +43,8 @@ MUTANTS = {
     "forget_needs": [(CORE, "DependentsTest.*"), SIMULATION],
     "old_ends": [(CORE, "DependenciesTest.*")],
     "purge_needed": [(STORE, "WaitedForTest.*")],
+    "workflow_place_too_many": [(CORE, "WorkflowsTest.*")],
+    "workflow_needs_lost": [(CORE, "WorkflowsTest.*"), (STORE, "WorkflowRowsTest.*")],
     "schedule_progress_apart": [(CORE, "ScheduleKillTest.*")],
     "torn_tail": [(STORE, "DamageTest.*")],
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "master/core/recovered_workflows.h"
 
 namespace muster::testing {
 namespace {
@@ -47,6 +48,9 @@ std::string MemoryStore::Commit(const core::Transaction& transaction) {
     schedule_progress_.erase(row.spec.name);
   }
   for (const auto& row : transaction.schedules.progress) note(AddProgress(row));
+  for (const auto& row : transaction.workflows) note(AddWorkflow(row));
+  for (const auto& row : transaction.workflow_parts) note(AddWorkflowPart(row));
+  for (const auto& row : transaction.workflow_states) note(AddWorkflowState(row));
   if (transaction.placement) placement_ = *transaction.placement;
   for (const uint64_t fingerprint : transaction.run_times.dropped) run_times_.erase(fingerprint);
   for (const auto& row : transaction.run_times.learned) run_times_[row.fingerprint] = row;
@@ -72,6 +76,34 @@ std::string MemoryStore::AddSpecification(const core::SpecificationRow& row) {
     tasks_[TaskId(row.first.value() + index)].first_of_specification = row.first;
   }
   next_id_ = TaskId(row.first.value() + row.count);
+  return "";
+}
+
+std::string MemoryStore::AddWorkflow(const core::WorkflowRow& row) {
+  if (tasks_.count(row.id) > 0 || !workflows_.emplace(row.id, core::RecoveredWorkflow{row, {}, {}, {}}).second) {
+    return About(row.id, "a workflow under an id that is another's");
+  }
+  return "";
+}
+
+std::string MemoryStore::AddWorkflowPart(const core::WorkflowPartRow& row) {
+  const auto found = workflows_.find(row.workflow);
+  if (found == workflows_.end()) return About(row.workflow, "a part of a workflow that is not there");
+  for (const NodeTasks& made : row.tasks) {
+    for (uint64_t i = 0; i < made.tasks.count; ++i) {
+      if (tasks_.count(TaskId(made.tasks.first.value() + i)) == 0) return About(made.tasks.first, "a workflow's task without a specification");
+    }
+  }
+  found->second.parts.push_back(row);
+  return "";
+}
+
+std::string MemoryStore::AddWorkflowState(const core::WorkflowStateRow& row) {
+  const auto found = workflows_.find(row.workflow);
+  if (found == workflows_.end()) return About(row.workflow, "a state of a workflow that is not there");
+  const WorkflowState before = found->second.state.workflow ? found->second.state.state : WorkflowState::kNone;
+  found->second.state = row;
+  if (before != row.state && !CanMove(before, row.state)) return About(row.workflow, "a workflow moved where it cannot");
   return "";
 }
 
@@ -205,6 +237,17 @@ core::RecoveredState MemoryStore::LoadOpen() {
     if (task.attempts.empty() && !task.cancel) continue;  // nothing has happened to it
     recovered.AddHistory() = {task.attempts, task.attempt_ends, task.unknown, task.cancel};
   }
+  for (const auto& [id, stored] : workflows_) {
+    if (HasEnded(stored.state.state)) continue;
+    core::RecoveredWorkflow& workflow = state.workflows.emplace_back(stored);
+    for (const auto& [node, range] : core::CurrentTasks(*workflow.row.spec, workflow.parts)) {
+      for (uint64_t i = 0; i < range.count; ++i) {
+        const StoredTask& task = tasks_.at(TaskId(range.first.value() + i));
+        if (task.outcome) workflow.ends.push_back({task.outcome->task, node, task.outcome->state, task.outcome->reason});
+      }
+    }
+  }
+  core::AttachToWorkflows(&state);
   for (const auto& entry : worker_settings_) state.worker_settings.push_back(entry.second);
   for (const auto& entry : queue_settings_) state.queue_settings.push_back(entry.second);
   for (const auto& entry : schedules_) state.schedules.schedules.push_back(entry.second);

@@ -51,6 +51,7 @@ class MemoryStore {
   const core::QueueSettingRow* FindQueueSetting(const std::string& name) const;
   const core::ScheduleProgressRow* FindProgress(const std::string& schedule) const;
   void ForgetProgress(const std::string& schedule) { schedule_progress_.erase(schedule); }
+  const std::map<TaskId, core::RecoveredWorkflow>& workflows() const { return workflows_; }
   const core::PlacementRow& placement() const { return placement_; }
   bool last_end_clean() const { return clean_end_; }
 
@@ -61,6 +62,11 @@ class MemoryStore {
   std::string AddProgress(const core::ScheduleProgressRow& row);
   std::string AddSpecification(const core::SpecificationRow& row);
 
+  std::string AddWorkflow(const core::WorkflowRow& row);
+  std::string AddWorkflowPart(const core::WorkflowPartRow& row);
+  std::string AddWorkflowState(const core::WorkflowStateRow& row);
+
+  std::map<TaskId, core::RecoveredWorkflow> workflows_;  // open and ended
   std::map<TaskId, core::SpecificationRow> specifications_;  // by first id
   std::map<TaskId, StoredTask> tasks_;
   std::map<std::string, core::WorkerSettingRow> worker_settings_;

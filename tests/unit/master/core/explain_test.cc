@@ -14,6 +14,7 @@
 #include "common/domain/validation.h"
 #include "tests/support/test_cluster.h"
 #include "tests/unit/master/core/cluster_by_hand.h"
+#include "tests/unit/master/core/workflow_by_hand.h"
 
 namespace muster::core {
 namespace {
@@ -514,6 +515,14 @@ TEST_F(ExplainTest, WhatItDependsOn) {
   ASSERT_TRUE(told.ok());
   EXPECT_EQ(told->code, ReasonCode::kDependency);
   EXPECT_EQ(told->sentence, "It waits for 2 tasks: 1 (DISPATCHED on w1), 2 to end (QUEUED).");
+}
+
+TEST_F(ExplainTest, TheGateOfAWorkflow) {
+  cluster.Join("w1", 4);
+  SubmitWorkflow wide = muster::testing::Flow({{}}, [](WorkflowSpec& spec) { spec.max_parallel = 1; });
+  wide.nodes[0] = muster::testing::Node(0, 2);
+  const TaskId flow = muster::testing::SubmitFlow(cluster, std::move(wide));
+  ExpectDocumented(TaskId(muster::testing::TaskOf(cluster, flow, 0).value() + 1), ReasonCode::kWorkflow);
 }
 
 TEST_F(ExplainTest, WhatWouldBeCancelledAtOnceIsToldBeforeItIsSubmitted) {

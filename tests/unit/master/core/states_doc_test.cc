@@ -8,9 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/domain/task_state.h"
+#include "common/domain/workflow.h"
 
 namespace muster::core {
 namespace {
@@ -90,6 +92,25 @@ TEST(StatesDocument, EachMoveOfAWorkerNamesATestThatExists) {
     EXPECT_TRUE(tests.contains(std::string(absl::StripAsciiWhitespace(cells[3])))) << line;
   }
   EXPECT_GE(moves, 4);
+}
+
+TEST(StatesDocument, ListsExactlyTheMovesOfAWorkflowThatTheCodeAllows) {
+  std::ifstream file(std::string(MUSTER_SOURCE_DIR) + "/docs/states.md");
+  std::set<std::string> documented;
+  for (std::string line; std::getline(file, line);) {
+    const std::vector<std::string> cells = absl::StrSplit(line, '|');
+    if (cells.size() != 5 || cells[1].find(" workflow ") != 0 || cells[1].find("→") == std::string::npos) continue;
+    documented.insert(std::string(absl::StripAsciiWhitespace(cells[1])));
+  }
+  std::set<std::string> allowed;
+  for (uint8_t from = 0; from <= 5; ++from) {
+    for (uint8_t to = 0; to <= 5; ++to) {
+      const auto a = static_cast<WorkflowState>(from);
+      const auto b = static_cast<WorkflowState>(to);
+      if (CanMove(a, b)) allowed.insert(absl::StrCat("workflow ", std::string(WorkflowStateName(a)), " → ", std::string(WorkflowStateName(b))));
+    }
+  }
+  EXPECT_EQ(documented, allowed);
 }
 
 }  // namespace

@@ -38,13 +38,15 @@ LiveMaster::LiveMaster(TaskLimits limits) {
   queues_ = std::make_unique<QueueService>(QueueDeps{.events = loop_.get(), .inspector = loop_.get(), .calls = &calls_});
   schedules_ = std::make_unique<ScheduleService>(
       ScheduleDeps{.events = loop_.get(), .inspector = loop_.get(), .calls = &calls_, .clock = &clock_});
+  workflows_ = std::make_unique<WorkflowService>(WorkflowDeps{
+      .events = loop_.get(), .inspector = loop_.get(), .store = store_.get(), .calls = &calls_, .queues = board_.get(), .limits = limits});
   service_->SetOutputSource(workers_.get());
   loop_->AddListener(service_.get());
   loop_->AddListener(workers_.get());
   loop_->AddListener(board_.get());
   loop_->AddListener(&calls_);
   loop_->Start();
-  auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {service_->service(), queues_.get(), schedules_.get()});
+  auto server = rpc::Server::Start({.listen = "127.0.0.1:0"}, {service_->service(), queues_.get(), schedules_.get(), workflows_.get()});
   EXPECT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   channel_ = rpc::MakeChannel(server_->address(), grpc::InsecureChannelCredentials(), 64 << 20);
@@ -56,6 +58,7 @@ LiveMaster::~LiveMaster() {
   server_->Stop(absl::Milliseconds(500));
   loop_->Stop();
   server_.reset();
+  workflows_.reset();
   schedules_.reset();
   queues_.reset();
   service_.reset();

@@ -34,6 +34,7 @@
 #include "master/request_handler/queue_service.h"
 #include "master/request_handler/schedule_service.h"
 #include "master/request_handler/task_service.h"
+#include "master/request_handler/workflow_service.h"
 #include "master/store/sqlite_store.h"
 #include "master/store/store.h"
 #include "muster/v1/task_service.grpc.pb.h"
@@ -237,6 +238,7 @@ class LiveMaster {
   std::unique_ptr<v1::TaskService::Stub> Stub() { return v1::TaskService::NewStub(channel_); }
   std::unique_ptr<v1::QueueService::Stub> Queues() { return v1::QueueService::NewStub(channel_); }
   std::unique_ptr<v1::ScheduleService::Stub> Schedules() { return v1::ScheduleService::NewStub(channel_); }
+  std::unique_ptr<v1::WorkflowService::Stub> Workflows() { return v1::WorkflowService::NewStub(channel_); }
   TaskService& service() { return *service_; }
   TestLoop& loop() { return *loop_; }
   TestWorkers& workers() { return *workers_; }
@@ -267,6 +269,7 @@ class LiveMaster {
   std::unique_ptr<TaskService> service_;
   std::unique_ptr<QueueService> queues_;
   std::unique_ptr<ScheduleService> schedules_;
+  std::unique_ptr<WorkflowService> workflows_;
   std::unique_ptr<rpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   size_t next_assignment_ = 0;

@@ -96,6 +96,9 @@ TEST_F(DamageTest, AStoreOfTheFirstVersionGetsWhatItLacksAndKeepsWhatItHas) {
   Sql("DROP TABLE run_time");
   Sql("DROP TABLE schedule");
   Sql("DROP TABLE schedule_progress");
+  Sql("DROP TABLE workflow");
+  Sql("DROP TABLE workflow_part");
+  Sql("DROP TABLE workflow_state");
   Sql("UPDATE meta SET value = '1', crc = " + std::to_string(checksum.value()) + " WHERE key = 'schema_version'");
   ASSERT_TRUE(TryReopen().ok());
   EXPECT_EQ(Sql("SELECT count(*) FROM specification")[0], "3");
@@ -104,6 +107,7 @@ TEST_F(DamageTest, AStoreOfTheFirstVersionGetsWhatItLacksAndKeepsWhatItHas) {
   EXPECT_EQ(Sql("SELECT count(*) FROM run_time")[0], "0");
   EXPECT_EQ(Sql("SELECT count(*) FROM schedule")[0], "0");
   EXPECT_EQ(Sql("SELECT count(*) FROM schedule_progress")[0], "0");
+  EXPECT_EQ(Sql("SELECT count(*) FROM workflow")[0], "0");
 }
 
 // All else that is damaged stops the start; this is only advice.

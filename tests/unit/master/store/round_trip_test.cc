@@ -371,6 +371,7 @@ TEST_F(RoundTripTest, EveryKindOfActivityComesBackInOrder) {
       a::PlacementChanged{"locality, with no shadow", "ann@host"},
       a::ScheduleChanged{"nightly", "added: @daily, UTC", "ann@host"},
       a::ScheduleDecided{"nightly", At(78), TaskId(9), "started"},
+      a::WorkflowStateChanged{TaskId(9), WorkflowState::kFailed, "task 10 ended FAILED"},
   };
   ASSERT_EQ(events.size(), std::variant_size_v<activity::Event>);
   core::Transaction transaction;

@@ -77,6 +77,7 @@ TEST_F(SalvageTest, OfASoundStoreAllIsServed) {
   EXPECT_EQ(state.queue_settings.size(), 2u);
   EXPECT_EQ(state.schedules.schedules.size(), 1u);
   EXPECT_EQ(state.schedules.progress.size(), 1u);
+  EXPECT_EQ(state.workflows.size(), 1u);
   EXPECT_EQ(state.run_times.size(), 1u);
   EXPECT_TRUE(store_->FindRequest("ann@host", "r-1")->has_value());
 }

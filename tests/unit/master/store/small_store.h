@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/domain/scheduled_work.h"
+#include "muster/v1/workflow.pb.h"
 #include "master/store/sqlite_store.h"
 #include "store_fixture.h"
 
@@ -148,10 +149,26 @@ class SmallStore {
     schedule.spec.times = CronTimes{"30 2 * * *", "UTC"};
     schedule.spec.work = std::make_shared<const ScheduledWork>(ScheduledWork{SingleTask(1).spec});
     next_.schedules.progress = {{.name = "backup", .decided_until = At(940)}};
+    AddWorkflow();
     next_.executors = {{"http"}, {"sql"}};
     Log(activity::WorkerStateChanged{"w1", WorkerState::kDraining, "kernel update"});
     Log(activity::RequestsRefused{"QUEUE_FULL", "ann@host", 12});
     Commit();
+  }
+
+  // Of tasks that are there already: its first one has ended.
+  void AddWorkflow() {
+    auto spec = std::make_shared<WorkflowSpec>();
+    spec->name = "nightly";
+    spec->nodes = {{}, {{{0, DependencyCondition::kSuccess}}, false}};
+    v1::WorkflowSpec message;
+    message.set_name(spec->name);
+    for (const char* const name : {"fetch", "load"}) message.add_nodes()->set_name(name);
+    message.mutable_nodes(1)->add_needs()->set_node("fetch");
+    spec->payload = message.SerializeAsString();
+    next_.workflows = {{TaskId(9000), spec, At(930)}};
+    next_.workflow_parts = {{TaskId(9000), {{0, {TaskId(1), 1}, TaskId(), {}}, {1, {TaskId(2), 1}, TaskId(), {}}}, At(930)}};
+    next_.workflow_states = {{.workflow = TaskId(9000), .state = WorkflowState::kRunning, .started = At(931)}};
   }
 
   Store* const store_;

@@ -1,0 +1,108 @@
+#include "master/core/workflow_table.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/id_text.h"
+#include "master/core/cluster.h"
+
+namespace muster::core {
+
+bool WasSkipped(TaskState state, EndReason reason) { return state == TaskState::kCancelled && reason == EndReason::kNone; }
+
+uint64_t MaxParallelOf(const CoreConfig& config, const Workflow& workflow) {
+  return workflow.spec->max_parallel != 0 ? workflow.spec->max_parallel : static_cast<uint64_t>(config.workflows_max_parallel);
+}
+
+std::string WaitsForWorkflowWords(const Cluster& cluster, const Task& task) {
+  const Workflow& workflow = *cluster.workflows.Find(task.group->workflow);
+  const std::string name = absl::StrCat("workflow ", IdToText(workflow.id.value()),
+                                        workflow.spec->name.empty() ? "" : absl::StrCat(" (", workflow.spec->name, ")"));
+  if (workflow.state == WorkflowState::kPending) {
+    return absl::StrCat(name, " waits for its turn: workflows.max_running is ", cluster.config.workflows_max_running);
+  }
+  const uint64_t most = MaxParallelOf(cluster.config, workflow);
+  return absl::StrCat(name, most != 0 ? absl::StrCat(" runs at most ", most, most == 1 ? " task" : " tasks", " at once")
+                                      : std::string(" has enough tasks in line"),
+                      ", and ", workflow.in_flight, workflow.in_flight == 1 ? " is" : " are", " on the way");
+}
+
+Workflow* WorkflowTable::Add(TaskId id, WorkflowSpecPtr spec) {
+  const auto [it, is_new] = workflows_.emplace(id, std::make_unique<Workflow>(id, std::move(spec)));
+  MUSTER_CHECK(is_new);
+  touched_.insert(id);
+  return it->second.get();
+}
+
+void WorkflowTable::SetState(Workflow* workflow, WorkflowState state) {
+  workflow->state = state;
+  if (state == WorkflowState::kPending) {
+    pending_.insert({workflow->arrival, workflow->id});
+  } else {
+    pending_.erase({workflow->arrival, workflow->id});
+  }
+}
+
+void WorkflowTable::Remove(TaskId id) {
+  if (const Workflow* const workflow = Find(id); workflow != nullptr) pending_.erase({workflow->arrival, id});
+  touched_.erase(id);
+  workflows_.erase(id);
+}
+
+Workflow* WorkflowTable::Find(TaskId id) {
+  const auto found = workflows_.find(id);
+  return found == workflows_.end() ? nullptr : found->second.get();
+}
+const Workflow* WorkflowTable::Find(TaskId id) const { return const_cast<WorkflowTable*>(this)->Find(id); }
+
+void WorkflowTable::Enter(const Task& task) {
+  if (!task.group->workflow) return;
+  Workflow& workflow = *Find(task.group->workflow);
+  ++workflow.open;
+  ++workflow.counts.by_state[static_cast<size_t>(task.state_now())];
+  if (IsAtGate(task)) {
+    workflow.gate.insert(task.id);
+    touched_.insert(workflow.id);
+  } else if (!WaitsForNeeds(task)) {
+    ++workflow.in_flight;
+  }
+}
+
+void WorkflowTable::Leave(const Task& task) {
+  if (!task.group->workflow) return;
+  Workflow& workflow = *Find(task.group->workflow);
+  --workflow.open;
+  --workflow.counts.by_state[static_cast<size_t>(task.state_now())];
+  if (IsAtGate(task)) {
+    workflow.gate.erase(task.id);
+  } else if (!WaitsForNeeds(task)) {
+    --workflow.in_flight;
+  }
+}
+
+void WorkflowTable::End(const Task& task, TaskState state, EndReason reason) {
+  if (task.group->workflow) CountEnd(Find(task.group->workflow), task.id, task.group->node, state, reason);
+}
+
+void WorkflowTable::CountEnd(Workflow* workflow, TaskId task, uint32_t node, TaskState state, EndReason reason) {
+  WorkflowCounts& counts = workflow->counts;
+  ++counts.by_state[static_cast<size_t>(state)];
+  touched_.insert(workflow->id);
+  if (WasSkipped(state, reason)) {
+    ++counts.skipped;
+    return;
+  }
+  if (state == TaskState::kSucceeded || workflow->spec->nodes[node].may_fail) return;
+  // What its own rule or its own end cancelled is no failure of its own.
+  if (state == TaskState::kCancelled && (workflow->stopping || !workflow->cancelled_by.empty())) return;
+  if (++counts.failed > 1) return;
+  counts.first_failed = task;
+  counts.failed_as = state;
+}
+
+absl::btree_set<TaskId> WorkflowTable::TakeTouched() { return std::exchange(touched_, {}); }
+
+void WorkflowTable::TouchAll() {
+  for (const auto& entry : workflows_) touched_.insert(entry.first);
+}
+
+}  // namespace muster::core

@@ -1,0 +1,166 @@
+// WorkflowService over real gRPC, with the real core and store behind it: calls in parts, refusals, pages, a retry.
+#include "master/request_handler/workflow_service.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/id_text.h"
+#include "common/rpc/status.h"
+#include "tests/unit/master/request_handler/live_master.h"
+
+namespace muster::handler {
+namespace {
+
+using ::testing::HasSubstr;
+
+v1::WorkflowNode* AddNode(const std::string& name, const std::vector<std::string>& needs, v1::WorkflowSpec* spec) {
+  v1::WorkflowNode* const node = spec->add_nodes();
+  node->set_name(name);
+  node->mutable_task()->mutable_command()->add_argv("true");
+  node->mutable_task()->set_owner("ann@host");
+  for (const std::string& need : needs) node->add_needs()->set_node(need);
+  return node;
+}
+
+class WorkflowServiceTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<v1::Workflow> Run(const std::vector<v1::RunWorkflowRequest>& parts) {
+    v1::RunWorkflowResponse response;
+    grpc::ClientContext context;
+    const auto writer = stub_->Run(&context, &response);
+    for (const v1::RunWorkflowRequest& part : parts) writer->Write(part);
+    writer->WritesDone();
+    const grpc::Status status = writer->Finish();
+    if (!status.ok()) return rpc::FromGrpc(status);
+    return response.workflow();
+  }
+  absl::StatusOr<v1::Workflow> RunOne(const std::function<void(v1::RunWorkflowRequest*)>& change) {
+    v1::RunWorkflowRequest request;
+    request.mutable_workflow()->set_name("nightly");
+    change(&request);
+    return Run({request});
+  }
+  v1::GetWorkflowResponse Get(const std::string& selector, int32_t page = 0, const std::string& token = "") {
+    v1::GetWorkflowRequest request;
+    request.set_selector(selector);
+    request.set_page_size(page);
+    request.set_page_token(token);
+    v1::GetWorkflowResponse response;
+    grpc::ClientContext context;
+    const grpc::Status status = stub_->Get(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response;
+  }
+  absl::StatusOr<v1::RetryWorkflowResponse> Retry(const std::string& selector) {
+    v1::RetryWorkflowRequest request;
+    request.set_selector(selector);
+    v1::RetryWorkflowResponse response;
+    grpc::ClientContext context;
+    const grpc::Status status = stub_->Retry(&context, request, &response);
+    if (!status.ok()) return rpc::FromGrpc(status);
+    return response;
+  }
+  size_t KnownWorkflows() { return master_.store().ListWorkflows({.ended_too = true})->size(); }
+  void AwaitState(const std::string& selector, v1::WorkflowState state) {
+    for (const absl::Time deadline = absl::Now() + absl::Seconds(20); Get(selector).workflow().state() != state;) {
+      ASSERT_LT(absl::Now(), deadline) << "it never was " << v1::WorkflowState_Name(state);
+    }
+  }
+
+  LiveMaster master_;
+  std::unique_ptr<v1::WorkflowService::Stub> stub_ = master_.Workflows();
+};
+
+TEST_F(WorkflowServiceTest, PartsAreOneWorkflowAndPagesAreAllOfIt) {
+  v1::RunWorkflowRequest first, second;
+  AddNode("fetch", {}, first.mutable_workflow());
+  AddNode("load", {"fetch"}, second.mutable_workflow());
+  first.set_node_count(2);
+  const auto run = Run({first, second});
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(run->task_count(), 2);
+  EXPECT_EQ(run->owner(), "ann@host");
+  const v1::GetWorkflowResponse page = Get(run->id(), 1);
+  ASSERT_EQ(page.nodes_size(), 1);
+  EXPECT_EQ(page.nodes(0).name(), "fetch");
+  const v1::GetWorkflowResponse rest = Get(run->id(), 1, page.next_page_token());
+  ASSERT_EQ(rest.nodes_size(), 1);
+  EXPECT_EQ(rest.nodes(0).needs(0).node(), "fetch");
+  EXPECT_TRUE(rest.next_page_token().empty());
+}
+
+TEST_F(WorkflowServiceTest, ACallThatBrokeOffIsNoWorkflow) {
+  v1::RunWorkflowRequest first;
+  AddNode("fetch", {}, first.mutable_workflow());
+  first.set_node_count(2);
+  EXPECT_THAT(std::string(Run({first}).status().message()), HasSubstr("node_count: says 2, and 1 came"));
+  v1::RunWorkflowRequest uncounted = first;
+  uncounted.clear_node_count();
+  v1::RunWorkflowResponse response;
+  grpc::ClientContext context;
+  const auto writer = stub_->Run(&context, &response);
+  writer->Write(uncounted);
+  context.TryCancel();
+  EXPECT_FALSE(writer->Finish().ok());
+  ASSERT_TRUE(RunOne([](auto* request) { AddNode("a", {}, request->mutable_workflow()); }).ok());
+  EXPECT_EQ(KnownWorkflows(), 1u);
+}
+
+TEST_F(WorkflowServiceTest, WhatIsWrongNamesItsField) {
+  const auto refusal = [this](const std::function<void(v1::RunWorkflowRequest*)>& change) { return std::string(RunOne(change).status().message()); };
+  EXPECT_THAT(refusal([](auto*) {}), HasSubstr("workflow"));
+  EXPECT_THAT(refusal([](auto* request) { AddNode("a", {"b"}, request->mutable_workflow()); }), HasSubstr("workflow.nodes[0].needs[0]"));
+  EXPECT_THAT(refusal([](auto* request) { AddNode("a b", {}, request->mutable_workflow()); }), HasSubstr("workflow.nodes[0].name"));
+  EXPECT_THAT(refusal([](auto* request) { AddNode("a", {}, request->mutable_workflow())->mutable_task()->clear_command(); }),
+              HasSubstr("workflow.nodes[0].task"));
+  EXPECT_THAT(refusal([](auto* request) { AddNode("a", {}, request->mutable_workflow())->mutable_task()->set_name("b"); }),
+              HasSubstr("workflow.nodes[0].task.name"));
+  EXPECT_THAT(refusal([](auto* request) { AddNode("a", {}, request->mutable_workflow())->add_outputs("version"); }), HasSubstr("no values on yet"));
+  EXPECT_THAT(refusal([](auto* request) {
+                AddNode("a", {}, request->mutable_workflow());
+                for (int i = 0; i < 65; ++i) request->mutable_workflow()->add_labels()->set_key("k");
+              }),
+              HasSubstr("workflow.labels"));
+  EXPECT_THAT(refusal([](auto* request) {
+                AddNode("a", {}, request->mutable_workflow());
+                request->mutable_workflow()->add_labels()->set_key("no key");
+              }),
+              HasSubstr("labels"));
+  EXPECT_THAT(refusal([](auto* request) {
+                AddNode("a", {}, request->mutable_workflow());
+                request->mutable_workflow()->set_on_failure(static_cast<v1::FailureRule>(77));
+              }),
+              HasSubstr("workflow.on_failure"));
+  EXPECT_EQ(KnownWorkflows(), 0u);
+}
+
+TEST_F(WorkflowServiceTest, ARowThatFailedIsTriedAgainWithItsValuesAndItsPlace) {
+  master_.Join("w1", 4);
+  const auto run = RunOne([](auto* request) {
+    v1::WorkflowNode* const node = AddNode("score", {}, request->mutable_workflow());
+    node->mutable_task()->mutable_command()->add_argv("{1}-{#}");
+    for (const char* const value : {"a", "b", "c"}) node->add_rows()->add_values(value);
+  });
+  ASSERT_TRUE(run.ok()) << run.status();
+  for (int i = 0; i < 3; ++i) {
+    const AttemptKey key = master_.AwaitAssignment();
+    master_.Started(key);
+    master_.End(key, master_.Get(IdToText(key.task.value())).batch_index() == 2 ? 1 : 0);
+  }
+  AwaitState("nightly", v1::WORKFLOW_STATE_FAILED);
+  const auto retry = Retry("nightly");
+  ASSERT_TRUE(retry.ok()) << retry.status();
+  EXPECT_EQ(retry->task_count(), 1);
+  const AttemptKey again = master_.AwaitAssignment();
+  const v1::Task task = master_.Get(IdToText(again.task.value()));
+  EXPECT_EQ(task.spec().command().argv(1), "b-2");
+  EXPECT_FALSE(task.retry_of().empty());
+  EXPECT_FALSE(Retry("nightly").ok()) << "it is open";
+  master_.Started(again);
+  master_.End(again, 0);
+  AwaitState("nightly", v1::WORKFLOW_STATE_SUCCEEDED);
+  EXPECT_THAT(std::string(Retry("nightly").status().message()), HasSubstr("nothing of it failed"));
+}
+
+}  // namespace
+}  // namespace muster::handler
