@@ -303,7 +303,10 @@ std::vector<std::string> TablesSince(int64_t version) {
   std::vector<std::string> tables;
   if (version < 2) tables.emplace_back("queue_setting");
   if (version < 3) tables.emplace_back("run_time");
-  if (version < 4) tables.insert(tables.end(), {"schedule", "schedule_progress", "workflow", "workflow_part", "workflow_state"});
+  if (version < 4) {
+    tables.insert(tables.end(), {"schedule", "schedule_progress", "workflow", "workflow_part", "workflow_state",  // and indexes
+                                 "workflow_by_name", "workflow_part_by_workflow", "open_workflow"});
+  }
   return tables;
 }
 

@@ -13,8 +13,8 @@
 #include <grpcpp/grpcpp.h>
 
 #include <iostream>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -73,23 +73,40 @@ class Reflection {
     return stream_->Write(request) && stream_->Read(response) && !response->has_error_response();
   }
 
-  bool LoadFiles(const ServerReflectionRequest& request) {
-    ServerReflectionResponse response;
-    if (!Ask(request, &response)) return false;
-    for (const std::string& bytes : response.file_descriptor_response().file_descriptor_proto()) {
-      pb::FileDescriptorProto file;
-      if (!file.ParseFromString(bytes) || !Build(file)) return false;
+  // Files come in any order, and with as many of their imports as the server likes.
+  bool LoadFiles(ServerReflectionRequest request) {
+    for (bool more = true; more;) {
+      ServerReflectionResponse response;
+      if (!Ask(request, &response)) return false;
+      for (const std::string& bytes : response.file_descriptor_response().file_descriptor_proto()) {
+        pb::FileDescriptorProto file;
+        if (!file.ParseFromString(bytes)) return false;
+        known_[file.name()] = std::move(file);
+      }
+      const std::string* const missing = FirstMissing();
+      more = missing != nullptr;
+      if (more) request.set_file_by_filename(*missing);
+    }
+    for (const auto& entry : known_) {
+      if (!Build(entry.first)) return false;
     }
     return true;
   }
 
-  bool Build(const pb::FileDescriptorProto& file) {
-    if (!seen_.insert(file.name()).second) return true;
+  const std::string* FirstMissing() const {
+    for (const auto& entry : known_) {
+      for (const std::string& import : entry.second.dependency()) {
+        if (known_.count(import) == 0) return &import;
+      }
+    }
+    return nullptr;
+  }
+
+  bool Build(const std::string& name) {
+    if (pool_.FindFileByName(name) != nullptr) return true;
+    const pb::FileDescriptorProto& file = known_.at(name);
     for (const std::string& import : file.dependency()) {
-      if (seen_.count(import) != 0) continue;
-      ServerReflectionRequest request;
-      request.set_file_by_filename(import);
-      if (!LoadFiles(request)) return false;
+      if (!Build(import)) return false;
     }
     return pool_.BuildFile(file) != nullptr;
   }
@@ -97,8 +114,8 @@ class Reflection {
   grpc::ClientContext context_;
   std::unique_ptr<ServerReflection::Stub> stub_;
   std::unique_ptr<grpc::ClientReaderWriter<ServerReflectionRequest, ServerReflectionResponse>> stream_;
+  std::map<std::string, pb::FileDescriptorProto> known_;
   pb::DescriptorPool pool_;
-  std::set<std::string> seen_;
 };
 
 int List(Reflection* reflection, const std::string& service) {
