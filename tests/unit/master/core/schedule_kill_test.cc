@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "master/core/schedule_table.h"
+#include "tests/support/sanitized.h"
 #include "tests/unit/master/core/schedule_by_hand.h"
 
 namespace muster::core {
@@ -165,8 +166,8 @@ class KilledMaster {
 };
 
 TEST(ScheduleKillTest, EachDueTimeIsDecidedOnceWhereverTheMasterDies) {
-  const char* const asked = std::getenv("MUSTER_SCHEDULE_SEEDS");  // for `./test long`
-  const uint64_t seeds = asked == nullptr ? 60 : std::strtoull(asked, nullptr, 10);
+  const char* const asked = std::getenv("MUSTER_SCHEDULE_KILLS");  // for `./test long`
+  const uint64_t seeds = asked == nullptr ? (kSanitized ? 8 : 60) : std::strtoull(asked, nullptr, 10);
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     ASSERT_EQ(KilledMaster(seed).Run(), "") << "seed " << seed;
   }

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "master/core/workflow_events.h"
+#include "tests/support/sanitized.h"
 #include "tests/unit/master/core/workflow_by_hand.h"
 
 namespace muster::core {
@@ -424,7 +425,7 @@ class RandomFlows {
 
 TEST(WorkflowsTest, RandomGraphsKeepTheirNeedsTheirBoundsAndTheirEndsWhereverTheMasterDies) {
   const char* const asked = std::getenv("MUSTER_WORKFLOW_SEEDS");
-  const uint32_t seeds = asked == nullptr ? 400 : static_cast<uint32_t>(std::atoi(asked));
+  const uint32_t seeds = asked == nullptr ? (kSanitized ? 80 : 400) : static_cast<uint32_t>(std::atoi(asked));
   for (uint32_t seed = 1; seed <= seeds; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     RandomFlows(seed).Run();
