@@ -265,14 +265,6 @@ std::optional<WorkflowView> ClusterCore::FindWorkflow(TaskId id) const {
   if (workflow == nullptr) return std::nullopt;
   return ViewOf(*workflow);
 }
-std::vector<WorkflowView> ClusterCore::Workflows(TaskId before, size_t limit) const {
-  std::vector<WorkflowView> views;
-  const auto& all = impl_->cluster_.workflows.all();
-  for (auto it = before ? all.lower_bound(before) : all.end(); it != all.begin() && views.size() < limit;) {
-    views.push_back(ViewOf(*(--it)->second));
-  }
-  return views;
-}
 std::vector<WorkerView> ClusterCore::Workers() const { return ViewOfWorkers(impl_->cluster_); }
 std::optional<WorkerView> ClusterCore::FindWorker(std::string_view name) const {
   return FindWorker(impl_->cluster_.workers.Find(name));

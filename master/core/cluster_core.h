@@ -174,9 +174,8 @@ class ClusterCore {
   std::vector<TaskId> OpenTasksNamed(std::string_view name) const;  // newest first
   // Of each fingerprint the median run time; nothing where too little is known.
   std::vector<std::optional<absl::Duration>> MedianTimes(const std::vector<uint64_t>& fingerprints) const;
-  // Open workflows.
+  // An open workflow.
   std::optional<WorkflowView> FindWorkflow(TaskId id) const;
-  std::vector<WorkflowView> Workflows(TaskId before, size_t limit) const;  // newest first; 0: from the newest
   // Why an open task is where it is; empty: it is not open. Costs O(workers) and what is ahead of it, bounded.
   std::optional<Explanation> Explain(TaskId id) const;
   // What would become of a task if it were submitted now; the refusal that it would meet.
