@@ -31,6 +31,9 @@
 
 namespace muster::handler {
 
+// Answers a call, once.
+using Done = std::function<void(const absl::Status&)>;
+
 class PendingCalls final : public core::EffectListener {
  public:
   // `answer` is null when `status` says why there is none.

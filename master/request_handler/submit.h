@@ -17,8 +17,6 @@
 
 namespace muster::handler {
 
-using Done = std::function<void(const absl::Status&)>;
-
 class SubmitCalls {
  public:
   SubmitCalls(Context* context, Admission* admission, TaskReader* reader)
