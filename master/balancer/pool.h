@@ -15,6 +15,7 @@
 #include "absl/hash/hash.h"
 #include "common/domain/ids.h"
 #include "common/domain/task_spec.h"
+#include "common/domain/worker_facts.h"
 
 namespace muster::balancer {
 
@@ -42,6 +43,28 @@ struct Pool {
 
   // For amounts that were asked for: a member that could fit them when it is empty. Verified before it is believed.
   absl::flat_hash_map<ResourceAmounts, WorkerId> could_fit;
+};
+
+enum class Listed : uint8_t { kNo, kReady, kAhead };
+
+// How full a worker is (load_rank.h), as it is listed by load.
+struct LoadRank {
+  uint64_t emptiest = 0;
+  uint64_t fullest = 0;
+
+  friend bool operator==(const LoadRank&, const LoadRank&) = default;
+};
+
+// A worker, and where the pools that it is a member of have it.
+struct ListedWorker {
+  const WorkerFacts* facts = nullptr;
+  bool present = false;
+  bool takes_work = false;
+  uint64_t offer_revision = 0;
+  std::vector<Pool*> pools;  // it is a member of
+  Listed listed = Listed::kNo;
+  uint64_t rank = 0;  // under which it is listed
+  LoadRank load;      // the same, by load
 };
 
 // Finds pools by what is asked for, without copying it.

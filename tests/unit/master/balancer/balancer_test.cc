@@ -30,10 +30,6 @@ class BalancerTest : public ::testing::Test {
   ClusterOfFacts cluster_{BalancerKind::kLeastLoaded};
 };
 
-TEST_F(BalancerTest, AnEmptyClusterSaysSo) {
-  EXPECT_THAT(InfeasibleReasons(OneSlot()), ElementsAre("no worker has joined"));
-}
-
 TEST_F(BalancerTest, FullIsNotInfeasible) {
   cluster_.Add(1);
   EXPECT_EQ(cluster_.Place(OneSlot()), WorkerId(1));
@@ -69,18 +65,6 @@ TEST_F(BalancerTest, OnlyWorkersWithTheLabelAreChosen) {
   EXPECT_EQ(cluster_.Place(OneSlot()), WorkerId(1));
 }
 
-TEST_F(BalancerTest, NamesWhatNoWorkerHas) {
-  cluster_.Add(4, 0, {{"zone", "east"}});
-  Requirements requirements = OneSlot({NeedNamed("gpu"), Need{.name = "zone", .value = "west", .has_value = true}});
-  EXPECT_THAT(InfeasibleReasons(requirements), ElementsAre("no worker has label gpu", "no worker has label zone=west"));
-  requirements = OneSlot();
-  requirements.resources.slots = 9;
-  EXPECT_THAT(InfeasibleReasons(requirements),
-              ElementsAre("no worker is large enough (w1 has 4 slots, 9 are asked for)"));
-  requirements.executor = "http";
-  EXPECT_THAT(InfeasibleReasons(requirements), ElementsAre("no worker offers executor http"));
-}
-
 TEST_F(BalancerTest, AnUnhealthyExecutorIsOutOfTheOfferUntilItIsWell) {
   WorkerId id = cluster_.Add(4);
   auto set_health = [](bool healthy) {
@@ -96,13 +80,6 @@ TEST_F(BalancerTest, AnUnhealthyExecutorIsOutOfTheOfferUntilItIsWell) {
   EXPECT_FALSE(cluster_.balancer().CanServe(id, OneSlot(), WorkerId()));
   cluster_.Edit(id, set_health(true));
   EXPECT_EQ(cluster_.Place(OneSlot()), id);
-}
-
-TEST_F(BalancerTest, SaysWhenEachIsThereButNotTogether) {
-  cluster_.Add(4, 0, {{"gpu", ""}});
-  cluster_.Add(4, 0, {{"ssd", ""}});
-  EXPECT_THAT(InfeasibleReasons(OneSlot({NeedNamed("gpu"), NeedNamed("ssd")})),
-              ElementsAre("no single worker has all of: executor command, label gpu, label ssd"));
 }
 
 TEST_F(BalancerTest, ARetryGoesToAnotherWorkerEvenIfItMustWaitForIt) {
