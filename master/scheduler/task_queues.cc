@@ -1,72 +1,41 @@
 #include "master/scheduler/task_queues.h"
 
 #include <algorithm>
-#include <compare>
 #include <limits>
 #include <map>
 #include <utility>
 
 #include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_map.h"
 #include "common/base/check.h"
 #include "master/scheduler/class_table.h"
+#include "master/scheduler/lane_table.h"
 #include "master/scheduler/queue_directory.h"
+#include "master/scheduler/standby_lines.h"
 #include "master/scheduler/stride_turns.h"
 
 namespace muster::scheduler {
 namespace {
-
-constexpr int32_t kMaxPriority = 100;
-constexpr int64_t kMaxSinceNanos = int64_t{1} << 62;
-
-// Equal for all tasks of a lane but for `since`, so a lane is in the queue's order.
-struct Waiting {
-  int64_t since_nanos;
-  TaskId task;
-
-  friend auto operator<=>(const Waiting&, const Waiting&) = default;
-};
-
-// The tasks of one queue, class and priority, in order.
-struct Lane {
-  QueueIndex queue = 0;
-  ClassId cls;
-  int32_t priority = 0;
-  absl::btree_set<Waiting> tasks;
-};
 
 struct Place {
   int64_t since_nanos;
   LaneIndex lane;
 };
 
-// Those that stand by for the same.
-struct StandbyLine {
-  uint64_t tasks = 0;
-  absl::btree_map<QueueIndex, absl::btree_set<Head>> heads;  // none of them is empty
-};
-
-int64_t SinceNanos(absl::Time since) {
-  return std::clamp(absl::ToUnixNanos(since), -kMaxSinceNanos, kMaxSinceNanos);
-}
-
 }  // namespace
 
 class TaskQueues::Impl {
  public:
-  explicit Impl(absl::Duration aging_interval)
-      : aging_nanos_(absl::ToInt64Nanoseconds(
-            std::clamp(aging_interval, absl::ZeroDuration(), absl::Hours(24 * 365)))) {}
+  explicit Impl(absl::Duration aging_interval) : lanes_(aging_interval) {}
 
   // --- Tasks
 
   void Add(TaskId task, std::string_view queue_name, int32_t priority, const ClassKey& key, absl::Time since) {
-    LaneIndex index = LaneFor(queues_.For(queue_name), classes_.For(key), std::clamp(priority, -kMaxPriority, kMaxPriority));
-    Waiting waiting{.since_nanos = SinceNanos(since), .task = task};
+    LaneIndex index = LaneFor(queues_.For(queue_name), classes_.For(key), LaneTable::PriorityOf(priority));
+    Waiting waiting{.since_nanos = LaneTable::SinceNanos(since), .task = task};
     const size_t before = places_.size();
     places_.emplace_hint(places_.end(), task, Place{waiting.since_nanos, index});
     MUSTER_CHECK(places_.size() == before + 1);  // it is new
-    Lane& lane = lanes_[index];
+    Lane& lane = lanes_.at(index);
     QueueEntry& queue = queues_.at(lane.queue);
     bool first = lane.tasks.empty() || waiting < *lane.tasks.begin();
     if (first) Unlist(index);
@@ -107,7 +76,7 @@ class TaskQueues::Impl {
   void Take(TaskId task) {
     const auto place = places_.find(task);
     MUSTER_CHECK(place != places_.end());
-    const QueueIndex index = lanes_[place->second.lane].queue;
+    const QueueIndex index = lanes_.at(place->second.lane).queue;
     QueueEntry& queue = queues_.at(index);
     turns_.Serve(index, &queue.share);
     ++queue.served;
@@ -132,7 +101,7 @@ class TaskQueues::Impl {
   std::optional<ClassId> ClassOf(TaskId task) const {
     auto found = places_.find(task);
     if (found == places_.end()) return std::nullopt;
-    return lanes_[found->second.lane].cls;
+    return lanes_.at(found->second.lane).cls;
   }
 
   std::optional<TaskId> FirstOf(ClassId cls, std::string_view queue_name) const {
@@ -140,11 +109,11 @@ class TaskQueues::Impl {
     const auto named = queues_.Find(queue_name);
     if (found == nullptr) return std::nullopt;
     auto lane = found->lanes.begin();
-    if (named.has_value()) lane = found->lanes.lower_bound({*named, -kMaxPriority});
+    if (named.has_value()) lane = found->lanes.lower_bound({*named, -LaneTable::kMaxPriority});
     if (lane == found->lanes.end()) lane = found->lanes.begin();
-    Head first = HeadOf(lane->second);
+    Head first = lanes_.HeadOf(lane->second);
     for (const QueueIndex queue = lane->first.first; lane != found->lanes.end() && lane->first.first == queue; ++lane) {
-      first = std::min(first, HeadOf(lane->second));
+      first = std::min(first, lanes_.HeadOf(lane->second));
     }
     return first.task;
   }
@@ -154,7 +123,7 @@ class TaskQueues::Impl {
     const ClassTable::Class* const found = classes_.Find(cls);
     if (found == nullptr) return some;
     for (const auto& lane : found->lanes) {
-      for (const Waiting& waiting : lanes_[lane.second].tasks) {
+      for (const Waiting& waiting : lanes_.at(lane.second).tasks) {
         if (some.size() >= limit) return some;
         some.push_back(waiting.task);
       }
@@ -166,7 +135,7 @@ class TaskQueues::Impl {
     const ClassTable::Class* const found = classes_.Find(cls);
     uint64_t size = 0;
     if (found == nullptr) return size;
-    for (const auto& lane : found->lanes) size += lanes_[lane.second].tasks.size();
+    for (const auto& lane : found->lanes) size += lanes_.at(lane.second).tasks.size();
     return size;
   }
 
@@ -185,9 +154,11 @@ class TaskQueues::Impl {
   bool IsBefore(TaskId first, TaskId second) const {
     const Place& one = places_.at(first);
     const Place& other = places_.at(second);
-    const Lane& lane = lanes_[one.lane];
-    const Lane& other_lane = lanes_[other.lane];
-    const auto order = [this](const Lane& of, const Place& place) { return OrderOf(of, place.since_nanos); };
+    const Lane& lane = lanes_.at(one.lane);
+    const Lane& other_lane = lanes_.at(other.lane);
+    const auto order = [this](const Lane& of, const Place& place) {
+      return lanes_.OrderOf(of.priority, place.since_nanos);
+    };
     if (lane.queue == other_lane.queue) {
       return std::pair(order(lane, one), first) < std::pair(order(other_lane, other), second);
     }
@@ -197,20 +168,20 @@ class TaskQueues::Impl {
   }
 
   void VisitStandbys(VisitStandby visit) const {
-    for (const auto& [amounts, line] : standby_) visit(amounts, line.tasks);
+    for (const auto& [amounts, line] : standby_.lines()) visit(amounts, line.tasks);
   }
 
   std::vector<NextTask> FirstOnStandby(const ClusterAmounts& amounts) const {
-    const auto found = standby_.find(amounts);
-    if (found == standby_.end()) return {};
+    const StandbyLines::Line* const line = standby_.Find(amounts);
+    if (line == nullptr) return {};
     std::vector<std::pair<uint64_t, QueueIndex>> turns;
-    for (const auto& queue : found->second.heads) {
+    for (const auto& queue : line->heads) {
       if (!queues_.at(queue.first).blocked) turns.emplace_back(queues_.at(queue.first).share.pass, queue.first);
     }
     std::sort(turns.begin(), turns.end());
     std::vector<NextTask> first;
     first.reserve(turns.size());
-    for (const auto& turn : turns) first.push_back(Shown(*found->second.heads.at(turn.second).begin(), false));
+    for (const auto& turn : turns) first.push_back(Shown(*line->heads.at(turn.second).begin(), false));
     return first;
   }
 
@@ -233,7 +204,7 @@ class TaskQueues::Impl {
     for (const QueueIndex index : queues_.blocked()) {
       std::vector<ClassId> not_asked;
       for (const Head& head : queues_.at(index).parked) {
-        if (AllBlocked(lanes_[head.lane].cls)) not_asked.push_back(lanes_[head.lane].cls);
+        if (AllBlocked(lanes_.at(head.lane).cls)) not_asked.push_back(lanes_.at(head.lane).cls);
       }
       for (const ClassId cls : not_asked) Wake(cls);
     }
@@ -263,93 +234,64 @@ class TaskQueues::Impl {
   std::optional<uint64_t> AheadOf(TaskId task, uint64_t limit) const {
     auto found = places_.find(task);
     if (found == places_.end()) return std::nullopt;
-    const Lane& own = lanes_[found->second.lane];
+    const Lane& own = lanes_.at(found->second.lane);
     uint64_t ahead = 0;
-    VisitBefore(own.queue, {.order = OrderOf(own, found->second.since_nanos), .task = task}, limit,
-                [&ahead](const TaskAhead&) { ++ahead; });
+    const Head end{.order = lanes_.OrderOf(own.priority, found->second.since_nanos), .task = task, .lane = 0};
+    lanes_.VisitBefore(queues_.at(own.queue).lanes, end, limit, [&ahead](const TaskAhead&) { ++ahead; });
     return ahead;
   }
 
   bool VisitAhead(const QueuePlace& place, size_t limit, const std::function<void(const TaskAhead&)>& visit) const {
     const auto found = queues_.Find(place.queue);
     if (!found.has_value()) return true;
-    const int32_t priority = std::clamp(place.priority, -kMaxPriority, kMaxPriority);
-    const int64_t order = SinceNanos(place.since) - priority * aging_nanos_;
-    return VisitBefore(*found, {.order = order, .task = place.task}, limit, visit);
+    const int64_t order = lanes_.OrderOf(LaneTable::PriorityOf(place.priority), LaneTable::SinceNanos(place.since));
+    return lanes_.VisitBefore(queues_.at(*found).lanes, {.order = order, .task = place.task, .lane = 0}, limit, visit);
   }
 
   void CheckInvariants() const;
 
  private:
-  template <typename Visit>
-  bool VisitBefore(QueueIndex queue, const Head& end, size_t limit, const Visit& visit) const {
-    size_t lanes = 0;
-    size_t shown = 0;
-    for (LaneIndex index : queues_.at(queue).lanes) {
-      const Lane& lane = lanes_[index];
-      if (lanes++ == limit) return false;
-      for (const Waiting& other : lane.tasks) {
-        const int64_t order = OrderOf(lane, other.since_nanos);
-        if (order > end.order || (order == end.order && other.task >= end.task)) break;
-        if (shown++ == limit) return false;
-        visit(TaskAhead{.task = other.task, .cls = lane.cls, .priority = lane.priority});
-      }
-    }
-    return true;
-  }
-
-  int64_t OrderOf(const Lane& lane, int64_t since_nanos) const { return since_nanos - lane.priority * aging_nanos_; }
-
-  Head HeadOf(LaneIndex index) const {
-    const Waiting& first = *lanes_[index].tasks.begin();
-    return Head{.order = OrderOf(lanes_[index], first.since_nanos), .task = first.task, .lane = index};
-  }
-
   bool AllBlocked(ClassId cls) const {
     const auto& lanes = classes_.At(cls).lanes;
     return std::all_of(lanes.begin(), lanes.end(), [this](const auto& lane) { return queues_.at(lane.first.first).blocked; });
   }
 
   NextTask Shown(const Head& head, bool parked) const {
-    return NextTask{.task = head.task, .cls = lanes_[head.lane].cls, .parked = parked};
+    return NextTask{.task = head.task, .cls = lanes_.at(head.lane).cls, .parked = parked};
   }
 
-  // Where the lane's head stands; null: its class is held.
-  absl::btree_set<Head>* LineOf(const Lane& lane) {
-    QueueEntry& queue = queues_.at(lane.queue);
-    switch (classes_.At(lane.cls).standing) {
-      case Standing::kReady: return &queue.ready;
-      case Standing::kParked: return &queue.parked;
-      case Standing::kStandby: return &StandbyOf(classes_.At(lane.cls)).heads[lane.queue];
+  // Where the lane's head stands in its queue; null: it does not.
+  absl::btree_set<Head>* LineOf(const Lane& lane, Standing standing) {
+    switch (standing) {
+      case Standing::kReady: return &queues_.at(lane.queue).ready;
+      case Standing::kParked: return &queues_.at(lane.queue).parked;
+      case Standing::kStandby:
       case Standing::kHeld: return nullptr;
     }
     return nullptr;
   }
 
-  StandbyLine& StandbyOf(const ClassTable::Class& cls) { return standby_[cls.key->requirements.of_cluster]; }
+  static const ClusterAmounts& AmountsOf(const ClassTable::Class& cls) { return cls.key->requirements.of_cluster; }
 
-  // So many tasks more, or less, stand by with the class, if it does. A line goes with its last one.
+  // So many tasks more, or less, stand by with the class, if it does.
   void CountStandby(const ClassTable::Class& cls, int64_t tasks) {
-    if (cls.standing != Standing::kStandby) return;
-    const auto line = standby_.find(cls.key->requirements.of_cluster);
-    line->second.tasks += static_cast<uint64_t>(tasks);
-    if (line->second.tasks == 0) standby_.erase(line);
+    if (cls.standing == Standing::kStandby) standby_.Count(AmountsOf(cls), tasks);
   }
 
   void List(LaneIndex index) {
-    const Lane& lane = lanes_[index];
+    const Lane& lane = lanes_.at(index);
     if (lane.tasks.empty()) return;
-    if (auto* const line = LineOf(lane)) line->insert(HeadOf(index));
+    const ClassTable::Class& cls = classes_.At(lane.cls);
+    if (auto* const line = LineOf(lane, cls.standing)) line->insert(lanes_.HeadOf(index));
+    if (cls.standing == Standing::kStandby) standby_.Insert(AmountsOf(cls), lane.queue, lanes_.HeadOf(index));
   }
 
   void Unlist(LaneIndex index) {
-    const Lane& lane = lanes_[index];
+    const Lane& lane = lanes_.at(index);
     if (lane.tasks.empty()) return;
-    auto* const line = LineOf(lane);
-    if (line == nullptr) return;
-    line->erase(HeadOf(index));
     const ClassTable::Class& cls = classes_.At(lane.cls);
-    if (line->empty() && cls.standing == Standing::kStandby) StandbyOf(cls).heads.erase(lane.queue);
+    if (auto* const line = LineOf(lane, cls.standing)) line->erase(lanes_.HeadOf(index));
+    if (cls.standing == Standing::kStandby) standby_.Erase(AmountsOf(cls), lane.queue, lanes_.HeadOf(index));
   }
 
   void SetStanding(ClassId cls, Standing standing) {
@@ -372,7 +314,7 @@ class TaskQueues::Impl {
 
   void RemoveAt(absl::btree_map<TaskId, Place>::iterator place) {
     const LaneIndex index = place->second.lane;
-    const QueueIndex queue = lanes_[index].queue;
+    const QueueIndex queue = lanes_.at(index).queue;
     const Waiting waiting{.since_nanos = place->second.since_nanos, .task = place->first};
     places_.erase(place);
     RemoveFromLane(index, waiting);
@@ -381,7 +323,7 @@ class TaskQueues::Impl {
   }
 
   void RemoveFromLane(LaneIndex index, const Waiting& waiting) {
-    Lane& lane = lanes_[index];
+    Lane& lane = lanes_.at(index);
     bool first = *lane.tasks.begin() == waiting;
     if (first) Unlist(index);
     MUSTER_CHECK(lane.tasks.erase(waiting) == 1);
@@ -393,46 +335,31 @@ class TaskQueues::Impl {
   LaneIndex LaneFor(QueueIndex queue, ClassId cls, int32_t priority) {
     auto placed = classes_.At(cls).lanes.try_emplace({queue, priority}, 0);
     if (!placed.second) return placed.first->second;
-    LaneIndex index;
-    if (free_lanes_.empty()) {
-      index = static_cast<LaneIndex>(lanes_.size());
-      lanes_.emplace_back();
-    } else {
-      index = free_lanes_.back();
-      free_lanes_.pop_back();
-    }
-    lanes_[index] = Lane{.queue = queue, .cls = cls, .priority = priority};
+    const LaneIndex index = lanes_.Make(queue, cls, priority);
     placed.first->second = index;
     queues_.at(queue).lanes.insert(index);
     return index;
   }
 
   void DropLane(LaneIndex index) {
-    const Lane& lane = lanes_[index];
+    const Lane& lane = lanes_.at(index);
     queues_.at(lane.queue).lanes.erase(index);
     classes_.RemoveLane(lane.cls, lane.queue, lane.priority);
-    lanes_[index] = Lane{};
-    free_lanes_.push_back(index);
+    lanes_.Drop(index);
   }
 
   QueueStatus StatusOf(const QueueEntry& queue) const {
     QueueStatus status{.name = queue.name, .weight = queue.share.weight, .queued = queue.size, .served = queue.served};
     int64_t oldest = std::numeric_limits<int64_t>::max();
-    for (LaneIndex index : queue.lanes) oldest = std::min(oldest, lanes_[index].tasks.begin()->since_nanos);
+    for (LaneIndex index : queue.lanes) oldest = std::min(oldest, lanes_.at(index).tasks.begin()->since_nanos);
     if (!queue.lanes.empty()) status.oldest_since = absl::FromUnixNanos(oldest);
     return status;
   }
 
-  const int64_t aging_nanos_;
-
   absl::btree_map<TaskId, Place> places_;  // by id: who comes is mostly newer, and who leaves is near who left
-  std::vector<Lane> lanes_;
-  std::vector<LaneIndex> free_lanes_;
-
+  LaneTable lanes_;
   ClassTable classes_;
-
-  std::map<ClusterAmounts, StandbyLine> standby_;
-
+  StandbyLines standby_;
   QueueDirectory queues_;
   StrideTurns turns_;
 };
@@ -447,7 +374,7 @@ void TaskQueues::Impl::CheckInvariants() const {
     uint64_t in_queue = 0;
     size_t heads = 0;
     for (LaneIndex index : queue.lanes) {
-      const Lane& lane = lanes_[index];
+      const Lane& lane = lanes_.at(index);
       MUSTER_CHECK(lane.queue == named.second && !lane.tasks.empty());
       MUSTER_CHECK(classes_.At(lane.cls).lanes.at({lane.queue, lane.priority}) == index);
       in_queue += lane.tasks.size();
@@ -455,13 +382,14 @@ void TaskQueues::Impl::CheckInvariants() const {
       if (standing == Standing::kHeld) continue;
       if (standing == Standing::kStandby) {
         const ClusterAmounts& amounts = classes_.At(lane.cls).key->requirements.of_cluster;
-        MUSTER_CHECK(standby_.at(amounts).heads.at(lane.queue).contains(HeadOf(index)));
+        const StandbyLines::Line* const line = standby_.Find(amounts);
+        MUSTER_CHECK(line != nullptr && line->heads.at(lane.queue).contains(lanes_.HeadOf(index)));
         standby[amounts].first += lane.tasks.size();
         ++standby[amounts].second;
         continue;
       }
       ++heads;
-      MUSTER_CHECK((standing == Standing::kReady ? queue.ready : queue.parked).contains(HeadOf(index)));
+      MUSTER_CHECK((standing == Standing::kReady ? queue.ready : queue.parked).contains(lanes_.HeadOf(index)));
     }
     MUSTER_CHECK(in_queue == queue.size);
     MUSTER_CHECK(heads == queue.ready.size() + queue.parked.size());
@@ -473,9 +401,9 @@ void TaskQueues::Impl::CheckInvariants() const {
   }
   MUSTER_CHECK(tasks == places_.size());
   MUSTER_CHECK(queues_in_line == turns_.line().size());
-  MUSTER_CHECK(lanes + free_lanes_.size() == lanes_.size());
-  MUSTER_CHECK(standby.size() == standby_.size());
-  for (const auto& [amounts, line] : standby_) {
+  MUSTER_CHECK(lanes == lanes_.size());
+  MUSTER_CHECK(standby.size() == standby_.lines().size());
+  for (const auto& [amounts, line] : standby_.lines()) {
     size_t heads = 0;
     for (const auto& queue : line.heads) heads += queue.second.size();
     MUSTER_CHECK(standby.at(amounts) == std::pair(line.tasks, heads));
@@ -483,7 +411,7 @@ void TaskQueues::Impl::CheckInvariants() const {
   classes_.CheckInvariants();
   queues_.CheckInvariants();
   for (const auto& place : places_) {
-    MUSTER_CHECK(lanes_[place.second.lane].tasks.contains({place.second.since_nanos, place.first}));
+    MUSTER_CHECK(lanes_.at(place.second.lane).tasks.contains({place.second.since_nanos, place.first}));
   }
 }
 
