@@ -1,17 +1,18 @@
 #include "master/core/explain.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 #include <variant>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "master/core/dependents.h"
 #include "master/core/holds.h"
+#include "master/core/queue_position.h"
+#include "master/core/queued_verdict.h"
 #include "master/core/start_model.h"
 #include "master/core/stragglers.h"
+#include "master/core/verdict.h"
 #include "master/core/views.h"
 
 namespace muster::core {
@@ -21,223 +22,9 @@ using balancer::Analysis;
 using balancer::Hopeless;
 using balancer::Miss;
 using balancer::MissGroup;
-using balancer::Obstacle;
-
-constexpr size_t kMaxAhead = 10'000;   // tasks of the queue that are looked at
-constexpr size_t kMaxClasses = 64;     // kinds of them that are asked whether they compete; beyond that they do
-constexpr size_t kMaxAsked = 16;       // workers that could take it, for that question
-constexpr TaskId kNotSubmitted{std::numeric_limits<uint64_t>::max()};
-
-// One cause, before the rest of the explanation is filled in.
-struct Verdict {
-  ReasonCode code;
-  std::string sentence;
-  absl::Time until = absl::InfiniteFuture();
-  std::string worker;
-};
-
-std::string Count(uint64_t count, const char* one, const char* many) {
-  return absl::StrCat(count, " ", count == 1 ? one : many);
-}
 
 // A moment is not worth a figure.
 bool IsAMoment(absl::Duration duration) { return duration < absl::Milliseconds(100); }
-
-std::string Sentence(std::string text) {
-  if (!text.empty()) text[0] = absl::ascii_toupper(static_cast<unsigned char>(text[0]));
-  return absl::StrCat(text, ".");
-}
-
-// --- What the workers say.
-
-std::string SlotsTaken(const Analysis& workers) {
-  return absl::StrCat(workers.used_slots, " of ", Count(workers.slots, "slot", "slots"), " taken");
-}
-
-ReasonCode CodeOfHopeless(Hopeless hopeless) {
-  switch (hopeless) {
-    case Hopeless::kNo:
-    case Hopeless::kNoWorkers: return ReasonCode::kNoWorkers;
-    case Hopeless::kNoExecutor: return ReasonCode::kNoExecutor;
-    case Hopeless::kUnhealthyExecutor: return ReasonCode::kExecutorUnhealthy;
-    case Hopeless::kLacksNeed: return ReasonCode::kNoWorkerHasNeed;
-    case Hopeless::kTooOld: return ReasonCode::kNoWorkerValidates;
-    case Hopeless::kHasExcluded: return ReasonCode::kNoWorkerWithoutAvoided;
-    case Hopeless::kNoneHasAll: return ReasonCode::kNoWorkerHasAll;
-    case Hopeless::kTooSmall: return ReasonCode::kNoWorkerEverFits;
-  }
-  return ReasonCode::kNoWorkers;
-}
-
-ReasonCode CodeOfState(const Miss& state) {
-  if (state.obstacle == Obstacle::kRefuses) return ReasonCode::kWorkersRefuse;
-  if (state.obstacle == Obstacle::kHeld) return ReasonCode::kWorkersHeld;
-  switch (static_cast<WorkerState>(state.which)) {
-    case WorkerState::kDraining: return ReasonCode::kWorkersDraining;
-    case WorkerState::kQuarantined: return ReasonCode::kWorkersQuarantined;
-    default: return ReasonCode::kWorkersSuspect;
-  }
-}
-
-// The workers that could take it take nothing new; the state of most of them is the reason.
-Verdict NobodyTakesWork(const Cluster& cluster, const Task& task, const Analysis& workers) {
-  std::vector<std::string> words;
-  std::optional<ReasonCode> code;
-  for (const MissGroup& group : workers.groups) {
-    if (balancer::FilterOf(group.miss) != "state") continue;
-    if (!code) code = CodeOfState(group.miss);
-    for (const WorkerId worker : group.examples) {
-      const WorkerFacts& facts = cluster.workers.facts(worker);
-      words.push_back(absl::StrCat("worker ", facts.name, " ", MissText(group.miss, facts, task.spec().requirements)));
-    }
-  }
-  if (words.size() > Analysis::kExamples) words.resize(Analysis::kExamples);
-  return {code.value_or(ReasonCode::kWorkersSuspect),
-          absl::StrCat("No worker that could take it takes new work: ", absl::StrJoin(words, "; "), ".")};
-}
-
-Verdict ResourceIsShort(const Cluster& cluster, const Task& task, const Analysis& workers) {
-  std::string example;
-  for (const MissGroup& group : workers.groups) {
-    if (group.miss.obstacle != Obstacle::kNoRoom || group.miss.which == balancer::kSlots) continue;
-    const WorkerFacts& facts = cluster.workers.facts(group.examples.front());
-    example = absl::StrCat(": worker ", facts.name, " ", MissText(group.miss, facts, task.spec().requirements));
-    break;
-  }
-  return {ReasonCode::kWaitsForResource, absl::StrCat("Slots are free, but not all else that it asks for", example, ".")};
-}
-
-// Those that could take it take one attempt at a time, and have it or pause before the next.
-std::optional<Verdict> AllAreLimited(const Cluster& cluster, const Task& task, const Analysis& workers) {
-  const auto limited = [&](WorkerId worker) { return cluster.workers.facts(worker).Limited(); };
-  if (!std::all_of(workers.candidates.begin(), workers.candidates.end(), limited)) return std::nullopt;
-  const WorkerFacts& facts = cluster.workers.facts(workers.candidates.front());
-  return Verdict{ReasonCode::kWaitsForSlot,
-                 absl::StrCat("After failures, no worker that could take it takes more than one attempt at a time: worker ",
-                              facts.name, " ", balancer::DoesNotFitNow(facts, task.spec().requirements.resources).value_or(""), ".")};
-}
-
-Verdict NoRoom(const Cluster& cluster, const Task& task, const Analysis& workers, const QueuePosition& position) {
-  if (auto limited = AllAreLimited(cluster, task, workers)) return *std::move(limited);
-  const std::string more = position.more ? "at least " : "";
-  const std::string full = absl::StrCat("No worker has room for it (", SlotsTaken(workers), "), and ", more);
-  const uint64_t earlier = position.competing - position.competing_by_priority;
-  if (position.competing_by_priority > 0) {
-    return {ReasonCode::kBehindHigherPriority,
-            absl::StrCat(full, Count(position.competing_by_priority, "task", "tasks"), " of higher priority",
-                         earlier == 0 ? "" : absl::StrCat(" and ", earlier, " that waited for longer"),
-                         position.competing == 1 ? " is" : " are", " before it in queue ", position.queue, ".")};
-  }
-  if (earlier > 0) {
-    return {ReasonCode::kBehindEarlier, absl::StrCat(full, Count(earlier, "task", "tasks"), " that waited for longer ",
-                                                     earlier == 1 ? "is" : "are", " before it in queue ",
-                                                     position.queue, ".")};
-  }
-  if (workers.slots_are_free) return ResourceIsShort(cluster, task, workers);
-  const uint32_t wanted = task.spec().requirements.resources.slots;
-  if (wanted > 1) {
-    return {ReasonCode::kWaitsForSlot, absl::StrCat("It asks for ", wanted, " slots on one worker, and no worker has so many free (",
-                                                    SlotsTaken(workers), ").")};
-  }
-  return {ReasonCode::kWaitsForSlot, absl::StrCat("It is next, and waits for a free slot: ", SlotsTaken(workers), ".")};
-}
-
-Verdict AvoidsFailedWorker(const Cluster& cluster, const Task& task, const Analysis& workers) {
-  return {ReasonCode::kAvoidsFailedWorker,
-          absl::StrCat("Worker ", cluster.NameOf(task.avoid), " has room but just failed it; it waits for ",
-                       workers.candidates.size() == 2 ? "the other worker" : "another one of the workers",
-                       " that could take it.")};
-}
-
-Verdict IsEmptiedForIt(const Cluster& cluster, const Task& task, WorkerId worker) {
-  const WorkerFacts& facts = cluster.workers.facts(worker);
-  return {ReasonCode::kRoomIsHeld,
-          absl::StrCat("Worker ", facts.name, " takes nothing else until it has room for it: it ",
-                       balancer::DoesNotFitNow(facts, task.spec().requirements.resources).value_or("has it"), "."),
-          absl::InfiniteFuture(), facts.name};
-}
-
-Verdict JudgeQueued(const Cluster& cluster, const Task& task, const Analysis& workers, const QueuePosition& position) {
-  if (workers.starts_on) {
-    const std::string& name = cluster.workers.name(*workers.starts_on);
-    return {ReasonCode::kStartsNow, absl::StrCat("Worker ", name, " can take it now."), absl::InfiniteFuture(), name};
-  }
-  if (workers.hopeless != Hopeless::kNo) {
-    return {CodeOfHopeless(workers.hopeless),
-            Sentence(absl::StrJoin(cluster.balancer.WhyInfeasible(task.spec().requirements), "; "))};
-  }
-  if (const auto held = EmptiedFor(cluster, task.id)) return IsEmptiedForIt(cluster, task, *held);
-  if (workers.nearest_misses == std::vector<Miss>(1, Miss{Obstacle::kAvoided})) return AvoidsFailedWorker(cluster, task, workers);
-  if (!workers.candidates.empty()) return NoRoom(cluster, task, workers, position);
-  return NobodyTakesWork(cluster, task, workers);
-}
-
-// --- What is before it.
-
-class Competition {
- public:
-  Competition(const Cluster& cluster, const Task& task, const Analysis& workers)
-      : cluster_(cluster), requirements_(task.spec().requirements), workers_(workers) {}
-
-  // Whether a class could take the room that the task waits for.
-  bool Has(scheduler::ClassId cls) {
-    const auto known = classes_.find(cls);
-    if (known != classes_.end()) return known->second;
-    return classes_.size() >= kMaxClasses || (classes_[cls] = Compete(cluster_.queues.key(cls)));
-  }
-
- private:
-  bool Compete(const scheduler::ClassKey& key) const {
-    if (key.limit > 0 && !cluster_.keys.MayStart(key.limit_key, key.limit)) return false;
-    const Requirements& other = key.requirements;
-    if (!cluster_.resources.AreFree(other.of_cluster)) return false;
-    if (other == requirements_) return true;
-    const auto end = workers_.candidates.begin() + static_cast<std::ptrdiff_t>(std::min(kMaxAsked, workers_.candidates.size()));
-    return std::any_of(workers_.candidates.begin(), end, [&](WorkerId worker) {
-      return balancer::CouldServe(cluster_.workers.facts(worker).offer, other);
-    });
-  }
-
-  const Cluster& cluster_;
-  const Requirements& requirements_;
-  const Analysis& workers_;
-  absl::flat_hash_map<scheduler::ClassId, bool> classes_;
-};
-
-// Those of its key that run before it, which come into the queue one after the other. False: there are more.
-bool AddLine(const Cluster& cluster, const Task& task, QueuePosition* position) {
-  const TaskSpec& spec = task.spec();
-  if (spec.limit != 1) return true;
-  return cluster.keys.VisitBefore(spec.limit_key, task.id, kMaxAhead, [&](TaskId id) {
-    const Task& other = *cluster.tasks.Find(id);
-    const bool waits_there = other.state_now() == TaskState::kQueued && other.spec().queue == spec.queue;
-    if (!waits_there || cluster.queues.Contains(id)) return;
-    ++position->ahead;
-    ++position->competing;
-  });
-}
-
-// `before`: those that compete.
-QueuePosition PositionOf(const Cluster& cluster, const Task& task, Competition& competition, std::vector<TaskId>* before) {
-  const TaskSpec& spec = task.spec();
-  QueuePosition position;
-  position.queue = spec.queue;
-  position.queued = cluster.gates.waiting(spec.queue) + (task.id == kNotSubmitted ? 1 : 0);
-  const scheduler::QueuePlace place{spec.queue, spec.priority, task.queued_since, task.id};
-  position.more = !cluster.queues.VisitAhead(place, kMaxAhead, [&](const scheduler::TaskAhead& other) {
-    const bool by_priority = other.priority > spec.priority;
-    const bool competes = competition.Has(other.cls);
-    ++position.ahead;
-    position.ahead_by_priority += by_priority ? 1 : 0;
-    position.competing += competes ? 1 : 0;
-    position.competing_by_priority += competes && by_priority ? 1 : 0;
-    if (competes) before->push_back(other.task);
-  });
-  if (!AddLine(cluster, task, &position)) position.more = true;
-  return position;
-}
-
-// --- The other states.
 
 std::string RetryText(const Task& task) {
   return absl::StrCat("retry ", task.failures, " of ", task.spec().retry.max_attempts - 1);
@@ -262,7 +49,7 @@ Verdict JudgePending(const Cluster& cluster, const Dependencies& dependencies, c
   if (pending.until == absl::InfiniteFuture()) {
     return {ReasonCode::kBeyondRetryBudget,
             absl::StrCat(failed, " and its ", RetryText(task), " is due, but retries of the whole cluster have used up "
-                         "their budget; ", Count(cluster.retries_beyond_budget.size(), "retry waits.", "retries wait."))};
+                         "their budget; ", CountWords(cluster.retries_beyond_budget.size(), "retry waits.", "retries wait."))};
   }
   return {ReasonCode::kRetryLater, absl::StrCat(failed, " and is tried again ", in, ": ", RetryText(task), "."),
           pending.until};

@@ -1,6 +1,7 @@
 // Finds why an open task is where it is (explanation.h), from the tables alone and changing nothing.
 //
-// What waits in the queue is judged in this order: what keeps it from being looked at at all (holds.h), then whether a worker takes it now, then whether any ever could, then who is before it.
+// What waits in the queue is judged in this order: what keeps it from being looked at at all (holds.h), then what the workers
+// say to it and who is before it (queued_verdict.h).
 //
 // Cost: O(workers) and what is ahead of it in its queue, up to 10,000 tasks: some milliseconds at 20,000 workers.
 // Thread rule: one thread, between turns.

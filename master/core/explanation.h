@@ -2,7 +2,7 @@
 // workers say, and what would change it. explain.h makes it; the request handler turns it into muster.v1.Explanation.
 //
 // The codes are one table: Reasons(). A new cause is a line there, one in muster.v1.ReasonCode, one in docs/explain.md,
-// and the place in explain.cc that finds it; tests hold the four together.
+// and the place that finds it (explain.cc, queued_verdict.cc, holds.cc); tests hold the four together.
 // Thread rule: values.
 #pragma once
 
