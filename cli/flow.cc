@@ -41,20 +41,9 @@ struct FileFlags {
   template <typename Request>
   absl::StatusOr<std::vector<Request>> Parts() const {
     MUSTER_ASSIGN_OR_RETURN(v1::WorkflowSpec spec, ReadWorkflow(file));
-    const std::string owner = Owner();
-    for (v1::WorkflowNode& node : *spec.mutable_nodes()) {
-      if (node.task().owner().empty()) node.mutable_task()->set_owner(owner);
-    }
+    SetOwner(Owner(), &spec);
     Request first;
-    for (const std::string& set : sets) {
-      const size_t equals = set.find('=');
-      if (equals == std::string::npos || equals == 0) {
-        return UsageError(absl::StrCat("--set ", set, ": write NAME=VALUE, as --set city=Bonn"));
-      }
-      v1::ParameterValue* const value = first.add_parameters();
-      value->set_name(set.substr(0, equals));
-      value->set_value(set.substr(equals + 1));
-    }
+    MUSTER_RETURN_IF_ERROR(ReadParameters(sets, first.mutable_parameters()));
     std::vector<Request> parts;
     SendInParts(std::move(spec), [&parts, &first](v1::WorkflowSpec part) {
       Request& request = parts.emplace_back();

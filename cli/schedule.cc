@@ -1,4 +1,4 @@
-// muster schedule add|ls|get|rm|pause|resume|run: commands that the clock starts.
+// muster schedule add|ls|get|rm|pause|resume|run: commands and workflows that the clock starts.
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -105,7 +105,7 @@ Action SetUpRemoveSchedule(Flags& flags) {
       MUSTER_ASSIGN_OR_RETURN(const v1::RemoveScheduleResponse response, client->RemoveSchedule(request));
       const int running = response.schedule().running_size();
       session.terminal().Say(absl::StrCat("schedule ", name, " is removed",
-                                          running == 0 ? "" : absl::StrCat("; what runs of it goes on: ", response.schedule().running(0).task_id(),
+                                          running == 0 ? "" : absl::StrCat("; what runs of it goes on: ", RunId(response.schedule().running(0)),
                                                                            running == 1 ? "" : ", ...")));
     }
     return 0;
@@ -157,10 +157,10 @@ Action SetUpRunSchedule(Flags& flags) {
     request.set_name(*name);
     request.set_request_id(MakeRequestId());
     MUSTER_ASSIGN_OR_RETURN(const v1::RunScheduleResponse response, client->RunSchedule(request));
-    if (response.run().task_id().empty()) {
+    if (RunId(response.run()).empty()) {
       session.terminal().Say(absl::StrCat("it starts when the run before has ended; `muster schedule get ", *name, "` shows it"));
     } else {
-      Print(absl::StrCat(response.run().task_id(), "\n"));
+      Print(absl::StrCat(RunId(response.run()), "\n"));
     }
     return 0;
   };

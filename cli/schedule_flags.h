@@ -15,12 +15,18 @@ namespace muster::cli {
 
 struct ScheduleFlags {
   std::string name, zone, missed, overlap;
+  std::string flow;               // a workflow's file or folder
+  std::vector<std::string> sets;  // its parameters
   std::vector<std::string> times;  // one word, or as many as the times have
   std::vector<std::string> argv;
   TaskFlags task;
 
   void Declare(Flags& flags);
   absl::StatusOr<v1::AddScheduleRequest> Build(absl::Time now) const;
+
+ private:
+  absl::Status CheckUse(absl::Time now) const;
+  absl::StatusOr<v1::ScheduledWorkflow> ReadFlow() const;
 };
 
 }  // namespace muster::cli

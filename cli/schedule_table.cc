@@ -1,5 +1,7 @@
 #include "cli/schedule_table.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -45,6 +47,15 @@ std::string OverlapText(const v1::ScheduleSpec& spec) {
   }
 }
 
+// "sh -c ..."; "nightly, 12 tasks".
+std::string WorkText(const v1::ScheduleSpec& spec) {
+  if (!spec.has_workflow()) return SpecCommandText(spec.task());
+  const v1::WorkflowSpec& workflow = spec.workflow().spec();
+  uint64_t tasks = 0;
+  for (const v1::WorkflowNode& node : workflow.nodes()) tasks += static_cast<uint64_t>(std::max(1, node.rows_size()));
+  return absl::StrCat(workflow.name(), workflow.name().empty() ? "" : ", ", tasks, tasks == 1 ? " task" : " tasks");
+}
+
 // The newest that there is; null: nothing was due yet.
 const v1::ScheduledRun* LastRun(const v1::Schedule& schedule) {
   if (schedule.running_size() > 0) return &schedule.running(schedule.running_size() - 1);
@@ -56,7 +67,7 @@ std::string RunLine(const v1::ScheduledRun& run, const v1::Schedule& schedule, a
   std::string line = OnItsClock(run.due_time(), schedule);
   if (run.has_last_due_time()) absl::StrAppend(&line, " to ", OnItsClock(run.last_due_time(), schedule));
   absl::StrAppend(&line, "  ", RunResultName(run));
-  if (!run.task_id().empty()) absl::StrAppend(&line, "  ", run.task_id());
+  if (!RunId(run).empty()) absl::StrAppend(&line, "  ", RunId(run));
   if (run.has_start_time()) {
     const absl::Time end = run.has_end_time() ? TimeOf(run.end_time()) : now;
     absl::StrAppend(&line, "  ", DurationText(std::max(end - TimeOf(run.start_time()), absl::ZeroDuration())));
@@ -72,7 +83,14 @@ std::string ScheduleStateName(v1::ScheduleState state) {
   return std::string(absl::StripPrefix(v1::ScheduleState_Name(state), "SCHEDULE_STATE_"));
 }
 
+const std::string& RunId(const v1::ScheduledRun& run) {
+  return run.workflow_id().empty() ? run.task_id() : run.workflow_id();
+}
+
 std::string RunResultName(const v1::ScheduledRun& run) {
+  if (run.workflow_state() != v1::WORKFLOW_STATE_UNSPECIFIED) {
+    return std::string(absl::StripPrefix(v1::WorkflowState_Name(run.workflow_state()), "WORKFLOW_STATE_"));
+  }
   if (run.result() == v1::SCHEDULED_RUN_RESULT_ENDED && run.task_state() != v1::TASK_STATE_UNSPECIFIED) {
     return StateName(run.task_state());
   }
@@ -80,7 +98,7 @@ std::string RunResultName(const v1::ScheduledRun& run) {
 }
 
 std::vector<std::string> ScheduleHeader(bool wide) {
-  std::vector<std::string> header = {"NAME", "TIMES", "ZONE", "STATE", "NEXT", "LAST", "DUE", "TASK"};
+  std::vector<std::string> header = {"NAME", "TIMES", "ZONE", "STATE", "NEXT", "LAST", "DUE", "RUN"};
   if (wide) header.insert(header.end(), {"MISSED", "OVERLAP", "OWNER", "COMMAND"});
   return header;
 }
@@ -96,10 +114,10 @@ std::vector<std::string> ScheduleRow(const v1::Schedule& schedule, absl::Time no
       schedule.next_times().empty() ? "-" : DistanceText(TimeOf(schedule.next_times(0)), now),
       last == nullptr ? "-" : RunResultName(*last),
       last == nullptr ? "-" : DistanceText(TimeOf(last->has_last_due_time() ? last->last_due_time() : last->due_time()), now),
-      last == nullptr ? "-" : or_dash(last->task_id())};
+      last == nullptr ? "-" : or_dash(RunId(*last))};
   if (wide) {
     row.insert(row.end(), {MissedText(schedule.spec()), OverlapText(schedule.spec()), schedule.owner(),
-                           SpecCommandText(schedule.spec().task())});
+                           WorkText(schedule.spec())});
   }
   return row;
 }
@@ -109,7 +127,8 @@ Colour ScheduleColour(const v1::Schedule& schedule) {
   if (last == nullptr) return Colour::kPlain;
   if (last->result() == v1::SCHEDULED_RUN_RESULT_RUNNING) return Colour::kBlue;
   if (last->result() == v1::SCHEDULED_RUN_RESULT_SKIPPED) return Colour::kYellow;
-  return last->task_state() == v1::TASK_STATE_SUCCEEDED ? Colour::kGreen : Colour::kRed;
+  const bool well = last->task_state() == v1::TASK_STATE_SUCCEEDED || last->workflow_state() == v1::WORKFLOW_STATE_SUCCEEDED;
+  return well ? Colour::kGreen : Colour::kRed;
 }
 
 std::string SchedulePage(const v1::Schedule& schedule, absl::Time now) {
@@ -120,7 +139,7 @@ std::string SchedulePage(const v1::Schedule& schedule, absl::Time now) {
   page.Line("Times", TimesWords(schedule.spec()));
   page.Line("Missed", MissedText(schedule.spec()));
   page.Line("Overlap", OverlapText(schedule.spec()));
-  page.Line("Command", SpecCommandText(schedule.spec().task()));
+  page.Line(schedule.spec().has_workflow() ? "Workflow" : "Command", WorkText(schedule.spec()));
   page.Line("Queue", schedule.spec().task().queue());
   page.Line("Owner", schedule.owner());
   page.Line("Added", OnItsClock(schedule.create_time(), schedule));

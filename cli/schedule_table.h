@@ -21,6 +21,8 @@ std::string SchedulePage(const v1::Schedule& schedule, absl::Time now);
 // "schedule backup is active (30 2 * * *, Europe/Berlin), next 2026-11-29T02:30:00+01:00, in 9h"
 std::string ScheduleSummary(const v1::Schedule& schedule, absl::Time now);
 std::string ScheduleStateName(v1::ScheduleState state);
+// Of its task or workflow; empty: there is none.
+const std::string& RunId(const v1::ScheduledRun& run);
 // "SUCCEEDED", "RUNNING", "SKIPPED": of a run.
 std::string RunResultName(const v1::ScheduledRun& run);
 

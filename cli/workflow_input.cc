@@ -80,6 +80,25 @@ absl::StatusOr<v1::WorkflowSpec> ReadWorkflow(const std::string& path) {
   return UsageError(std::string(spec.status().message()));
 }
 
+void SetOwner(const std::string& owner, v1::WorkflowSpec* spec) {
+  for (v1::WorkflowNode& node : *spec->mutable_nodes()) {
+    if (node.task().owner().empty()) node.mutable_task()->set_owner(owner);
+  }
+}
+
+absl::Status ReadParameters(const std::vector<std::string>& sets, google::protobuf::RepeatedPtrField<v1::ParameterValue>* values) {
+  for (const std::string& set : sets) {
+    const size_t equals = set.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return UsageError(absl::StrCat("--set ", set, ": write NAME=VALUE, as --set city=Bonn"));
+    }
+    v1::ParameterValue* const value = values->Add();
+    value->set_name(set.substr(0, equals));
+    value->set_value(set.substr(equals + 1));
+  }
+  return absl::OkStatus();
+}
+
 bool SendInParts(v1::WorkflowSpec spec, const std::function<bool(v1::WorkflowSpec part)>& send, size_t part_bytes) {
   google::protobuf::RepeatedPtrField<v1::WorkflowNode> nodes;
   nodes.Swap(spec.mutable_nodes());

@@ -8,7 +8,9 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "muster/v1/workflow.pb.h"
 
@@ -16,6 +18,12 @@ namespace muster::cli {
 
 // "-": stdin.
 absl::StatusOr<v1::WorkflowSpec> ReadWorkflow(const std::string& path);
+
+// Of each of its tasks that says none.
+void SetOwner(const std::string& owner, v1::WorkflowSpec* spec);
+
+// What --set says, "NAME=VALUE" each.
+absl::Status ReadParameters(const std::vector<std::string>& sets, google::protobuf::RepeatedPtrField<v1::ParameterValue>* values);
 
 // The parts that RunWorkflowRequest and PlanWorkflowRequest go out in: everything and the first nodes, then nodes alone, each
 // with at most so many bytes of them (or one node that is larger). False from `send` ends it; the nodes are moved out.

@@ -66,18 +66,6 @@ std::vector<Need> Needs(const google::protobuf::RepeatedPtrField<std::string>& f
   return needs;
 }
 
-// A map's entries in one order: without, each copy of a message has its own.
-std::string Deterministic(const google::protobuf::Message& message) {
-  std::string bytes;
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  {
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    message.SerializeToCodedStream(&coded);
-  }
-  return bytes;
-}
-
 // What is likely to run equally long: the executor and its command, arguments of a batch not yet put in.
 uint64_t Fingerprint(const v1::TaskSpec& message) {
   QuickHash hash;
@@ -119,6 +107,17 @@ Requirements MakeRequirements(const v1::TaskSpec& message) {
 }
 
 }  // namespace
+
+std::string Deterministic(const google::protobuf::Message& message) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  {
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&coded);
+  }
+  return bytes;
+}
 
 void ToProto(absl::Time from, google::protobuf::Timestamp* to) {
   // The years that the message may hold (1 to 9999): one more and its whole JSON is refused.

@@ -75,6 +75,8 @@ void ToProto(const WorkerView& from, v1::Worker* to);
 void ToProto(const activity::Record& from, v1::ActivityRecord* to);  // commit and index are the store's
 activity::Record FromProto(const v1::ActivityRecord& from);
 
+// A message's bytes, the entries of its maps in one order: without, each copy of a message has its own.
+std::string Deterministic(const google::protobuf::Message& message);
 std::string IncarnationText(Incarnation incarnation);  // 16 hexadecimal digits
 
 }  // namespace muster::convert

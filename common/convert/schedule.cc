@@ -33,10 +33,29 @@ void SpecToProto(const ScheduleView& from, v1::ScheduleSpec* to) {
   to->set_missed_runs(MissedToProto(from.spec.missed));
   if (from.spec.missed == MissedRuns::kRunAll) to->set_missed_limit(from.spec.missed_limit);
   to->set_overlap(OverlapToProto(from.spec.overlap));
-  if (from.spec.work != nullptr && from.spec.work->task != nullptr) to->mutable_task()->ParseFromString(from.spec.work->task->payload);
+  if (from.spec.work == nullptr) return;
+  if (from.spec.work->is_workflow()) {
+    to->mutable_workflow()->ParseFromString(from.spec.work->workflow);
+  } else {
+    to->mutable_task()->ParseFromString(from.spec.work->task->payload);
+  }
+}
+
+// The states that a workflow's end is kept as.
+v1::WorkflowState WorkflowStateOf(TaskState ended_as) {
+  switch (ended_as) {
+    case TaskState::kNone: return v1::WORKFLOW_STATE_UNSPECIFIED;
+    case TaskState::kSucceeded: return v1::WORKFLOW_STATE_SUCCEEDED;
+    case TaskState::kCancelled: return v1::WORKFLOW_STATE_CANCELLED;
+    default: return v1::WORKFLOW_STATE_FAILED;
+  }
 }
 
 }  // namespace
+
+RunKind KindOfRuns(const ScheduleView& schedule) {
+  return schedule.spec.work != nullptr && schedule.spec.work->is_workflow() ? RunKind::kWorkflow : RunKind::kTask;
+}
 
 MissedRuns FromProto(v1::MissedRuns missed) {
   if (missed == v1::MISSED_RUNS_SKIP) return MissedRuns::kSkip;
@@ -48,13 +67,18 @@ Overlap FromProto(v1::RunOverlap overlap) {
   return overlap == v1::RUN_OVERLAP_REPLACE ? Overlap::kReplace : Overlap::kAllow;
 }
 
-void ToProto(const ScheduledRun& from, v1::ScheduledRun* to) {
+void ToProto(const ScheduledRun& from, RunKind kind, v1::ScheduledRun* to) {
   ToProto(from.due, to->mutable_due_time());
   if (from.last_due > from.due) ToProto(from.last_due, to->mutable_last_due_time());
   to->set_by_hand(IsByHand(from.due));
   to->set_result(static_cast<v1::ScheduledRunResult>(from.result));
-  if (from.task) to->set_task_id(IdToText(from.task.value()));
-  if (from.ended_as != TaskState::kNone) to->set_task_state(ToProto(from.ended_as));
+  if (kind == RunKind::kWorkflow) {
+    if (from.task) to->set_workflow_id(IdToText(from.task.value()));
+    to->set_workflow_state(WorkflowStateOf(from.ended_as));
+  } else {
+    if (from.task) to->set_task_id(IdToText(from.task.value()));
+    to->set_task_state(ToProto(from.ended_as));
+  }
   if (from.started != absl::InfinitePast()) ToProto(from.started, to->mutable_start_time());
   if (from.ended != absl::InfinitePast()) ToProto(from.ended, to->mutable_end_time());
   to->set_reason(from.reason);
@@ -68,9 +92,10 @@ void ToProto(const ScheduleView& from, v1::Schedule* to) {
   to->set_owner(from.owner);
   ToProto(from.created, to->mutable_create_time());
   for (const absl::Time next : from.next) ToProto(next, to->add_next_times());
-  for (const ScheduledRun& run : from.running) ToProto(run, to->add_running());
+  const RunKind kind = KindOfRuns(from);
+  for (const ScheduledRun& run : from.running) ToProto(run, kind, to->add_running());
   for (const absl::Time due : from.waiting) ToProto(due, to->add_waiting_times());
-  for (const ScheduledRun& run : from.recent) ToProto(run, to->add_recent_runs());
+  for (const ScheduledRun& run : from.recent) ToProto(run, kind, to->add_recent_runs());
 }
 
 }  // namespace muster::convert

@@ -120,7 +120,7 @@ struct ScheduleChanged {
 struct ScheduleDecided {
   std::string schedule;
   absl::Time due;
-  TaskId task;       // the run; 0: none
+  TaskId task;       // the run, a task or a workflow; 0: none
   std::string what;  // in words
 };
 struct WorkflowStateChanged {

@@ -24,8 +24,8 @@ struct ScheduledRun {
   absl::Time due;
   absl::Time last_due;  // of several that were skipped together for one cause; else as `due`
   RunResult result = RunResult::kRuns;
-  TaskId task;
-  TaskState ended_as = TaskState::kNone;  // kNone: it has not, or while no master saw it
+  TaskId task;  // or workflow, as the schedule's work is: their ids are of one sequence
+  TaskState ended_as = TaskState::kNone;  // kNone: it has not, or while no master saw it. Workflows end as tasks do
   absl::Time started = absl::InfinitePast();
   absl::Time ended = absl::InfinitePast();
   std::string reason;      // why it was skipped or refused, how its task ended

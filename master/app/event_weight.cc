@@ -54,7 +54,7 @@ int64_t ExtraBytes(const core::PauseQueue& pause) { return static_cast<int64_t>(
 int64_t ExtraBytes(const core::ChangeSchedule& change) {
   if (const auto* pause = std::get_if<core::PauseSchedule>(&change.what)) return static_cast<int64_t>(pause->reason.size());
   const auto* add = std::get_if<core::AddSchedule>(&change.what);
-  return add == nullptr ? 0 : static_cast<int64_t>(add->spec.work->task->payload.size());
+  return add == nullptr ? 0 : static_cast<int64_t>(add->spec.work->bytes());
 }
 
 template <typename Other>

@@ -100,6 +100,9 @@ absl::Status Master::OpenStore(const std::string& version) {
   core.make_run = [this](const TaskSpecPtr& scheduled, const core::RunOrigin& origin) {
     return handler::MakeScheduledRun(queue_board_.get(), scheduled, origin);  // made before the loop starts
   };
+  core.make_workflow = [this](const std::string& scheduled, const core::RunOrigin& origin) {
+    return handler::MakeScheduledWorkflow(queue_board_.get(), scheduled, origin);
+  };
   core.load_zone = config::LoadZone;
   core.seed = static_cast<uint64_t>(absl::ToUnixNanos(clock_.Now()));
   core_ = std::make_unique<core::ClusterCore>(std::move(core), std::move(recovered));

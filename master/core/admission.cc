@@ -40,6 +40,12 @@ void CallSize::Add(const TaskSpec& spec, uint64_t tasks) {
   lowest_priority = std::min(lowest_priority, spec.priority);
 }
 
+CallSize SizeOfNodes(const std::vector<NewNode>& nodes) {
+  CallSize size;
+  for (const NewNode& node : nodes) size.Add(*node.spec, node.rows == nullptr ? 1 : node.rows->size());
+  return size;
+}
+
 void Admission::Close(const std::string& reason) {
   cluster_.admission_open = false;
   cluster_.admission_closed_because = reason;
@@ -115,10 +121,26 @@ absl::Status Admission::WouldNeverTake(TaskSpecPtr spec) const {
 
 absl::Status Admission::WouldRefuse(TaskSpecPtr spec, absl::Time now) const {
   if (absl::Status never = WouldNeverTake(spec); !never.ok()) return never;
-  if (absl::Status delay = CheckDelay(spec->priority, now); !delay.ok()) return delay;
   SubmitTasks event;
   event.tasks.push_back({.spec = std::move(spec)});
-  const CallSize size = SizeOf(event);
+  return CheckNow(SizeOf(event), now);
+}
+
+absl::Status Admission::WouldNeverTake(const std::vector<NewNode>& nodes) const {
+  if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  for (const NewNode& node : nodes) {
+    if (absl::Status known = CheckExecutor(*node.spec); !known.ok()) return known;
+  }
+  return CheckSize(SizeOfNodes(nodes));
+}
+
+absl::Status Admission::WouldRefuse(const std::vector<NewNode>& nodes, absl::Time now) const {
+  if (absl::Status never = WouldNeverTake(nodes); !never.ok()) return never;
+  return CheckNow(SizeOfNodes(nodes), now);
+}
+
+absl::Status Admission::CheckNow(const CallSize& size, absl::Time now) const {
+  if (absl::Status delay = CheckDelay(size.lowest_priority, now); !delay.ok()) return delay;
   if (absl::Status queues = CheckQueues(size); !queues.ok()) return queues;
   return CheckRoom(size);
 }

@@ -31,6 +31,7 @@ struct CallSize {
 
   void Add(const TaskSpec& spec, uint64_t tasks);
 };
+CallSize SizeOfNodes(const std::vector<NewNode>& nodes);
 
 class Admission {
  public:
@@ -54,8 +55,10 @@ class Admission {
 
   // What a submit of it would be refused for now; OK: it would be accepted. Changes nothing.
   absl::Status WouldRefuse(TaskSpecPtr spec, absl::Time now) const;
+  absl::Status WouldRefuse(const std::vector<NewNode>& nodes, absl::Time now) const;
   // The same whatever waits just now.
   absl::Status WouldNeverTake(TaskSpecPtr spec) const;
+  absl::Status WouldNeverTake(const std::vector<NewNode>& nodes) const;
   void Close(const std::string& reason);
   void OnTurn(const Moment& turn) {
     requests_.Forget(turn.now);
@@ -67,6 +70,7 @@ class Admission {
   bool AnswerRepeated(const Moment& turn, const SubmitTasks& event, SubmitAnswer* answer);
   absl::Status Check(const Moment& turn, const SubmitTasks& event) const;
   absl::Status CheckCall(const Moment& turn, const CallSize& size) const;
+  absl::Status CheckNow(const CallSize& size, absl::Time now) const;
   absl::Status CheckOpen() const;
   absl::Status CheckRequests(const RequestKey& request) const;
   absl::Status CheckDelay(int32_t priority, absl::Time now) const;

@@ -99,8 +99,8 @@ class ClusterCore::Impl {
   Admission admission_{&cluster_, &transitions_};
   Cancels cancels_{&cluster_, &transitions_, &dispatching_};
   Dependents dependents_{&cluster_, &transitions_};
-  ScheduleEvents schedule_events_{&cluster_, &admission_, &cancels_};
   WorkflowEvents workflow_events_{&cluster_, &transitions_, &admission_, &cancels_};
+  ScheduleEvents schedule_events_{&cluster_, &admission_, &cancels_, &workflow_events_};
   WorkerEvents worker_events_{&cluster_, &dispatching_, &losses_, &reports_};
   Quarantine quarantine_{&cluster_, &dispatching_};
   QueueEvents queue_events_{&cluster_};
@@ -157,8 +157,8 @@ void ClusterCore::Impl::DoTurn(const Moment& turn) {
   worker_events_.Settle(turn);
   if (!cluster_.stopping) DoDue(turn);
   if (!cluster_.stopping) dependents_.OnTurn(turn);
-  schedule_events_.OnTurn(turn);
   if (!cluster_.stopping) workflow_events_.OnTurn(turn);
+  schedule_events_.OnTurn(turn);  // after them: runs of its that have ended are told in the same commit
   placing_.Round(turn);
   stragglers_.OnTurn(turn.now);
   run_time_writer_.OnTurn(turn);

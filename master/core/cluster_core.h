@@ -84,9 +84,11 @@ struct CoreConfig {
   std::map<std::string, QueueSettings> queues;  // by name; what people set by hand wins
   // What a task runs, in one line. Pure; the core cannot read a payload.
   std::function<std::string(const TaskSpec&)> describe = [](const TaskSpec& spec) { return spec.requirements.executor; };
-  // The specification of a schedule's run; a test's may be the schedule's own.
+  // The specification of a schedule's run; a test's may be the schedule's own. Of a workflow: all but the call.
   std::function<TaskSpecPtr(const TaskSpecPtr& scheduled, const RunOrigin& origin)> make_run =
       [](const TaskSpecPtr& scheduled, const RunOrigin&) { return scheduled; };
+  std::function<absl::StatusOr<SubmitWorkflow>(const std::string& scheduled, const RunOrigin& origin)> make_workflow =
+      [](const std::string&, const RunOrigin&) { return absl::UnimplementedError("no workflows here"); };
   // The zone of that name, as this machine knows it.
   std::function<absl::StatusOr<absl::TimeZone>(const std::string& name)> load_zone =
       [](const std::string&) { return absl::UTCTimeZone(); };

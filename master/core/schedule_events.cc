@@ -23,7 +23,7 @@ bool SameWork(const ScheduleSpec& a, const ScheduleSpec& b) {
   const auto* other = std::get_if<IntervalTimes>(&b.times);
   const bool same_times = one != nullptr && other != nullptr ? one->period == other->period : a.times == b.times;
   return same_times && a.missed == b.missed && a.missed_limit == b.missed_limit && a.overlap == b.overlap &&
-         a.work->task->payload == b.work->task->payload;
+         StartTheSame(*a.work, *b.work);
 }
 
 // "30 2 * * *, Europe/Berlin"
@@ -96,11 +96,17 @@ void ScheduleEvents::Restore(const ScheduleRows& rows) {
   }
 }
 
-// Runs whose tasks ended while no master lived, or in the last commit of one, are told as ended.
+bool ScheduleEvents::GoesOn(const Schedule& schedule, TaskId run) const {
+  if (schedule.row.spec.work->is_workflow()) return cluster_.workflows.Find(run) != nullptr;
+  return cluster_.tasks.Find(run) != nullptr;
+}
+
+// Runs that ended while no master lived, or in the last commit of one, are told as ended.
 void ScheduleEvents::Start(const Moment& turn) {
   std::vector<RunEnd> ends;
   for (const auto& [task, run] : cluster_.schedules.by_task()) {
-    if (cluster_.tasks.Find(task) == nullptr) ends.push_back({run.first, run.second, TaskState::kNone, "", turn.now});
+    if (GoesOn(*cluster_.schedules.Find(run.first), task)) continue;
+    ends.push_back({run.first, run.second, TaskState::kNone, "", turn.now});
   }
   std::sort(ends.begin(), ends.end(), [](const RunEnd& a, const RunEnd& b) {
     return std::tie(a.schedule, a.due) < std::tie(b.schedule, b.due);
@@ -139,20 +145,20 @@ absl::Status ScheduleEvents::Do(const Moment& turn, const ChangeSchedule& event,
                   absl::StrCat("schedule ", event.name, " is there already, and another one; take another name, or remove it first"));
   }
   MUSTER_RETURN_IF_ERROR(CheckDisk(cluster_.around));
-  MUSTER_RETURN_IF_ERROR(admission_.WouldNeverTake(add.spec.work->task));
   ScheduleRow row{.spec = std::move(add.spec), .owner = std::move(add.owner), .created = Calendar(turn)};
   absl::Time from = absl::FromUnixSeconds(absl::ToUnixSeconds(Calendar(turn)));
   // It was to come when it was asked for; that it has come since does not end it without a run.
   if (const auto* once = std::get_if<OneTime>(&row.spec.times)) from = std::min(from, once->at - absl::Seconds(1));
   const schedules::Timetable timetable = TimetableOf(row.spec, add.zone);
   Schedule schedule(std::move(row), timetable, {.decided_until = from});
+  MUSTER_RETURN_IF_ERROR(WouldNeverTake(schedule, Calendar(turn)));
   for (const std::string& gone : cluster_.schedules.MakeRoom(schedule.bytes())) {
     turn.Log(activity::ScheduleChanged{gone, "removed: it had ended, and its place was needed", ""});
   }
   if (!cluster_.schedules.HasRoom(schedule.bytes())) {
     return Refuse(absl::StatusCode::kResourceExhausted, "TOO_MANY_SCHEDULES",
                   absl::StrCat("there are ", cluster_.schedules.all().size(), " schedules, of at most ", ScheduleTable::kMostSchedules,
-                               ", with at most ", ScheduleTable::kMostBytes >> 20, " MiB of tasks; remove some with muster schedule rm NAME"));
+                               ", with at most ", ScheduleTable::kMostBytes >> 20, " MiB of tasks and workflows; remove some with muster schedule rm NAME"));
   }
   Schedule* const added = cluster_.schedules.Add(std::move(schedule));
   cluster_.schedules.ChangedWhole(added);
@@ -205,7 +211,7 @@ absl::Status ScheduleEvents::Do(const Moment& turn, const ChangeSchedule& event,
   }
   MUSTER_RETURN_IF_ERROR(CheckDisk(cluster_.around));
   const absl::Time now = Calendar(turn);
-  MUSTER_RETURN_IF_ERROR(admission_.WouldRefuse(SpecOf(*schedule, now), turn.now));
+  MUSTER_RETURN_IF_ERROR(WouldRefuse(*schedule, now, turn.now));
   MUSTER_RETURN_IF_ERROR(CheckBusy(*schedule));
   schedules::ScheduleState::ByHand by_hand = schedule->state.RunByHand(now);
   turn.Log(activity::ScheduleChanged{event.name, "run by hand", event.by});
@@ -295,7 +301,7 @@ void ScheduleEvents::Carry(const Moment& turn, Schedule* schedule, schedules::Sc
 bool ScheduleEvents::StartRun(const Moment& turn, Schedule* schedule, absl::Time due, const std::string& request_id) {
   ScheduledRun run{.due = due, .last_due = due, .started = Calendar(turn)};
   if (IsByHand(due)) run.request_id = request_id;
-  const absl::StatusOr<TaskId> task = admission_.Accept(turn, SpecOf(*schedule, due));
+  const absl::StatusOr<TaskId> task = AcceptRun(turn, *schedule, due);
   if (!task.ok()) {
     run.result = RunResult::kRefused;
     run.reason = std::string(task.status().message());
@@ -304,7 +310,6 @@ bool ScheduleEvents::StartRun(const Moment& turn, Schedule* schedule, absl::Time
     cluster_.schedules.Note(schedule, std::move(run));
     return false;
   }
-  ++started_;
   ++cluster_.counters.schedule_runs;
   run.task = *task;
   turn.Log(activity::ScheduleDecided{schedule->name(), due, *task, "started"});
@@ -315,11 +320,13 @@ bool ScheduleEvents::StartRun(const Moment& turn, Schedule* schedule, absl::Time
 void ScheduleEvents::StopRun(const Moment& turn, Schedule* schedule, absl::Time due) {
   const auto run = schedule->running.find(due);
   if (run == schedule->running.end()) return;
-  CancelTasks cancel;
-  cancel.tasks = {{run->second.task, 1}};
-  cancel.by = absl::StrCat("schedule ", schedule->name());
-  cancel.reason = "a newer run takes its place";
-  cancels_.OnCancel(turn, cancel);
+  const std::string by = absl::StrCat("schedule ", schedule->name());
+  constexpr char kReason[] = "a newer run takes its place";
+  if (schedule->row.spec.work->is_workflow()) {
+    workflows_.OnCancel(turn, {.workflow = run->second.task, .by = by, .reason = kReason});
+  } else {
+    cancels_.OnCancel(turn, {.tasks = {{run->second.task, 1}}, .by = by, .reason = kReason});
+  }
 }
 
 void ScheduleEvents::SkipRuns(const Moment& turn, Schedule* schedule, const schedules::SkipRuns& skip) {
@@ -332,6 +339,32 @@ void ScheduleEvents::SkipRuns(const Moment& turn, Schedule* schedule, const sche
 
 TaskSpecPtr ScheduleEvents::SpecOf(const Schedule& schedule, absl::Time due) const {
   return cluster_.config.make_run(schedule.row.spec.work->task, {schedule.name(), due});
+}
+
+absl::StatusOr<SubmitWorkflow> ScheduleEvents::WorkflowOf(const Schedule& schedule, absl::Time due) const {
+  return cluster_.config.make_workflow(schedule.row.spec.work->workflow, {schedule.name(), due});
+}
+
+absl::StatusOr<TaskId> ScheduleEvents::AcceptRun(const Moment& turn, const Schedule& schedule, absl::Time due) {
+  if (!schedule.row.spec.work->is_workflow()) {
+    ++started_;
+    return admission_.Accept(turn, SpecOf(schedule, due));
+  }
+  MUSTER_ASSIGN_OR_RETURN(SubmitWorkflow workflow, WorkflowOf(schedule, due));
+  started_ += workflow.nodes.size();
+  return workflows_.Accept(turn, std::move(workflow));
+}
+
+absl::Status ScheduleEvents::WouldNeverTake(const Schedule& schedule, absl::Time now) const {
+  if (!schedule.row.spec.work->is_workflow()) return admission_.WouldNeverTake(schedule.row.spec.work->task);
+  MUSTER_ASSIGN_OR_RETURN(const SubmitWorkflow workflow, WorkflowOf(schedule, now));
+  return admission_.WouldNeverTake(workflow.nodes);
+}
+
+absl::Status ScheduleEvents::WouldRefuse(const Schedule& schedule, absl::Time due, absl::Time now) const {
+  if (!schedule.row.spec.work->is_workflow()) return admission_.WouldRefuse(SpecOf(schedule, due), now);
+  MUSTER_ASSIGN_OR_RETURN(const SubmitWorkflow workflow, WorkflowOf(schedule, due));
+  return admission_.WouldRefuse(workflow.nodes, now);
 }
 
 }  // namespace muster::core

@@ -1,10 +1,10 @@
 // Schedules being added, removed, paused, resumed and run by hand; their due times coming; their runs ending.
 //
-//   due time ─▶ ScheduleState ─StartRun─▶ an ordinary task, accepted in this turn
+//   due time ─▶ ScheduleState ─StartRun─▶ an ordinary task, or workflow, accepted in this turn
 //                             ─StopRun──▶ a cancel of one
 //                             ─SkipRuns─▶ said in the activity log and in the schedule's recent runs
 //
-// What is decided is written with the tasks that it starts, by the same commit. Due times are of the calendar
+// What is decided is written with what it starts, by the same commit. Due times are of the calendar
 // (Surroundings). While the master takes no new tasks (it stops, or has little room) nothing is decided: what comes due
 // meanwhile was missed, and its schedule's rule for that holds afterwards. A run that cannot be accepted for another
 // reason (its queue is full) is told as refused.
@@ -19,13 +19,14 @@
 #include "master/core/cancels.h"
 #include "master/core/cluster.h"
 #include "master/core/events.h"
+#include "master/core/workflow_events.h"
 
 namespace muster::core {
 
 class ScheduleEvents {
  public:
-  ScheduleEvents(Cluster* cluster, Admission* admission, Cancels* cancels)
-      : cluster_(*cluster), admission_(*admission), cancels_(*cancels) {}
+  ScheduleEvents(Cluster* cluster, Admission* admission, Cancels* cancels, WorkflowEvents* workflows)
+      : cluster_(*cluster), admission_(*admission), cancels_(*cancels), workflows_(*workflows) {}
 
   // What is stored; before tasks are recovered, so that ends of theirs are seen.
   void Restore(const ScheduleRows& rows);
@@ -59,11 +60,17 @@ class ScheduleEvents {
   void StopRun(const Moment& turn, Schedule* schedule, absl::Time due);
   void SkipRuns(const Moment& turn, Schedule* schedule, const schedules::SkipRuns& skip);
   TaskSpecPtr SpecOf(const Schedule& schedule, absl::Time due) const;
+  absl::StatusOr<SubmitWorkflow> WorkflowOf(const Schedule& schedule, absl::Time due) const;
+  absl::StatusOr<TaskId> AcceptRun(const Moment& turn, const Schedule& schedule, absl::Time due);
+  absl::Status WouldNeverTake(const Schedule& schedule, absl::Time now) const;
+  absl::Status WouldRefuse(const Schedule& schedule, absl::Time due, absl::Time now) const;
+  bool GoesOn(const Schedule& schedule, TaskId run) const;
 
   Cluster& cluster_;
   Admission& admission_;
   Cancels& cancels_;
-  size_t started_ = 0;  // in this turn
+  WorkflowEvents& workflows_;
+  size_t started_ = 0;  // in this turn: tasks, those of workflows too
   std::vector<std::string> without_progress_;  // until Start
 };
 

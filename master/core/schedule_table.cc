@@ -10,7 +10,7 @@
 namespace muster::core {
 namespace {
 
-constexpr int64_t kRecordBytes = 4096;  // but for its work
+constexpr int64_t kScheduleBytes = 4096;  // but for its work
 constexpr size_t kUpcomingShown = 5;
 
 bool GoOn(const ScheduledRun& earlier, const ScheduledRun& later) {
@@ -23,10 +23,7 @@ bool GoOn(const ScheduledRun& earlier, const ScheduledRun& later) {
 Schedule::Schedule(ScheduleRow its_row, schedules::Timetable its_timetable, schedules::ScheduleProgress progress)
     : row(std::move(its_row)), timetable(its_timetable), state(row.spec, std::move(its_timetable), std::move(progress)) {}
 
-int64_t Schedule::bytes() const {
-  const TaskSpecPtr& task = row.spec.work->task;
-  return kRecordBytes + (task == nullptr ? 0 : static_cast<int64_t>(task->payload.size()));
-}
+int64_t Schedule::bytes() const { return kScheduleBytes + static_cast<int64_t>(row.spec.work->bytes()); }
 
 const ScheduledRun* Schedule::FindRequest(const std::string& request_id) const {
   if (request_id.empty()) return nullptr;
@@ -154,6 +151,13 @@ void ScheduleTable::OnTaskEnd(TaskId task, TaskState state, const std::string& r
   if (found == by_task_.end()) return;
   ends_.push_back({found->second.first, found->second.second, state, reason, now});
   by_task_.erase(found);
+}
+
+void ScheduleTable::OnWorkflowEnd(TaskId workflow, WorkflowState state, const std::string& reason, absl::Time now) {
+  TaskState ended_as = TaskState::kFailed;
+  if (state == WorkflowState::kSucceeded) ended_as = TaskState::kSucceeded;
+  if (state == WorkflowState::kCancelled) ended_as = TaskState::kCancelled;
+  OnTaskEnd(workflow, ended_as, reason, now);
 }
 
 ScheduleProgressRow ProgressRowOf(const Schedule& schedule) {

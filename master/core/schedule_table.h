@@ -1,6 +1,6 @@
-// The schedules: one record each, found by name, by when it is due next, and by the task of a run.
+// The schedules: one record each, found by name, by when it is due next, and by the task or workflow of a run.
 //
-// What is to be done at a due time is decided by schedules::ScheduleState; this table keeps which task each run is, and
+// What is to be done at a due time is decided by schedules::ScheduleState; this table keeps which task or workflow each run is, and
 // what became of the last due times. Bounded: kMostSchedules and kMostBytes.
 // Thread rule: one thread. Ownership: it owns its records; a pointer is valid until Remove. Cost: O(log n).
 #pragma once
@@ -21,6 +21,7 @@
 #include "common/domain/ids.h"
 #include "common/domain/schedule_view.h"
 #include "common/domain/task_state.h"
+#include "common/domain/workflow.h"
 #include "master/core/schedule_rows.h"
 #include "master/schedules/schedule_state.h"
 
@@ -51,7 +52,7 @@ struct Schedule {
   bool changed = false;   // its progress is to be written
 };
 
-// The end of a run's task, until the schedule has been told.
+// The end of a run's task or workflow, until the schedule has been told.
 struct RunEnd {
   std::string schedule;
   absl::Time due;
@@ -92,6 +93,7 @@ class ScheduleTable {
   void Settle(Schedule* schedule, ScheduledRun run);
   void Note(Schedule* schedule, ScheduledRun run);  // that never went on; skips of one cause become one
   void OnTaskEnd(TaskId task, TaskState state, const std::string& reason, absl::Time now);
+  void OnWorkflowEnd(TaskId workflow, WorkflowState state, const std::string& reason, absl::Time now);
   bool has_ends() const { return !ends_.empty(); }
   std::vector<RunEnd> TakeEnds() { return std::exchange(ends_, {}); }
   void PutBack(RunEnd end) { ends_.push_back(std::move(end)); }
@@ -103,7 +105,7 @@ class ScheduleTable {
 
   std::map<std::string, std::unique_ptr<Schedule>> schedules_;
   absl::btree_set<std::pair<absl::Time, std::string>> due_;
-  absl::flat_hash_map<TaskId, std::pair<std::string, absl::Time>> by_task_;  // open ones, to schedule and due time
+  absl::flat_hash_map<TaskId, std::pair<std::string, absl::Time>> by_task_;  // or workflow; open ones, to schedule and due time
   std::vector<RunEnd> ends_;
   absl::btree_set<std::string> to_write_;  // changed, or removed
   int64_t bytes_ = 0;

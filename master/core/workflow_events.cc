@@ -13,12 +13,6 @@
 namespace muster::core {
 namespace {
 
-CallSize SizeOfNodes(const std::vector<NewNode>& nodes) {
-  CallSize size;
-  for (const NewNode& node : nodes) size.Add(*node.spec, node.rows == nullptr ? 1 : node.rows->size());
-  return size;
-}
-
 // The ids that the nodes will have, in their order; a batch has one for itself.
 std::vector<NodeTasks> Number(const std::vector<NewNode>& nodes, TaskId next) {
   std::vector<NodeTasks> numbered;
@@ -116,6 +110,22 @@ void WorkflowEvents::OnSubmit(const Moment& turn, SubmitWorkflow event) {
   WorkflowAnswer answer;
   answer.call = event.call;
   if (AnswerEarly(turn, event.request, event.id_is_taken, event.nodes, &answer)) return;
+  const Workflow& workflow = Take(turn, std::move(event), &answer);
+  answer.id = workflow.id;
+  answer.workflow = ViewOf(workflow);
+  turn.Emit(std::move(answer));
+}
+
+absl::StatusOr<TaskId> WorkflowEvents::Accept(const Moment& turn, SubmitWorkflow event) {
+  if (absl::Status refused = admission_.CheckNew(turn, event.request, event.nodes, SizeOfNodes(event.nodes)); !refused.ok()) {
+    ++cluster_.counters.refused_submits;
+    return refused;
+  }
+  WorkflowAnswer nobody_asked;
+  return Take(turn, std::move(event), &nobody_asked).id;
+}
+
+Workflow& WorkflowEvents::Take(const Moment& turn, SubmitWorkflow event, WorkflowAnswer* answer) {
   Workflow& workflow = *cluster_.workflows.Add(cluster_.next_id, std::move(event.workflow));
   cluster_.next_id = cluster_.next_id.Next();
   workflow.created = turn.now;
@@ -123,10 +133,12 @@ void WorkflowEvents::OnSubmit(const Moment& turn, SubmitWorkflow event) {
   cluster_.workflows.SetState(&workflow, WorkflowState::kPending);
   turn.rows().workflows.push_back({workflow.id, workflow.spec, turn.now});
   const TaskId first = cluster_.next_id;
-  AcceptNodes(turn, &workflow, std::move(event.nodes), &answer);
+  AcceptNodes(turn, &workflow, std::move(event.nodes), answer);
   Set(turn, &workflow, WorkflowState::kPending, "");
   StartThoseInTurn(turn);
-  Answer(turn, event.request, workflow, {first, cluster_.next_id.value() - first.value()}, std::move(answer));
+  const TaskRange tasks{first, cluster_.next_id.value() - first.value()};
+  admission_.Remember(turn, event.request, {event.request.digest, {tasks}, workflow.id, 0});
+  return workflow;
 }
 
 void WorkflowEvents::OnRetry(const Moment& turn, RetryWorkflow event) {
@@ -295,6 +307,7 @@ void WorkflowEvents::EndIfDone(const Moment& turn, Workflow* workflow) {
     state = WorkflowState::kCancelled;
   }
   Set(turn, workflow, state, ReasonOf(*workflow));
+  cluster_.schedules.OnWorkflowEnd(workflow->id, state, ReasonOf(*workflow), turn.now);
   cluster_.workflows.Remove(workflow->id);
 }
 

@@ -29,6 +29,8 @@ class WorkflowEvents {
       : cluster_(*cluster), transitions_(*transitions), admission_(*admission), cancels_(*cancels) {}
 
   void OnSubmit(const Moment& turn, SubmitWorkflow event);
+  // One that no call brings, by the same rules.
+  absl::StatusOr<TaskId> Accept(const Moment& turn, SubmitWorkflow event);
   void OnRetry(const Moment& turn, RetryWorkflow event);
   void OnCancel(const Moment& turn, const CancelWorkflow& event);
   void OnTurn(const Moment& turn);
@@ -38,6 +40,8 @@ class WorkflowEvents {
   // True: it was answered, as repeated or refused.
   bool AnswerEarly(const Moment& turn, const RequestKey& request, bool id_is_taken, const std::vector<NewNode>& nodes,
                    WorkflowAnswer* answer);
+  // It was not refused.
+  Workflow& Take(const Moment& turn, SubmitWorkflow event, WorkflowAnswer* answer);
   void AcceptNodes(const Moment& turn, Workflow* workflow, std::vector<NewNode> nodes, WorkflowAnswer* answer);
   void Answer(const Moment& turn, const RequestKey& request, const Workflow& workflow, TaskRange tasks, WorkflowAnswer answer);
 

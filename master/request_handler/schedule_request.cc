@@ -7,11 +7,14 @@
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
 #include "common/config/time_zone.h"
+#include "common/convert/convert.h"
 #include "common/convert/schedule.h"
 #include "common/domain/scheduled_work.h"
 #include "master/request_handler/names.h"
 #include "master/request_handler/pattern_check.h"
+#include "master/request_handler/scheduled_run.h"
 #include "master/request_handler/validate.h"
+#include "master/request_handler/workflow_intake.h"
 #include "master/schedules/times_text.h"
 
 namespace muster::handler {
@@ -45,13 +48,35 @@ absl::Status CheckTask(const v1::TaskSpec& task, const TaskLimits& limits) {
   return violations.ToStatus();
 }
 
-// The one place where a schedule says no to workflows.
-absl::Status CheckWork(const v1::ScheduleSpec& spec, const TaskLimits& limits) {
+absl::StatusOr<ScheduledWork> ReadTask(v1::TaskSpec task, const TaskLimits& limits, std::string* owner) {
+  MUSTER_RETURN_IF_ERROR(CheckTask(task, limits));
+  ScheduledWork work{.task = AcceptSpec(&task)};
+  *owner = work.task->owner;
+  return work;
+}
+
+// All that can be wrong with it is told now: its runs start when nobody is there.
+absl::StatusOr<ScheduledWork> ReadWorkflow(const v1::ScheduledWorkflow& scheduled, const TaskLimits& limits, std::string* owner) {
+  if (scheduled.spec().nodes_size() > kMostScheduledNodes) {
+    return RefuseField("BAD_WORKFLOW", "spec.workflow.spec.nodes",
+                       absl::StrCat("are ", scheduled.spec().nodes_size(), ", of at most ", kMostScheduledNodes,
+                                    " in a schedule; give nodes rows, or let a task of the schedule run it with muster flow run"));
+  }
+  v1::RunWorkflowRequest request;
+  *request.mutable_workflow() = scheduled.spec();
+  *request.mutable_parameters() = scheduled.parameters();
+  MUSTER_ASSIGN_OR_RETURN(CheckedWorkflow checked, CheckWorkflow(&request, limits));
+  v1::TaskSpec first = checked.spec.nodes(0).task();
+  *owner = AcceptSpec(&first)->owner;
+  v1::ScheduledWorkflow kept;
+  kept.mutable_spec()->Swap(&checked.spec);
+  return ScheduledWork{.workflow = convert::Deterministic(kept)};
+}
+
+absl::StatusOr<ScheduledWork> ReadWork(const v1::ScheduleSpec& spec, const TaskLimits& limits, std::string* owner) {
   switch (spec.work_case()) {
-    case v1::ScheduleSpec::kTask: return CheckTask(spec.task(), limits);
-    case v1::ScheduleSpec::kWorkflow:
-      return Refuse(absl::StatusCode::kUnimplemented, "WORKFLOW_SCHEDULES",
-                    "this master starts no workflows by the clock yet; schedule a task");
+    case v1::ScheduleSpec::kTask: return ReadTask(spec.task(), limits, owner);
+    case v1::ScheduleSpec::kWorkflow: return ReadWorkflow(spec.workflow(), limits, owner);
     case v1::ScheduleSpec::WORK_NOT_SET: break;
   }
   return RefuseField("NO_WORK", "spec.task", "is missing: what is each run to start?");
@@ -74,16 +99,14 @@ absl::StatusOr<core::AddSchedule> ReadAddSchedule(const v1::AddScheduleRequest& 
   absl::StatusOr<ScheduleTimes> times = schedules::ReadTimes(spec.times(), zone_name, *zone, calendar);
   if (!times.ok()) return RefuseField("BAD_TIMES", "spec.times", std::string(times.status().message()));
   MUSTER_RETURN_IF_ERROR(CheckRules(spec));
-  MUSTER_RETURN_IF_ERROR(CheckWork(spec, limits));
-  v1::TaskSpec task = spec.task();
-  const TaskSpecPtr accepted = AcceptSpec(&task);
-  core::AddSchedule add{.zone = *zone, .owner = accepted->owner};
+  core::AddSchedule add{.zone = *zone, .owner = ""};
+  MUSTER_ASSIGN_OR_RETURN(ScheduledWork work, ReadWork(spec, limits, &add.owner));
   add.spec.name = request.name();
   add.spec.times = *std::move(times);
   add.spec.missed = convert::FromProto(spec.missed_runs());
   if (spec.missed_limit() > 0) add.spec.missed_limit = spec.missed_limit();
   add.spec.overlap = convert::FromProto(spec.overlap());
-  add.spec.work = std::make_shared<const ScheduledWork>(ScheduledWork{accepted});
+  add.spec.work = std::make_shared<const ScheduledWork>(std::move(work));
   return add;
 }
 

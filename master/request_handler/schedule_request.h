@@ -1,8 +1,8 @@
 // What an AddSchedule asks for, read and checked.
 //
 // Thread rule: any; a zone that is new to the process is read from its file. Errors: INVALID_ARGUMENT with the reasons BAD_NAME,
-// BAD_TIMES, BAD_TIME_ZONE, BAD_MISSED_RUNS, BAD_OVERLAP, NO_WORK, BAD_WORK, and those of a task (validate.h); UNIMPLEMENTED for
-// a workflow. What only the cluster knows is the core's to refuse.
+// BAD_TIMES, BAD_TIME_ZONE, BAD_MISSED_RUNS, BAD_OVERLAP, NO_WORK, BAD_WORK, those of a task (validate.h), and those of a
+// workflow (workflow_intake.h). What only the cluster knows is the core's to refuse.
 #pragma once
 
 #include <string>

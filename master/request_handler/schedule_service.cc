@@ -119,7 +119,9 @@ grpc::ServerUnaryReactor* ScheduleService::Change(Context* context, core::Change
       [this, context, reactor, response](const absl::StatusOr<core::ScheduleAnswer>& answer) {
         if (answer.ok()) {
           convert::ToProto(answer->schedule, response->mutable_schedule());
-          if constexpr (requires { response->mutable_run(); }) convert::ToProto(answer->run, response->mutable_run());
+          if constexpr (requires { response->mutable_run(); }) {
+            convert::ToProto(answer->run, convert::KindOfRuns(answer->schedule), response->mutable_run());
+          }
         }
         Answer(context, reactor, answer.status());
       });

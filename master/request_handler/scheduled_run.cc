@@ -1,8 +1,13 @@
 #include "master/request_handler/scheduled_run.h"
 
-#include <string>
+#include <optional>
+#include <utility>
+#include <vector>
 
-#include "muster/v1/task.pb.h"
+#include "common/base/status_macros.h"
+#include "common/convert/workflow_graph.h"
+#include "master/request_handler/workflow_intake.h"
+#include "muster/v1/schedule.pb.h"
 
 namespace muster::handler {
 namespace {
@@ -24,21 +29,37 @@ void AddVariable(const char* name, const std::string& value, v1::Command* comman
   variable->set_value(value);
 }
 
+void AddOrigin(const core::RunOrigin& origin, v1::TaskSpec* spec) {
+  const std::string due = DueWords(origin.due);
+  AddLabel(kScheduleLabel, origin.schedule, spec);
+  AddLabel(kDueLabel, due, spec);
+  if (!spec->has_command()) return;
+  AddVariable("MUSTER_SCHEDULE", origin.schedule, spec->mutable_command());
+  AddVariable("MUSTER_DUE_TIME", due, spec->mutable_command());
+}
+
 }  // namespace
 
 TaskSpecPtr MakeScheduledRun(const QueueBoard* queues, const TaskSpecPtr& scheduled, const core::RunOrigin& origin) {
   v1::TaskSpec spec;
   spec.ParseFromString(scheduled->payload);
   spec.clear_in_workflow();
-  const std::string due = DueWords(origin.due);
   if (spec.name().empty()) spec.set_name(origin.schedule);
-  AddLabel(kScheduleLabel, origin.schedule, &spec);
-  AddLabel(kDueLabel, due, &spec);
-  if (spec.has_command()) {
-    AddVariable("MUSTER_SCHEDULE", origin.schedule, spec.mutable_command());
-    AddVariable("MUSTER_DUE_TIME", due, spec.mutable_command());
-  }
+  AddOrigin(origin, &spec);
   return AcceptWhole(queues, &spec);
+}
+
+absl::StatusOr<core::SubmitWorkflow> MakeScheduledWorkflow(const QueueBoard* queues, const std::string& scheduled,
+                                                           const core::RunOrigin& origin) {
+  v1::ScheduledWorkflow read;
+  if (!read.ParseFromString(scheduled)) return absl::DataLossError("the schedule's workflow cannot be read");
+  CheckedWorkflow workflow;
+  workflow.spec.Swap(read.mutable_spec());
+  if (workflow.spec.name().empty()) workflow.spec.set_name(origin.schedule);
+  MUSTER_ASSIGN_OR_RETURN(workflow.graph, convert::MakeWorkflowGraph(workflow.spec));
+  for (v1::WorkflowNode& node : *workflow.spec.mutable_nodes()) AddOrigin(origin, node.mutable_task());
+  const std::vector<TaskSpecPtr> specs = AcceptNodes(queues, &workflow.spec);
+  return MakeSubmitWorkflow(std::move(workflow), specs, [](uint64_t) { return std::nullopt; });
 }
 
 }  // namespace muster::handler

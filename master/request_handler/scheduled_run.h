@@ -1,10 +1,13 @@
 // The specification of a schedule's run: the schedule's own, with the queue's defaults as of now, and with which run it is:
-// MUSTER_SCHEDULE and MUSTER_DUE_TIME in its command's environment, labels to filter by, and the schedule's name where it has
+// MUSTER_SCHEDULE and MUSTER_DUE_TIME in its commands' environment, labels to filter by, and the schedule's name where it has
 // none.
 //
-// Thread rule: any thread; it is the core's CoreConfig::make_run. Cost: as accepting one task.
+// Thread rule: any thread; they are the core's CoreConfig::make_run and make_workflow. Cost: as accepting each of its tasks.
 #pragma once
 
+#include <string>
+
+#include "absl/status/statusor.h"
 #include "common/domain/task_spec.h"
 #include "master/core/cluster_core.h"
 #include "master/request_handler/queue_board.h"
@@ -13,8 +16,14 @@ namespace muster::handler {
 
 inline constexpr char kScheduleLabel[] = "muster/schedule";
 inline constexpr char kDueLabel[] = "muster/due";
+// Of a workflow. Its runs are made by the thread that everything waits for.
+inline constexpr int kMostScheduledNodes = 10'000;
 
 // `queues` may be null: no queue has defaults.
 TaskSpecPtr MakeScheduledRun(const QueueBoard* queues, const TaskSpecPtr& scheduled, const core::RunOrigin& origin);
+// `scheduled`: the serialized ScheduledWorkflow, checked and with its parameters filled in. All but the call.
+// Errors: DATA_LOSS, when it is none.
+absl::StatusOr<core::SubmitWorkflow> MakeScheduledWorkflow(const QueueBoard* queues, const std::string& scheduled,
+                                                           const core::RunOrigin& origin);
 
 }  // namespace muster::handler

@@ -15,6 +15,7 @@
 #include "master/schedules/times_text.h"
 #include "master/schedules/timetable.h"
 #include "master/store/packing.h"
+#include "muster/v1/schedule.pb.h"
 #include "muster/v1/task.pb.h"
 
 namespace muster::store {
@@ -108,6 +109,8 @@ absl::Status ScheduleWriter::WriteSchedules(Database* database, const core::Sche
     }
   }
   std::erase_if(kept, [](const core::ScheduleRow* row) { return row->removed; });
+  std::vector<std::string> work;
+  for (const core::ScheduleRow* const row : kept) work.push_back(PackWork(*row->spec.work));
   return schedules_.Insert(database, kept.size(), digest, [&](size_t i, RowBinder& row) {
     const core::ScheduleRow& it = *kept[i];
     const auto* cron = std::get_if<CronTimes>(&it.spec.times);
@@ -132,7 +135,7 @@ absl::Status ScheduleWriter::WriteSchedules(Database* database, const core::Sche
     row.Text(it.pause_reason);
     row.Text(it.owner);
     row.Time(it.created);
-    row.Blob(it.spec.work->task->payload);
+    row.Blob(work[i]);
     row.Int(commit);
   });
 }
@@ -166,10 +169,9 @@ absl::StatusOr<core::ScheduleRow> ReadSchedule(const Query& row) {
   result.pause_reason = std::string(row.Bytes(9));
   result.owner = std::string(row.Bytes(10));
   result.created = TimeOr(row, 11, absl::UnixEpoch());
-  const std::string payload(row.Bytes(12));
-  v1::TaskSpec task;
-  if (row.IsNull(12) || !task.ParseFromString(payload)) return row.Damaged("its task cannot be read");
-  result.spec.work = std::make_shared<const ScheduledWork>(ScheduledWork{convert::MakeTaskSpec(task, payload)});
+  absl::StatusOr<ScheduledWork> work = UnpackWork(std::string(row.Bytes(12)));
+  if (row.IsNull(12) || !work.ok()) return row.Damaged("its task or workflow cannot be read");
+  result.spec.work = std::make_shared<const ScheduledWork>(*std::move(work));
   return result;
 }
 
@@ -197,6 +199,22 @@ absl::Status ReadSchedules(Database* database, core::ScheduleRows* rows) {
     rows->progress.push_back(std::move(row));
   }
   return progress.status();
+}
+
+std::string PackWork(const ScheduledWork& work) {
+  return work.is_workflow() ? absl::StrCat(std::string(1, '\0'), work.workflow) : work.task->payload;
+}
+
+absl::StatusOr<ScheduledWork> UnpackWork(std::string bytes) {
+  if (!bytes.empty() && bytes.front() == '\0') {
+    ScheduledWork work{.workflow = bytes.substr(1)};
+    v1::ScheduledWorkflow workflow;
+    if (!workflow.ParseFromString(work.workflow)) return absl::DataLossError("no workflow");
+    return work;
+  }
+  v1::TaskSpec task;
+  if (!task.ParseFromString(bytes)) return absl::DataLossError("no task");
+  return ScheduledWork{.task = convert::MakeTaskSpec(task, std::move(bytes))};
 }
 
 void PackRuns(const core::ScheduleProgressRow& progress, std::string* out) {

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/domain/scheduled_work.h"
 #include "master/core/schedule_rows.h"
 #include "master/store/sqlite_database.h"
 #include "master/store/table_writer.h"
@@ -33,6 +34,11 @@ absl::StatusOr<core::ScheduleRow> ReadSchedule(const Query& row);
 absl::StatusOr<core::ScheduleProgressRow> ReadScheduleProgress(const Query& row);
 // All that is there.
 absl::Status ReadSchedules(Database* database, core::ScheduleRows* rows);
+
+// The column `task`: a serialized muster.v1.TaskSpec; or, after a byte 0, with which no message begins, a serialized
+// muster.v1.ScheduledWorkflow.
+std::string PackWork(const ScheduledWork& work);
+absl::StatusOr<ScheduledWork> UnpackWork(std::string bytes);
 
 // The column `runs`.
 void PackRuns(const core::ScheduleProgressRow& progress, std::string* out);

@@ -79,6 +79,70 @@ class Schedules(unittest.TestCase):
             self.assertEqual(json.loads(cluster.ok("schedule", "ls", "-o", "json")), {"schedules": []})
             self.assertEqual(cluster.muster("schedule", "get", "slow").returncode, 125)
 
+    def test_each_due_time_runs_its_workflow_once_though_the_master_is_killed_over_and_over(self):
+        with Cluster(workers=1, slots=8) as cluster:
+            ledger = cluster.directory / "ledger"
+            file = self.flow_file(cluster, ledger)
+            cluster.ok("schedule", "add", "tick", "every 1s", "--missed", "all:100", "--flow", file, "--set", "city=Ulm")
+            file.unlink()  # the schedule has its own copy
+            lines = lambda: ledger.read_text().split("\n")[:-1] if ledger.exists() else []
+            for round in range(3):
+                seen = len(lines())
+                eventually(lambda: len(lines()) >= seen + 4, what="runs")
+                cluster.kill_master()
+                down_until = time.time() + 1.2
+                eventually(lambda: time.time() > down_until, what="a due time without a master")
+                cluster.start_master()
+            cluster.ok("schedule", "pause", "tick")
+            eventually(lambda: not self.schedule(cluster, "tick")["running"], what="the end of what runs")
+            counts = collections.Counter(lines())
+            self.assertEqual([line for line, count in counts.items() if count > 1], [], "a due time ran twice")
+            times = {step: sorted(datetime.datetime.strptime(line, f"{step} Ulm tick %Y-%m-%dT%H:%M:%SZ")
+                                  for line in counts if line.startswith(step)) for step in ("fetch", "load")}
+            self.assertEqual(times["fetch"], times["load"], "a workflow is not whole")
+            self.assertEqual([later - earlier for earlier, later in zip(times["fetch"], times["fetch"][1:])],
+                             [datetime.timedelta(seconds=1)] * (len(times["fetch"]) - 1), "a due time is missing")
+            flows = json.loads(cluster.ok("flow", "ls", "-a", "-o", "json"))["workflows"]
+            self.assertEqual({flow["state"] for flow in flows}, {"WORKFLOW_STATE_SUCCEEDED"})
+            self.assertEqual(len(flows), len(times["fetch"]))
+
+    def flow_file(self, cluster, ledger):
+        file = cluster.directory / "tick.yaml"
+        line = f"'echo %s {{{{ city }}}} $MUSTER_SCHEDULE $MUSTER_DUE_TIME >> {ledger}'"
+        file.write_text("parameters: {city: {}}\ntasks:\n"
+                        f"  fetch: {{run: {line % 'fetch'}}}\n  load: {{run: {line % 'load'}, needs: fetch}}\n")
+        return file
+
+    def test_workflows_are_shown_replaced_and_refused_with_their_place(self):
+        with Cluster(workers=1, slots=4) as cluster:
+            file = self.flow_file(cluster, cluster.directory / "ledger")
+            refused = lambda *arguments: cluster.muster("schedule", "add", "tick", "@daily", *arguments, text=True)
+            missing = refused("--flow", file)
+            self.assertEqual(missing.returncode, 125)
+            self.assertIn("no value for the parameter city; give it with --set city=VALUE", missing.stderr)
+            broken = cluster.directory / "broken.yaml"
+            broken.write_text("tasks:\n  fetch: {run: 'true', needs: lode}\n  load: {run: 'true'}\n")
+            self.assertRegex(refused("--flow", broken).stderr, r"broken.yaml:2:\d+: .*did you mean 'load'\?")
+            self.assertIn("both --flow and a command", refused("--flow", file, "--", "true").stderr)
+            self.assertIn("goes into", refused("--flow", file, "--retries", "2").stderr)
+            self.assertIn("--set is for a workflow's parameters", refused("--set", "city=Ulm", "--", "true").stderr)
+
+            cluster.ok("schedule", "add", "tick", "@daily", "--flow", file, "--set", "city=Ulm")
+            run = cluster.ok("schedule", "run", "tick").strip()
+            ended = eventually(lambda: [past for past in self.schedule(cluster, "tick")["recent_runs"]], what="the end of the run")[0]
+            self.assertEqual((ended["workflow_id"], ended["workflow_state"]), (run, "WORKFLOW_STATE_SUCCEEDED"))
+            self.assertIn("Workflow:      2 tasks\n", cluster.ok("schedule", "get", "tick"))
+            self.assertRegex(cluster.ok("schedule", "ls"), rf"(?m)^tick +@daily +UTC +ACTIVE .* SUCCEEDED .* {run}$")
+            self.assertIn("tick", cluster.ok("flow", "get", run))
+
+            slow = cluster.directory / "slow.yaml"
+            slow.write_text("tasks:\n  a: {run: sleep 600}\n  b: {run: 'true', needs: a}\n")
+            cluster.ok("schedule", "add", "newest", "every 2s", "--overlap", "replace", "--flow", slow)
+            replaced = eventually(lambda: [past for past in self.schedule(cluster, "newest")["recent_runs"]
+                                           if past["workflow_state"] == "WORKFLOW_STATE_CANCELLED"], what="a run that was replaced")
+            self.assertIn("a newer run takes its place", cluster.ok("flow", "get", replaced[0]["workflow_id"]))
+            self.assertLessEqual(len(self.schedule(cluster, "newest")["running"]), 1)
+
     def metrics(self, cluster):
         with urllib.request.urlopen(f"http://{cluster.master.addresses['http']}/metrics") as answer:
             return answer.read().decode()

@@ -47,10 +47,10 @@ std::string MemoryStore::Commit(const core::Transaction& transaction) {
     schedules_.erase(row.spec.name);
     schedule_progress_.erase(row.spec.name);
   }
-  for (const auto& row : transaction.schedules.progress) note(AddProgress(row));
   for (const auto& row : transaction.workflows) note(AddWorkflow(row));
   for (const auto& row : transaction.workflow_parts) note(AddWorkflowPart(row));
   for (const auto& row : transaction.workflow_states) note(AddWorkflowState(row));
+  for (const auto& row : transaction.schedules.progress) note(AddProgress(row));
   if (transaction.placement) placement_ = *transaction.placement;
   for (const uint64_t fingerprint : transaction.run_times.dropped) run_times_.erase(fingerprint);
   for (const auto& row : transaction.run_times.learned) run_times_[row.fingerprint] = row;
@@ -151,7 +151,7 @@ std::string MemoryStore::AddOutcome(const core::OutcomeRow& row) {
 std::string MemoryStore::AddProgress(const core::ScheduleProgressRow& row) {
   if (schedules_.count(row.name) == 0) return "progress of schedule " + row.name + ", which is not there";
   for (const ScheduledRun& run : row.running) {
-    if (tasks_.count(run.task) == 0) return "a run of schedule " + row.name + " without a task";
+    if (tasks_.count(run.task) + workflows_.count(run.task) == 0) return "a run of schedule " + row.name + " without a task or workflow";
   }
   const auto found = schedule_progress_.find(row.name);
   if (found != schedule_progress_.end() && found->second.decided_until > row.decided_until) {

@@ -1,5 +1,6 @@
 #include "cli/schedule_flags.h"
 
+#include <fstream>
 #include <functional>
 
 #include <gmock/gmock.h>
@@ -62,6 +63,33 @@ TEST(ScheduleFlags, WhatMakesNoSenseIsSaidInOneLine) {
   EXPECT_THAT(refused([](auto* flags) { flags->argv.clear(); }), HasSubstr("no command to run"));
   EXPECT_THAT(refused([](auto* flags) { flags->times = {"30", "2", "CMakeLists.txt", "README.md", "docs", "src"}; }),
               HasSubstr("put a cron line into quotes"));
+}
+
+TEST(ScheduleFlags, AWorkflowIsReadFromItsFileInPlaceOfACommand) {
+  const std::string file = ::testing::TempDir() + "nightly.yaml";
+  std::ofstream(file) << "parameters: {city: {}}\ntasks:\n  fetch: {run: 'echo {{ city }}'}\n";
+  const auto flow = [&file](ScheduleFlags* flags) {
+    flags->argv.clear();
+    flags->flow = file;
+    flags->sets = {"city=Bonn"};
+  };
+  const auto request = Given(flow).Build(kThen);
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_FALSE(request->spec().has_task());
+  EXPECT_EQ(request->spec().workflow().spec().nodes(0).name(), "fetch");
+  EXPECT_NE(request->spec().workflow().spec().nodes(0).task().owner(), "");
+  EXPECT_EQ(request->spec().workflow().parameters(0).value(), "Bonn");
+  const auto refused = [&flow](const std::function<void(ScheduleFlags*)>& change) {
+    ScheduleFlags flags = Given(flow);
+    change(&flags);
+    return std::string(flags.Build(kThen).status().message());
+  };
+  EXPECT_THAT(refused([](auto* flags) { flags->argv = {"true"}; }), HasSubstr("both --flow and a command"));
+  EXPECT_THAT(refused([](auto* flags) { flags->task.retries = 2; }), HasSubstr("goes into"));
+  EXPECT_THAT(refused([](auto* flags) { flags->task.environment = {"A=b"}; }), HasSubstr("goes into"));
+  EXPECT_THAT(refused([](auto* flags) { flags->sets = {"city"}; }), HasSubstr("write NAME=VALUE"));
+  EXPECT_THAT(std::string(Given([](auto* flags) { flags->sets = {"city=Bonn"}; }).Build(kThen).status().message()),
+              HasSubstr("--set is for a workflow's parameters"));
 }
 
 v1::Schedule Shown() {

@@ -9,6 +9,7 @@
 #include "master/core/cluster_core.h"
 #include "master/schedules/timetable.h"
 #include "tests/support/test_cluster.h"
+#include "tests/unit/master/core/workflow_by_hand.h"
 
 namespace muster::testing {
 
@@ -24,6 +25,14 @@ inline core::CoreConfig ScheduleConfig() {
     spec->name = RunName(origin.schedule, origin.due);
     return spec;
   };
+  // "2": two nodes, the second of which needs the first. Each has its run's name and its number.
+  config.make_workflow = [](const std::string& scheduled, const core::RunOrigin& origin) -> absl::StatusOr<core::SubmitWorkflow> {
+    std::vector<WorkflowNode> nodes(std::stoul(scheduled));
+    for (uint32_t node = 1; node < nodes.size(); ++node) nodes[node].needs = {{node - 1}};
+    core::SubmitWorkflow flow = Flow(std::move(nodes), [&](WorkflowSpec& spec) { spec.name = RunName(origin.schedule, origin.due); });
+    for (core::NewNode& node : flow.nodes) node.spec->name = RunName(origin.schedule, origin.due) + "/" + std::to_string(node.node);
+    return flow;
+  };
   return config;
 }
 
@@ -36,6 +45,10 @@ inline core::ChangeSchedule AddScheduleEvent(const std::string& name, ScheduleTi
   add.spec.work = std::make_shared<const ScheduledWork>(ScheduledWork{Spec()});
   if (change) change(add.spec);
   return {.call = CallId(1), .name = name, .by = "ann", .what = std::move(add)};
+}
+
+inline void StartAWorkflow(ScheduleSpec& spec) {
+  spec.work = std::make_shared<const ScheduledWork>(ScheduledWork{.workflow = "2"});
 }
 
 }  // namespace muster::testing

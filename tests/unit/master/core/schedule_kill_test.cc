@@ -20,6 +20,7 @@ using testing::AddScheduleEvent;
 using testing::MemoryStore;
 using testing::RunName;
 using testing::ScheduleConfig;
+using testing::StartAWorkflow;
 
 constexpr int kStepsOfSeed = 120;
 constexpr int kStepsBetweenChecks = 12;  // a check looks at all that ever was
@@ -78,6 +79,7 @@ class KilledMaster {
         spec.missed = static_cast<MissedRuns>(Draw(3));
         spec.missed_limit = static_cast<uint32_t>(1 + Draw(5));
         spec.overlap = static_cast<Overlap>(Draw(3));
+        if (Draw(2) == 0) StartAWorkflow(spec);
       });
       known_[name] = {std::get<AddSchedule>(event.what).spec, now_};
       // Until it is there: the master may die before it is.
@@ -116,33 +118,40 @@ class KilledMaster {
 
   // Whatever is durable, and it alone.
   std::string CheckAll() {
-    std::map<std::string, int> tasks;           // by name
+    std::map<std::string, int> runs;            // by name
     std::map<std::string, int> open;            // by schedule
     for (const auto& [id, task] : store_.tasks()) {
       const std::string& name = store_.SpecOf(id).name;
-      if (++tasks[name] > 1) return name + " was started twice";
+      if (name.find('/') != std::string::npos) continue;  // a workflow's
+      if (++runs[name] > 1) return name + " was started twice";
       if (!task.outcome) ++open[name.substr(0, name.find('@'))];
     }
-    started_ = tasks.size();
+    for (const auto& [id, workflow] : store_.workflows()) {
+      const std::string& name = workflow.row.spec->name;
+      if (++runs[name] > 1) return name + " was started twice";
+      if (workflow.parts.size() != 1) return name + " is not whole";
+      if (!HasEnded(workflow.state.state)) ++open[name.substr(0, name.find('@'))];
+    }
+    started_ = runs.size();
     std::map<std::string, std::vector<activity::ScheduleDecided>> decided;
     for (const activity::Record& record : store_.activity()) {
       if (const auto* one = std::get_if<activity::ScheduleDecided>(&record.event)) decided[one->schedule].push_back(*one);
     }
     for (const auto& [name, schedule] : known_) {
-      if (std::string wrong = CheckOne(name, schedule, tasks, decided[name]); !wrong.empty()) return wrong;
+      if (std::string wrong = CheckOne(name, schedule, runs, decided[name]); !wrong.empty()) return wrong;
       if (schedule.spec.overlap != Overlap::kAllow && open[name] > 1) return name + " has two runs at once";
     }
     return "";
   }
 
-  std::string CheckOne(const std::string& name, const Known& schedule, const std::map<std::string, int>& tasks,
+  std::string CheckOne(const std::string& name, const Known& schedule, const std::map<std::string, int>& runs,
                        const std::vector<activity::ScheduleDecided>& decided) {
     const ScheduleProgressRow* const progress = store_.FindProgress(name);
     if (progress == nullptr) return name + " is gone";
     const auto timetable = *schedules::Timetable::Make(schedule.spec.times, absl::UTCTimeZone());
     for (absl::Time due = timetable.NextAfter(schedule.added); due <= progress->decided_until; due = timetable.NextAfter(due)) {
       const int waits = static_cast<int>(std::count(progress->waiting.begin(), progress->waiting.end(), due));
-      int times = static_cast<int>(tasks.count(RunName(name, due))) + waits;
+      int times = static_cast<int>(runs.count(RunName(name, due))) + waits;
       for (const activity::ScheduleDecided& one : decided) times += Skips(one, due) ? 1 : 0;
       if (times != 1) return absl::StrCat(RunName(name, due), " was decided ", times, " times");
     }

@@ -23,6 +23,9 @@ LiveMaster::LiveMaster(TaskLimits limits) {
   config.make_run = [this](const TaskSpecPtr& scheduled, const core::RunOrigin& origin) {
     return MakeScheduledRun(board_.get(), scheduled, origin);
   };
+  config.make_workflow = [this](const std::string& scheduled, const core::RunOrigin& origin) {
+    return MakeScheduledWorkflow(board_.get(), scheduled, origin);
+  };
   config.prefetch_limit = 0;  // one slot, one task at work
   core_ = std::make_unique<core::ClusterCore>(config, *std::move(recovered));
   loop_ = std::make_unique<TestLoop>(core_.get(), store_.get());

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/id_text.h"
 #include "common/convert/convert.h"
 #include "common/rpc/status.h"
 #include "master/request_handler/schedule_request.h"
@@ -26,6 +27,21 @@ v1::AddScheduleRequest Request(const std::string& times, const std::function<voi
   request.mutable_spec()->mutable_task()->set_owner("ann@host");
   if (change) change(&request);
   return request;
+}
+
+v1::WorkflowNode* AddNode(const std::string& name, const std::string& need, v1::AddScheduleRequest* request) {
+  v1::WorkflowNode* const node = request->mutable_spec()->mutable_workflow()->mutable_spec()->add_nodes();
+  node->set_name(name);
+  node->mutable_task()->set_owner("ann@host");
+  node->mutable_task()->mutable_command()->add_argv("echo");
+  if (!need.empty()) node->add_needs()->set_node(need);
+  return node;
+}
+
+std::map<std::string, std::string> EnvironmentOf(const v1::Task& task) {
+  std::map<std::string, std::string> environment;
+  for (const auto& variable : task.spec().command().environment()) environment[variable.name()] = variable.value();
+  return environment;
 }
 
 class ScheduleServiceTest : public ::testing::Test {
@@ -116,9 +132,13 @@ TEST_F(ScheduleServiceTest, WhatSaysNothingToAScheduleIsRefused) {
             "BAD_MISSED_RUNS");
   EXPECT_EQ(reason([](auto* r) { r->mutable_spec()->set_missed_runs(static_cast<v1::MissedRuns>(9)); }), "BAD_MISSED_RUNS");
   EXPECT_EQ(reason([](auto* r) { r->mutable_spec()->set_overlap(static_cast<v1::RunOverlap>(9)); }), "BAD_OVERLAP");
-  const absl::Status workflow = Refusal("@daily", [](auto* r) { r->mutable_spec()->mutable_workflow(); });
-  EXPECT_EQ(workflow.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_EQ(ReasonOf(workflow), "WORKFLOW_SCHEDULES");
+  EXPECT_EQ(reason([](auto* r) { r->mutable_spec()->mutable_workflow(); }), "BAD_WORKFLOW") << "it has no nodes";
+  EXPECT_EQ(reason([](auto* r) { AddNode("load", "fetch", r); }), "UNKNOWN_NODE");
+  EXPECT_EQ(reason([](auto* r) { AddNode("fetch", "", r)->mutable_task()->mutable_command()->add_argv("{{ city }}"); }), "BAD_PARAMETERS");
+  EXPECT_EQ(reason([](auto* r) {
+              for (int i = 0; i <= kMostScheduledNodes; ++i) r->mutable_spec()->mutable_workflow()->mutable_spec()->add_nodes();
+            }),
+            "BAD_WORKFLOW");
   EXPECT_EQ(Get().status().code(), absl::StatusCode::kNotFound);
 }
 
@@ -146,6 +166,50 @@ TEST_F(ScheduleServiceTest, ARunKnowsItsScheduleAndItsDueTimeAndTakesTheQueuesDe
   EXPECT_THAT(labels, Contains(Pair("muster/schedule", "nightly")));
   EXPECT_EQ(labels["muster/due"], environment["MUSTER_DUE_TIME"]);
   EXPECT_EQ(Get()->running_size(), 1);
+}
+
+TEST_F(ScheduleServiceTest, ARunOfAWorkflowHasItsParametersAndEachOfItsTasksKnowsItsDueTime) {
+  master_.Join("w1", 1);
+  const auto city = [](v1::AddScheduleRequest* request) {
+    AddNode("fetch", "", request)->mutable_task()->mutable_command()->add_argv("{{ city }}");
+    AddNode("load", "fetch", request);
+    v1::ScheduledWorkflow* const workflow = request->mutable_spec()->mutable_workflow();
+    workflow->mutable_spec()->add_parameters()->set_name("city");
+    v1::ParameterValue* const value = workflow->add_parameters();
+    value->set_name("city");
+    value->set_value("Bonn");
+  };
+  const auto added = Add("@yearly", city);
+  ASSERT_TRUE(added.ok()) << added.status();
+  EXPECT_EQ(added->owner(), "ann@host");
+  EXPECT_TRUE(Add("@yearly", city).ok()) << "the same again is the same";
+  EXPECT_EQ(added->spec().workflow().spec().nodes(0).task().command().argv(1), "Bonn");
+
+  const v1::ScheduledRun run = Run("r-1").run();
+  EXPECT_TRUE(run.task_id().empty());
+  ASSERT_FALSE(run.workflow_id().empty());
+  EXPECT_EQ(Run("r-1").run().workflow_id(), run.workflow_id());
+  for (const char* const name : {"fetch", "load"}) {
+    const AttemptKey key = master_.AwaitAssignment();
+    const v1::Task task = master_.Get(IdToText(key.task.value()));
+    EXPECT_EQ(task.spec().name(), name);
+    EXPECT_EQ(EnvironmentOf(task)["MUSTER_SCHEDULE"], "nightly");
+    EXPECT_THAT(EnvironmentOf(task)["MUSTER_DUE_TIME"], HasSubstr("Z"));
+    EXPECT_EQ(task.spec().labels(0).key(), "muster/schedule");
+    master_.Started(key);
+    master_.End(key, 0);
+  }
+  EXPECT_TRUE(Eventually([&] {
+    const auto shown = Get();
+    return shown->recent_runs_size() == 1 && shown->recent_runs(0).workflow_state() == v1::WORKFLOW_STATE_SUCCEEDED &&
+           shown->recent_runs(0).workflow_id() == run.workflow_id();
+  }));
+  v1::GetWorkflowRequest request;
+  request.set_selector("nightly");
+  v1::GetWorkflowResponse workflow;
+  grpc::ClientContext context;
+  ASSERT_TRUE(master_.Workflows()->Get(&context, request, &workflow).ok()) << "it has the schedule's name";
+  EXPECT_EQ(workflow.workflow().id(), run.workflow_id());
 }
 
 TEST_F(ScheduleServiceTest, ADueTimeComesByItselfAndItsEndIsSeen) {

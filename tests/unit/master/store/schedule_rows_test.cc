@@ -6,6 +6,7 @@
 
 #include "common/domain/scheduled_work.h"
 #include "master/store/store_check.h"
+#include "muster/v1/schedule.pb.h"
 #include "tests/unit/master/store/store_fixture.h"
 
 namespace muster::store {
@@ -74,6 +75,23 @@ TEST_F(ScheduleRowsTest, EveryKindOfTimesAndRulesComesBack) {
   EXPECT_EQ(rows.progress[0].running, progress.running);
   EXPECT_EQ(rows.progress[0].waiting, progress.waiting);
   EXPECT_EQ(rows.progress[0].recent, progress.recent);
+}
+
+TEST_F(ScheduleRowsTest, AWorkflowComesBackAndWhatIsNeitherItNorATaskIsDamage) {
+  v1::ScheduledWorkflow workflow;
+  workflow.mutable_spec()->add_nodes()->set_name("fetch");
+  core::ScheduleRow row = Row("a", OneTime{At(99)});
+  row.spec.work = std::make_shared<const ScheduledWork>(ScheduledWork{.workflow = workflow.SerializeAsString()});
+  core::Transaction transaction;
+  transaction.schedules.schedules = {row, Row("b", OneTime{At(99)})};
+  Commit(transaction);
+  const core::ScheduleRows rows = Reopen().schedules;
+  ASSERT_EQ(rows.schedules.size(), 2u);
+  EXPECT_TRUE(rows.schedules[0].spec.work->is_workflow());
+  EXPECT_EQ(rows.schedules[0].spec.work->workflow, workflow.SerializeAsString());
+  EXPECT_FALSE(rows.schedules[1].spec.work->is_workflow());
+  EXPECT_FALSE(UnpackWork(std::string("\0\xff", 2)).ok());
+  EXPECT_FALSE(UnpackWork("\xff").ok());
 }
 
 TEST_F(ScheduleRowsTest, TheNewestHoldsAndARemovedOneLeavesNothing) {
