@@ -12,6 +12,7 @@
 #include "cli/errors.h"
 #include "cli/text.h"
 #include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 
 namespace muster::cli {
 namespace {

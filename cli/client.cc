@@ -1,7 +1,5 @@
 #include "cli/client.h"
 
-#include <sys/random.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <cstring>
@@ -14,7 +12,6 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
-#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "cli/backoff.h"
 #include "cli/errors.h"
@@ -25,6 +22,7 @@
 #include "common/rpc/credentials.h"
 #include "common/rpc/server.h"
 #include "common/rpc/status.h"
+#include "common/runtime/fresh_id.h"
 #include "muster/v1/cluster_service.grpc.pb.h"
 #include "muster/v1/queue_service.grpc.pb.h"
 #include "muster/v1/schedule_service.grpc.pb.h"
@@ -297,6 +295,9 @@ class ClientImpl final : public Client {
   absl::StatusOr<v1::ResumeScheduleResponse> ResumeSchedule(const v1::ResumeScheduleRequest& request) override {
     return Call<v1::ResumeScheduleResponse>(request, schedules_->async(), &v1::ScheduleService::Stub::async::ResumeSchedule);
   }
+  absl::StatusOr<v1::SendEventResponse> SendEvent(const v1::SendEventRequest& request) override {
+    return Call<v1::SendEventResponse>(request, schedules_->async(), &v1::ScheduleService::Stub::async::SendEvent);
+  }
   absl::StatusOr<v1::RunScheduleResponse> RunSchedule(const v1::RunScheduleRequest& request) override {
     return Call<v1::RunScheduleResponse>(request, schedules_->async(), &v1::ScheduleService::Stub::async::RunSchedule);
   }
@@ -444,12 +445,6 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& option
                                       interrupts);
 }
 
-std::string MakeRequestId() {
-  uint8_t random[10] = {};
-  [[maybe_unused]] ssize_t got = getrandom(random, sizeof(random), 0);
-  std::string id = absl::StrFormat("%012x", absl::ToUnixMillis(absl::Now()));
-  for (const uint8_t byte : random) id += absl::StrFormat("%02x", byte);
-  return id;
-}
+std::string MakeRequestId() { return runtime::FreshId(); }
 
 }  // namespace muster::cli

@@ -104,6 +104,7 @@ class Client {
   virtual absl::StatusOr<v1::RemoveScheduleResponse> RemoveSchedule(const v1::RemoveScheduleRequest& request) = 0;
   virtual absl::StatusOr<v1::PauseScheduleResponse> PauseSchedule(const v1::PauseScheduleRequest& request) = 0;
   virtual absl::StatusOr<v1::ResumeScheduleResponse> ResumeSchedule(const v1::ResumeScheduleRequest& request) = 0;
+  virtual absl::StatusOr<v1::SendEventResponse> SendEvent(const v1::SendEventRequest& request) = 0;
   virtual absl::StatusOr<v1::RunScheduleResponse> RunSchedule(const v1::RunScheduleRequest& request) = 0;
   // What the parts say together; sent again as a whole.
   virtual absl::StatusOr<v1::RunWorkflowResponse> RunWorkflow(const std::vector<v1::RunWorkflowRequest>& parts) = 0;

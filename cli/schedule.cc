@@ -170,7 +170,7 @@ Action SetUpRunSchedule(Flags& flags) {
 
 Action SetUpSchedule(Flags& flags) {
   flags.Usage("schedule add|ls|get|rm|pause|resume|run ...");
-  flags.Verb("add", "Add one: when, and what to run.", SetUpAddSchedule);
+  flags.Verb("add", "Add one: when, or on which event, and what to run.", SetUpAddSchedule);
   flags.Verb("ls", "List them, with their next and last runs.", SetUpListSchedules);
   flags.Verb("get", "Show one whole.", SetUpGetSchedule);
   flags.Verb("rm", "Remove some; what runs of them goes on.", SetUpRemoveSchedule);

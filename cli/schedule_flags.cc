@@ -52,7 +52,7 @@ bool LooksExpanded(const std::vector<std::string>& times) {
 void ScheduleFlags::Declare(Flags& flags) {
   flags.Usage("schedule add [flags] NAME TIMES -- ARGV...  |  schedule add [flags] NAME TIMES --flow FILE|DIR");
   flags.Positional("NAME", &name, "The schedule: unique, of [A-Za-z0-9._-].");
-  flags.Positionals("TIMES", &times, "'30 2 * * MON-FRI', 'every 1h30m', or 'at 2026-12-24 18:00'.", 1);
+  flags.Positionals("TIMES", &times, "'30 2 * * MON-FRI', 'every 1h30m', 'at 2026-12-24 18:00', or 'on EVENT'.", 1);
   flags.TakesCommand(&argv, /*bare=*/false);
   flags.Word("--zone", &zone, "ZONE", "Whose clock the times are read on: Europe/Berlin (default: UTC).");
   flags.Word("--missed", &missed, "skip|once|all[:N]",
@@ -60,13 +60,14 @@ void ScheduleFlags::Declare(Flags& flags) {
   flags.Choice("--overlap", &overlap, {"allow", "forbid", "replace"},
                "While the run before goes on: start both, skip the new one, end the old one (default: allow).");
   flags.Word("--flow", &flow, "FILE|DIR", "Run this workflow, as it is now, in place of a command.");
-  flags.Texts("--set", &sets, "NAME=VALUE", "A parameter's value, of the workflow.");
+  flags.Texts("--set", &sets, "NAME=VALUE", "A parameter's value, of the workflow; an event's own goes before.");
   task.Declare(flags);
   flags.Examples(
       "  muster schedule add backup '30 2 * * *' --zone Europe/Berlin --overlap forbid -- ./backup.sh\n"
       "  muster schedule add poll 'every 5m' --missed skip -- curl -fsS https://example.org/health\n"
       "  muster schedule add launch 'at 2026-12-24 18:00' --zone Europe/Berlin -- ./launch.sh\n"
-      "  muster schedule add nightly '0 3 * * *' --overlap forbid --flow nightly.yaml --set city=Bonn");
+      "  muster schedule add nightly '0 3 * * *' --overlap forbid --flow nightly.yaml --set city=Bonn\n"
+      "  muster schedule add deploy 'on push' -- ./deploy.sh '{{ branch }}'      see muster event send --help");
 }
 
 // Flags of a task say nothing to a workflow.

@@ -35,6 +35,7 @@ std::string MissedText(const v1::ScheduleSpec& spec) {
   switch (spec.missed_runs()) {
     case v1::MISSED_RUNS_SKIP: return "skip";
     case v1::MISSED_RUNS_RUN_ALL: return absl::StrCat("all:", spec.missed_limit());
+    case v1::MISSED_RUNS_UNSPECIFIED: return "";  // of an event
     default: return "once";
   }
 }
@@ -48,7 +49,7 @@ std::string OverlapText(const v1::ScheduleSpec& spec) {
 }
 
 // "sh -c ..."; "nightly, 12 tasks".
-std::string WorkText(const v1::ScheduleSpec& spec) {
+std::string ScheduledText(const v1::ScheduleSpec& spec) {
   if (!spec.has_workflow()) return SpecCommandText(spec.task());
   const v1::WorkflowSpec& workflow = spec.workflow().spec();
   uint64_t tasks = 0;
@@ -73,6 +74,7 @@ std::string RunLine(const v1::ScheduledRun& run, const v1::Schedule& schedule, a
     absl::StrAppend(&line, "  ", DurationText(std::max(end - TimeOf(run.start_time()), absl::ZeroDuration())));
   }
   if (run.by_hand()) absl::StrAppend(&line, "  by hand");
+  if (!run.event_id().empty()) absl::StrAppend(&line, "  event ", run.event_id());
   if (!run.reason().empty()) absl::StrAppend(&line, "  ", run.reason());
   return line;
 }
@@ -116,8 +118,8 @@ std::vector<std::string> ScheduleRow(const v1::Schedule& schedule, absl::Time no
       last == nullptr ? "-" : DistanceText(TimeOf(last->has_last_due_time() ? last->last_due_time() : last->due_time()), now),
       last == nullptr ? "-" : or_dash(RunId(*last))};
   if (wide) {
-    row.insert(row.end(), {MissedText(schedule.spec()), OverlapText(schedule.spec()), schedule.owner(),
-                           WorkText(schedule.spec())});
+    row.insert(row.end(), {or_dash(MissedText(schedule.spec())), OverlapText(schedule.spec()), schedule.owner(),
+                           ScheduledText(schedule.spec())});
   }
   return row;
 }
@@ -139,7 +141,7 @@ std::string SchedulePage(const v1::Schedule& schedule, absl::Time now) {
   page.Line("Times", TimesWords(schedule.spec()));
   page.Line("Missed", MissedText(schedule.spec()));
   page.Line("Overlap", OverlapText(schedule.spec()));
-  page.Line(schedule.spec().has_workflow() ? "Workflow" : "Command", WorkText(schedule.spec()));
+  page.Line(schedule.spec().has_workflow() ? "Workflow" : "Command", ScheduledText(schedule.spec()));
   page.Line("Queue", schedule.spec().task().queue());
   page.Line("Owner", schedule.owner());
   page.Line("Added", OnItsClock(schedule.create_time(), schedule));

@@ -20,6 +20,7 @@
 #include "cli/task_input.h"
 #include "cli/text.h"
 #include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 #include "common/config/config.h"
 #include "common/convert/convert.h"
 #include "common/convert/overlay.h"

@@ -24,7 +24,8 @@ void AddVerbs(Flags& root, std::function<VerbOutline()> outline) {
   root.Verb("worker", "Look at one worker, or steer it.", SetUpWorker);
   root.Verb("queues", "List queues.", SetUpQueues);
   root.Verb("queue", "Look at one queue, or steer it.", SetUpQueue);
-  root.Verb("schedule", "Have commands started by the clock.", SetUpSchedule);
+  root.Verb("schedule", "Have commands and workflows started by the clock, or by events.", SetUpSchedule);
+  root.Verb("event", "Send events, which start what waits for them.", SetUpEvent);
   root.Verb("resources", "List what the cluster has as a whole, such as licences.", SetUpResources);
   root.Verb("placement", "How workers are chosen for tasks, and how another way would differ.", SetUpPlacement);
   root.Verb("top", "A live screen of workers, queues, rates and running tasks.", SetUpTop);

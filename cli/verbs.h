@@ -37,6 +37,7 @@ Action SetUpPlacement(Flags& flags);
 Action SetUpQueues(Flags& flags);
 Action SetUpQueue(Flags& flags);
 Action SetUpSchedule(Flags& flags);
+Action SetUpEvent(Flags& flags);
 Action SetUpResources(Flags& flags);
 Action SetUpTop(Flags& flags);
 Action SetUpLog(Flags& flags);

@@ -14,8 +14,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "cli/json_reader.h"
 #include "cli/text.h"
+#include "common/base/json_reader.h"
 #include "common/base/status_macros.h"
 #include "common/convert/workflow_graph.h"
 

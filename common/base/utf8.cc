@@ -8,7 +8,7 @@ namespace muster {
 namespace {
 
 // Length of the character at `at`; 0: there is none (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF).
-size_t CharacterLength(const std::string& text, size_t at) {
+size_t CharacterLength(std::string_view text, size_t at) {
   const auto byte = [&text](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0}; };
   const auto follows = [&byte](size_t i) { return (byte(i) & 0xC0) == 0x80; };
   const uint8_t first = byte(at);
@@ -29,6 +29,15 @@ size_t CharacterLength(const std::string& text, size_t at) {
 }
 
 }  // namespace
+
+bool IsUtf8(std::string_view text) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t length = CharacterLength(text, at);
+    if (length == 0) return false;
+    at += length;
+  }
+  return true;
+}
 
 std::string ToUtf8(std::string text) {
   for (size_t at = 0; at < text.size();) {

@@ -5,8 +5,11 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace muster {
+
+bool IsUtf8(std::string_view text);
 
 // The same text when it is UTF-8; else every byte that does not belong to a character becomes '?'.
 std::string ToUtf8(std::string text);

@@ -30,7 +30,7 @@ v1::RunOverlap OverlapToProto(Overlap overlap) {
 void SpecToProto(const ScheduleView& from, v1::ScheduleSpec* to) {
   to->set_times(from.times);
   if (const auto* cron = std::get_if<CronTimes>(&from.spec.times)) to->set_time_zone(cron->zone);
-  to->set_missed_runs(MissedToProto(from.spec.missed));
+  if (from.spec.event() == nullptr) to->set_missed_runs(MissedToProto(from.spec.missed));
   if (from.spec.missed == MissedRuns::kRunAll) to->set_missed_limit(from.spec.missed_limit);
   to->set_overlap(OverlapToProto(from.spec.overlap));
   if (from.spec.work == nullptr) return;
@@ -53,10 +53,6 @@ v1::WorkflowState WorkflowStateOf(TaskState ended_as) {
 
 }  // namespace
 
-RunKind KindOfRuns(const ScheduleView& schedule) {
-  return schedule.spec.work != nullptr && schedule.spec.work->is_workflow() ? RunKind::kWorkflow : RunKind::kTask;
-}
-
 MissedRuns FromProto(v1::MissedRuns missed) {
   if (missed == v1::MISSED_RUNS_SKIP) return MissedRuns::kSkip;
   return missed == v1::MISSED_RUNS_RUN_ALL ? MissedRuns::kRunAll : MissedRuns::kRunOnce;
@@ -67,12 +63,16 @@ Overlap FromProto(v1::RunOverlap overlap) {
   return overlap == v1::RUN_OVERLAP_REPLACE ? Overlap::kReplace : Overlap::kAllow;
 }
 
-void ToProto(const ScheduledRun& from, RunKind kind, v1::ScheduledRun* to) {
+void ToProto(const ScheduledRun& from, const ScheduleSpec& schedule, v1::ScheduledRun* to) {
   ToProto(from.due, to->mutable_due_time());
   if (from.last_due > from.due) ToProto(from.last_due, to->mutable_last_due_time());
-  to->set_by_hand(IsByHand(from.due));
+  if (schedule.event() == nullptr) {
+    to->set_by_hand(IsByHand(from.due));
+  } else {
+    to->set_event_id(from.request_id);
+  }
   to->set_result(static_cast<v1::ScheduledRunResult>(from.result));
-  if (kind == RunKind::kWorkflow) {
+  if (schedule.work != nullptr && schedule.work->is_workflow()) {
     if (from.task) to->set_workflow_id(IdToText(from.task.value()));
     to->set_workflow_state(WorkflowStateOf(from.ended_as));
   } else {
@@ -92,10 +92,9 @@ void ToProto(const ScheduleView& from, v1::Schedule* to) {
   to->set_owner(from.owner);
   ToProto(from.created, to->mutable_create_time());
   for (const absl::Time next : from.next) ToProto(next, to->add_next_times());
-  const RunKind kind = KindOfRuns(from);
-  for (const ScheduledRun& run : from.running) ToProto(run, kind, to->add_running());
+  for (const ScheduledRun& run : from.running) ToProto(run, from.spec, to->add_running());
   for (const absl::Time due : from.waiting) ToProto(due, to->add_waiting_times());
-  for (const ScheduledRun& run : from.recent) ToProto(run, kind, to->add_recent_runs());
+  for (const ScheduledRun& run : from.recent) ToProto(run, from.spec, to->add_recent_runs());
 }
 
 }  // namespace muster::convert

@@ -40,7 +40,14 @@ struct OneTime {
   friend bool operator==(const OneTime&, const OneTime&) = default;
 };
 
-using ScheduleTimes = std::variant<CronTimes, IntervalTimes, OneTime>;
+// Whenever such an event is sent: no clock says when.
+struct EventTimes {
+  std::string event;  // [A-Za-z0-9._-]
+
+  friend bool operator==(const EventTimes&, const EventTimes&) = default;
+};
+
+using ScheduleTimes = std::variant<CronTimes, IntervalTimes, OneTime, EventTimes>;
 
 // What becomes of due times that nobody was there for.
 enum class MissedRuns : uint8_t { kSkip, kRunOnce, kRunAll };
@@ -62,6 +69,12 @@ struct ScheduleSpec {
   Overlap overlap = Overlap::kAllow;
   bool paused = false;
   ScheduledWorkPtr work;
+
+  // The event that it waits for; null: the clock starts it.
+  const std::string* event() const {
+    const auto* const on = std::get_if<EventTimes>(&times);
+    return on == nullptr ? nullptr : &on->event;
+  }
 };
 
 }  // namespace muster

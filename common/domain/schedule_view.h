@@ -29,7 +29,7 @@ struct ScheduledRun {
   absl::Time started = absl::InfinitePast();
   absl::Time ended = absl::InfinitePast();
   std::string reason;      // why it was skipped or refused, how its task ended
-  std::string request_id;  // of a run by hand
+  std::string request_id;  // of a run by hand; of an event, the event's
 
   friend bool operator==(const ScheduledRun&, const ScheduledRun&) = default;
 };
@@ -48,6 +48,13 @@ struct ScheduleView {
   std::vector<ScheduledRun> running;  // the oldest first
   std::vector<absl::Time> waiting;
   std::vector<ScheduledRun> recent;   // the newest first
+};
+
+// A schedule that waits for an event.
+struct EventTrigger {
+  std::string schedule;
+  std::string owner;
+  ScheduledWorkPtr work;
 };
 
 }  // namespace muster

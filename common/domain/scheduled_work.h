@@ -13,7 +13,9 @@ namespace muster {
 // As it was accepted with the schedule; what a run adds to it is its owner's (core::CoreConfig::make_run, make_workflow).
 struct ScheduledWork {
   TaskSpecPtr task = nullptr;  // null: a workflow
-  std::string workflow = {};   // the serialized muster.v1.ScheduledWorkflow, which only the edge can read
+  // The serialized muster.v1.ScheduledWorkflow, which only the edge can read. Its parameters are filled in, but for one that
+  // waits for an event.
+  std::string workflow = {};
 
   bool is_workflow() const { return task == nullptr; }
   size_t bytes() const { return is_workflow() ? workflow.size() : task->payload.size(); }

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <thread>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/refusal.h"
@@ -18,29 +20,55 @@
 namespace muster::telemetry {
 namespace {
 
+constexpr std::string_view kEvents = "/v1/events/";
 constexpr char kText[] = "text/plain; charset=utf-8";
 
-int Answer(mg_connection* connection, int code, const char* type, const std::string& body) {
+int Answer(mg_connection* connection, int code, const char* type, const std::string& body, const std::string& header = "") {
   mg_printf(connection,
-            "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+            "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s"
             "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
-            code, mg_get_response_code_text(connection, code), type, body.size());
+            code, mg_get_response_code_text(connection, code), type, body.size(), header.c_str());
   mg_write(connection, body.data(), body.size());
   return code;
+}
+
+bool SaysThatItIsAPage(const mg_connection* connection) {
+  for (const char* header : {"Origin", "Referer", "Sec-Fetch-Site"}) {
+    if (mg_get_header(connection, header) != nullptr) return true;
+  }
+  return false;
 }
 
 // A page in a browser on this machine reaches loopback too. Browsers tell where a request comes from, and a name that
 // someone has pointed at this machine is no address.
 bool MayComeFromAPage(const mg_connection* connection) {
-  for (const char* header : {"Origin", "Referer", "Sec-Fetch-Site"}) {
-    if (mg_get_header(connection, header) != nullptr) return true;
-  }
+  if (SaysThatItIsAPage(connection)) return true;
   const char* const header = mg_get_header(connection, "Host");
   std::string host = header == nullptr ? "" : header;
   if (host.empty() || host.front() == '[') return false;
   host.resize(std::min(host.size(), host.find(':')));
   in_addr address{};
   return host != "localhost" && inet_pton(AF_INET, host.c_str(), &address) != 1;
+}
+
+// "application/json; charset=utf-8".
+bool IsJson(const mg_connection* connection) {
+  const char* const header = mg_get_header(connection, "Content-Type");
+  std::string type = header == nullptr ? "" : header;
+  type.resize(std::min(type.size(), type.find(';')));
+  return absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(type), "application/json");
+}
+
+// False: it is longer than `most`, or it broke off.
+bool ReadBody(mg_connection* connection, size_t most, std::string* body) {
+  char part[4096];
+  while (body->size() <= most) {
+    const int size = mg_read(connection, part, sizeof(part));
+    if (size == 0) return true;
+    if (size < 0) return false;
+    body->append(part, static_cast<size_t>(size));
+  }
+  return false;
 }
 
 // An answer of many lines, each sent when it is said. HTTP/1.0 knows no chunks: there the end of the connection is
@@ -133,6 +161,7 @@ class HttpServerImpl final : public HttpServer {
     const mg_request_info* request = mg_get_request_info(connection);
     const std::string path = request->local_uri == nullptr ? "" : request->local_uri;
     if (config_.drain && path == "/drain") return Drain(connection, request->request_method);
+    if (config_.event && path.rfind(kEvents, 0) == 0) return Event(connection, path.substr(kEvents.size()));
     if (std::strcmp(request->request_method, "GET") != 0 && std::strcmp(request->request_method, "HEAD") != 0) {
       return Answer(connection, 405, kText, "only GET is served here\n");
     }
@@ -159,6 +188,40 @@ class HttpServerImpl final : public HttpServer {
     return 200;
   }
 
+  int Event(mg_connection* connection, const std::string& name) {
+    const mg_request_info* request = mg_get_request_info(connection);
+    if (std::strcmp(request->request_method, "POST") != 0) return Answer(connection, 405, kText, "events are sent by POST\n", "Allow: POST\r\n");
+    if (SaysThatItIsAPage(connection)) return Answer(connection, 403, kText, "a web page may not send events; a program may, as curl does\n");
+    if (!IsJson(connection)) return Answer(connection, 415, kText, "an event is JSON: send it with Content-Type: application/json\n");
+    if (request->content_length > static_cast<long long>(kMostBodyBytes)) return TooLong(connection);
+    if (posts_.fetch_add(1) >= kMostPosts) {
+      posts_.fetch_sub(1);
+      return Answer(connection, 503, kText, "too many events are on their way; send it again in a second\n", "Retry-After: 1\r\n");
+    }
+    const int code = TakeEvent(connection, name);
+    posts_.fetch_sub(1);
+    return code;
+  }
+
+  int TakeEvent(mg_connection* connection, const std::string& name) {
+    if (mg_get_header(connection, "Expect") != nullptr) mg_printf(connection, "HTTP/1.1 100 Continue\r\n\r\n");
+    std::string body;
+    if (!ReadBody(connection, kMostBodyBytes, &body)) {
+      if (body.size() > kMostBodyBytes) return TooLong(connection);
+      return Answer(connection, 400, kText, "the body broke off; send it again\n");
+    }
+    const HttpReply reply = config_.event(name, body);
+    const std::string retry =
+        reply.retry_after > absl::ZeroDuration()
+            ? absl::StrCat("Retry-After: ", absl::ToInt64Seconds(absl::Ceil(reply.retry_after, absl::Seconds(1))), "\r\n")
+            : "";
+    return Answer(connection, reply.code, reply.code == 200 ? "application/json" : kText, reply.body + "\n", retry);
+  }
+
+  static int TooLong(mg_connection* connection) {
+    return Answer(connection, 413, kText, absl::StrCat("the body is longer than ", kMostBodyBytes >> 10, " KiB; pass large data in files\n"));
+  }
+
   static int Check(mg_connection* connection, const std::function<std::string()>& problem_of) {
     const std::string problem = problem_of ? problem_of() : std::string();
     if (problem.empty()) return Answer(connection, 200, kText, "ok\n");
@@ -167,6 +230,7 @@ class HttpServerImpl final : public HttpServer {
 
   const HttpConfig config_;
   std::atomic<int> drains_{0};
+  std::atomic<int> posts_{0};
   mg_context* context_ = nullptr;
   std::string address_;
 };

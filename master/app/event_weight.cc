@@ -57,6 +57,21 @@ int64_t ExtraBytes(const core::ChangeSchedule& change) {
   return add == nullptr ? 0 : static_cast<int64_t>(add->spec.work->bytes());
 }
 
+int64_t ExtraBytes(const core::FireEvent& event) {
+  int64_t bytes = 0;
+  for (const core::EventRun& run : event.runs) {
+    bytes += kEventBytes;
+    if (const auto* task = std::get_if<TaskSpecPtr>(&run.what)) {
+      bytes += *task == nullptr ? 0 : static_cast<int64_t>((*task)->payload.size());
+      continue;
+    }
+    for (const core::NewNode& node : std::get<core::SubmitWorkflow>(run.what).nodes) {
+      bytes += kItemBytes + static_cast<int64_t>(node.spec->payload.size()) + RowsBytes(node.rows);
+    }
+  }
+  return bytes;
+}
+
 template <typename Other>
 int64_t ExtraBytes(const Other&) {
   return 0;

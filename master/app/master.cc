@@ -11,6 +11,7 @@
 #include "common/convert/convert.h"
 #include "common/telemetry/log.h"
 #include "master/app/store_metrics.h"
+#include "master/request_handler/event_http.h"
 #include "master/request_handler/scheduled_run.h"
 #include "master/store/sqlite_store.h"
 
@@ -69,7 +70,12 @@ absl::Status Master::StartHttp() {
     absl::MutexLock lock(&mutex_);
     return stage_.empty() ? loop_->Unhealthy() : "";
   };
+  http.event = [this](const std::string& name, const std::string& body) -> telemetry::HttpReply {
+    if (std::string unready = Unready(); !unready.empty()) return {503, std::move(unready), absl::Seconds(1)};
+    return handler::ServeEvent(event_calls_.get(), tasks_->refusals(), name, body);
+  };
   MUSTER_ASSIGN_OR_RETURN(http_, telemetry::HttpServer::Start(http));
+  http.event = nullptr;
   if (config_.health_listen.empty()) return absl::OkStatus();
   http.listen = config_.health_listen;
   MUSTER_ASSIGN_OR_RETURN(health_, telemetry::HttpServer::Start(http));
@@ -158,9 +164,17 @@ void Master::MakeParts() {
                            .most_streams = static_cast<size_t>(config_.max_streams)});
   queues_ = std::make_unique<handler::QueueService>(handler::QueueDeps{
       .events = loop_.get(), .inspector = loop_.get(), .calls = &calls_, .refusals = tasks_->refusals()});
+  event_calls_ = std::make_unique<handler::EventCalls>(handler::EventDeps{.events = loop_.get(),
+                                                                          .inspector = loop_.get(),
+                                                                          .store = store_.get(),
+                                                                          .calls = &calls_,
+                                                                          .queues = queue_board_.get(),
+                                                                          .clock = &clock_,
+                                                                          .limits = limits});
   schedules_ = std::make_unique<handler::ScheduleService>(handler::ScheduleDeps{.events = loop_.get(),
                                                                                 .inspector = loop_.get(),
                                                                                 .calls = &calls_,
+                                                                                .event_calls = event_calls_.get(),
                                                                                 .refusals = tasks_->refusals(),
                                                                                 .clock = &clock_,
                                                                                 .limits = limits});

@@ -28,6 +28,7 @@
 #include "master/dispatcher/dispatcher.h"
 #include "master/request_handler/calls.h"
 #include "master/request_handler/cluster_service.h"
+#include "master/request_handler/event_calls.h"
 #include "master/request_handler/queue_board.h"
 #include "master/request_handler/queue_service.h"
 #include "master/request_handler/workflow_service.h"
@@ -100,6 +101,7 @@ class Master {
   std::unique_ptr<dispatcher::Dispatcher> dispatcher_;
   std::unique_ptr<handler::ClusterService> cluster_;
   std::unique_ptr<handler::QueueService> queues_;
+  std::unique_ptr<handler::EventCalls> event_calls_;
   std::unique_ptr<handler::ScheduleService> schedules_;
   std::unique_ptr<handler::WorkflowService> workflows_;
   std::unique_ptr<handler::RegistryService> registry_;

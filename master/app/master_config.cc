@@ -37,7 +37,7 @@ void DeclareServers(MasterConfig* config, config::Schema* schema) {
                "Buffers of all connections; near it connections are slowed down and calls are ended.",
                {.least = 64 << 20});
   schema->Text("http.listen", &config->http_listen, "127.0.0.1:7080",
-               "Metrics and health over plain HTTP; loopback only.");
+               "Metrics, health and events over plain HTTP; loopback only.");
   schema->Text("health.listen", &config->health_listen, "",
                "/metrics, /healthz and /readyz, read-only, on any address. Empty: nowhere.");
   schema->Size("message.max", &config->message_bytes, int64_t{4} << 20, "The largest message that is taken or sent.",

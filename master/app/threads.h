@@ -11,7 +11,8 @@
 // | cluster reads   | ClusterService's ReadPool: the same                    | the store's readers, the loop| ClusterService |
 // | accept          | rpc::Listener: takes connections, closes too many      | the listening sockets        | Server::Stop |
 // | gRPC            | reactions of services, sessions and timers             | nothing: hand over, return   | gRPC, at Server::Stop and Dispatcher::Shutdown |
-// | HTTP            | civetweb: /metrics, /healthz, /readyz                  | sockets                      | HttpServer |
+// | HTTP            | civetweb: /metrics, /healthz, /readyz, /v1/events/     | sockets; an event, for its   | HttpServer |
+// |                 |                                                        | answer                       |            |
 // | log             | spdlog: writes the lines                               | stderr, the log file         | StopLogging |
 // | deadline        | StopDeadline: ends a shut-down that takes too long     | its own timer                | main      |
 //

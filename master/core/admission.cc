@@ -66,8 +66,9 @@ void Admission::OnSubmit(const Moment& turn, SubmitTasks event) {
   turn.Emit(std::move(answer));
 }
 
-absl::StatusOr<TaskId> Admission::Accept(const Moment& turn, TaskSpecPtr spec) {
+absl::StatusOr<TaskId> Admission::Accept(const Moment& turn, TaskSpecPtr spec, RequestKey request) {
   SubmitTasks event;
+  event.request = std::move(request);
   event.tasks.push_back({.spec = std::move(spec)});
   if (absl::Status refused = Check(turn, event); !refused.ok()) {
     ++cluster_.counters.refused_submits;
@@ -75,6 +76,7 @@ absl::StatusOr<TaskId> Admission::Accept(const Moment& turn, TaskSpecPtr spec) {
   }
   SubmitAnswer answer;
   AcceptTasks(turn, event, &answer);
+  Remember(turn, event.request, {event.request.digest, answer.tasks, TaskId(), 0});
   return answer.tasks.front().first;
 }
 

@@ -39,7 +39,7 @@ class Admission {
 
   void OnSubmit(const Moment& turn, SubmitTasks event);
   // One task that no call brings: as a submit of it alone.
-  absl::StatusOr<TaskId> Accept(const Moment& turn, TaskSpecPtr spec);
+  absl::StatusOr<TaskId> Accept(const Moment& turn, TaskSpecPtr spec, RequestKey request = {});
 
   // --- For workflow_events.h, whose calls are taken in by the same rules.
   // What answers a call whose request id was used before, the refusal of other content included. Empty: it was not.

@@ -22,6 +22,7 @@
 #include "master/core/recovery.h"
 #include "master/core/reports.h"
 #include "master/core/run_time_writer.h"
+#include "master/core/event_triggers.h"
 #include "master/core/schedule_events.h"
 #include "master/core/stragglers.h"
 #include "master/core/transitions.h"
@@ -88,6 +89,8 @@ class ClusterCore::Impl {
   void On(const Moment&, const EndsFound& event) { dependents_.OnFound(event); }
   void On(const Moment& turn, ChangeSchedule event) { schedule_events_.OnChange(turn, std::move(event)); }
 
+  void On(const Moment& turn, FireEvent event) { event_triggers_.OnEvent(turn, std::move(event)); }
+
   void DoDue(const Moment& turn);
   void TaskDue(const Moment& turn, Task& task);
   void ReleaseRetries(const Moment& turn);
@@ -101,6 +104,7 @@ class ClusterCore::Impl {
   Dependents dependents_{&cluster_, &transitions_};
   WorkflowEvents workflow_events_{&cluster_, &transitions_, &admission_, &cancels_};
   ScheduleEvents schedule_events_{&cluster_, &admission_, &cancels_, &workflow_events_};
+  EventTriggers event_triggers_{&cluster_, &admission_, &workflow_events_};
   WorkerEvents worker_events_{&cluster_, &dispatching_, &losses_, &reports_};
   Quarantine quarantine_{&cluster_, &dispatching_};
   QueueEvents queue_events_{&cluster_};
@@ -291,6 +295,14 @@ QueueView ClusterCore::FindQueue(const std::string& name, absl::Time now) const 
 PlacementView ClusterCore::Placement() const { return impl_->cluster_.placement.view(); }
 std::vector<ScheduleView> ClusterCore::Schedules(const std::string& after, size_t limit) const {
   return ViewOfSchedules(impl_->cluster_.schedules, after, limit);
+}
+std::vector<EventTrigger> ClusterCore::TriggersOf(const std::string& event) const {
+  std::vector<EventTrigger> triggers;
+  for (const std::string& name : impl_->cluster_.schedules.WaitingFor(event)) {
+    const Schedule& schedule = *impl_->cluster_.schedules.Find(name);
+    triggers.push_back({name, schedule.row.owner, schedule.row.spec.work});
+  }
+  return triggers;
 }
 std::optional<ScheduleView> ClusterCore::FindSchedule(const std::string& name) const {
   const Schedule* const schedule = impl_->cluster_.schedules.Find(name);

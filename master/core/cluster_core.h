@@ -41,7 +41,10 @@ namespace muster::core {
 // Which run of which schedule.
 struct RunOrigin {
   std::string schedule;
-  absl::Time due;  // of one by hand, when it was asked for
+  absl::Time due;  // of one by hand or by an event, when it was asked for
+  // What started it; empty: no event.
+  std::string event = {};
+  std::string event_id = {};
 };
 
 // What goes on around the core that it cannot see.
@@ -198,6 +201,8 @@ class ClusterCore {
   PlacementView Placement() const;
   // Those after that name, by name.
   std::vector<ScheduleView> Schedules(const std::string& after, size_t limit) const;
+  // Those that wait for it, by name.
+  std::vector<EventTrigger> TriggersOf(const std::string& event) const;
   std::optional<ScheduleView> FindSchedule(const std::string& name) const;
   // Also before Start: of every queue that is configured or was ever set.
   std::map<std::string, QueueSettings> SettingsOfQueues() const;

@@ -101,6 +101,19 @@ struct ScheduleAnswer {
   ScheduledRun run;  // of RunSchedule
 };
 
+// What an event has started of one schedule.
+struct EventRunAnswer {
+  std::string schedule;
+  bool is_workflow = false;
+  bool repeated = false;  // it was started before
+  ScheduledRun run;       // of what was repeated its task alone
+  absl::Status status;    // not OK: for now nothing was started, and the event may be sent again
+};
+struct EventAnswer {
+  CallId call;
+  std::vector<EventRunAnswer> runs;  // one for each that was asked for
+};
+
 // --- For the dispatcher.
 
 struct OpenSession {
@@ -200,7 +213,7 @@ struct Stopped {};
 using Effect =
     std::variant<SubmitAnswer, WorkflowAnswer, CancelAnswer, JoinAnswer, HeartbeatAnswer, WorkerAnswer, QueueAnswer, PlacementAnswer, OpenSession,
                  CloseSession, Assign, Stop, Recall, Acknowledge, SendDrain, TaskChanged, TasksAccepted, WorkerChanged,
-                 QueueChanged, PlacementDiffered, FindEnds, Stopped, ScheduleAnswer>;
+                 QueueChanged, PlacementDiffered, FindEnds, Stopped, ScheduleAnswer, EventAnswer>;
 
 struct Effects {
   Transaction transaction;

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/base/digest.h"
 #include "common/domain/attempt.h"
@@ -263,9 +264,28 @@ struct ChangeSchedule {
   std::variant<AddSchedule, RemoveSchedule, PauseSchedule, ResumeSchedule, RunSchedule> what;
 };
 
+// What an event is to start of one schedule.
+struct EventRun {
+  std::string schedule;
+  ScheduledWorkPtr work;          // that it was made of
+  RequestKey request;             // of this event and this schedule: what was started under it is not started again
+  bool id_is_taken = false;       // as SubmitTasks'
+  absl::Status status;            // not OK: why nothing can be made of the event, and `what` is none
+  std::variant<TaskSpecPtr, SubmitWorkflow> what;
+};
+
+// Answered by EventAnswer.
+struct FireEvent {
+  CallId call;
+  std::string event;
+  std::string id;
+  absl::Time received;  // of the calendar
+  std::vector<EventRun> runs;
+};
+
 using Event = std::variant<SubmitTasks, SubmitWorkflow, RetryWorkflow, CancelWorkflow, CancelTasks, WorkerJoin, WorkerHeartbeat, SessionOpened, SessionClosed,
                            WorkerReports, UpdateWorker, DrainWorker, QuarantineWorker, ResumeWorker, UpdateQueue,
                            PauseQueue, ResumeQueue, UpdatePlacement, StopAdmission, StopMaster, NoteRefusals, NotePurge, EndsFound,
-                           ChangeSchedule>;
+                           ChangeSchedule, FireEvent>;
 
 }  // namespace muster::core

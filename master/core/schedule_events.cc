@@ -151,7 +151,12 @@ absl::Status ScheduleEvents::Do(const Moment& turn, const ChangeSchedule& event,
   if (const auto* once = std::get_if<OneTime>(&row.spec.times)) from = std::min(from, once->at - absl::Seconds(1));
   const schedules::Timetable timetable = TimetableOf(row.spec, add.zone);
   Schedule schedule(std::move(row), timetable, {.decided_until = from});
-  MUSTER_RETURN_IF_ERROR(WouldNeverTake(schedule, Calendar(turn)));
+  if (const std::string* const event = schedule.row.spec.event()) {
+    MUSTER_RETURN_IF_ERROR(CheckEventRoom(*event));
+  }
+  if (schedule.row.spec.event() == nullptr || !schedule.row.spec.work->is_workflow()) {  // whose parameters are yet to come
+    MUSTER_RETURN_IF_ERROR(WouldNeverTake(schedule, Calendar(turn)));
+  }
   for (const std::string& gone : cluster_.schedules.MakeRoom(schedule.bytes())) {
     turn.Log(activity::ScheduleChanged{gone, "removed: it had ended, and its place was needed", ""});
   }
@@ -209,6 +214,10 @@ absl::Status ScheduleEvents::Do(const Moment& turn, const ChangeSchedule& event,
     answer->run = *before;
     return absl::OkStatus();
   }
+  if (const std::string* const awaited = schedule->row.spec.event()) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "SCHEDULE_WAITS_FOR_EVENT",
+                  absl::StrCat("schedule ", event.name, " runs with what an event says; send one: muster event send ", *awaited));
+  }
   MUSTER_RETURN_IF_ERROR(CheckDisk(cluster_.around));
   const absl::Time now = Calendar(turn);
   MUSTER_RETURN_IF_ERROR(WouldRefuse(*schedule, now, turn.now));
@@ -223,6 +232,13 @@ absl::Status ScheduleEvents::Do(const Moment& turn, const ChangeSchedule& event,
     answer->run = {.due = by_hand.run, .last_due = by_hand.run};
   }
   return absl::OkStatus();
+}
+
+absl::Status ScheduleEvents::CheckEventRoom(const std::string& event) const {
+  const size_t waiting = cluster_.schedules.WaitingFor(event).size();
+  if (waiting < ScheduleTable::kMostOfAnEvent) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kResourceExhausted, "TOO_MANY_SCHEDULES",
+                absl::StrCat(waiting, " schedules wait for event ", event, ", which is the most; remove some, or let one start a workflow"));
 }
 
 bool ScheduleEvents::MayStart() const {

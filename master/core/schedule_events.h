@@ -62,6 +62,7 @@ class ScheduleEvents {
   TaskSpecPtr SpecOf(const Schedule& schedule, absl::Time due) const;
   absl::StatusOr<SubmitWorkflow> WorkflowOf(const Schedule& schedule, absl::Time due) const;
   absl::StatusOr<TaskId> AcceptRun(const Moment& turn, const Schedule& schedule, absl::Time due);
+  absl::Status CheckEventRoom(const std::string& event) const;
   absl::Status WouldNeverTake(const Schedule& schedule, absl::Time now) const;
   absl::Status WouldRefuse(const Schedule& schedule, absl::Time due, absl::Time now) const;
   bool GoesOn(const Schedule& schedule, TaskId run) const;

@@ -40,6 +40,7 @@ Schedule* ScheduleTable::Add(Schedule schedule) {
   Schedule* const added = owned.get();
   bytes_ += added->bytes();
   schedules_[added->name()] = std::move(owned);
+  if (const std::string* const event = added->row.spec.event()) by_event_[*event].insert(added->name());
   for (const auto& [due, run] : added->running) by_task_[run.task] = {added->name(), due};
   if (added->NextAt() != absl::InfiniteFuture()) due_.emplace(added->listed_at = added->NextAt(), added->name());
   return added;
@@ -50,6 +51,11 @@ void ScheduleTable::Remove(const std::string& name) {
   if (found == schedules_.end()) return;
   Unlist(found->second.get());
   for (const auto& [due, run] : found->second->running) by_task_.erase(run.task);
+  if (const std::string* const event = found->second->row.spec.event()) {
+    const auto waiting = by_event_.find(*event);
+    waiting->second.erase(name);
+    if (waiting->second.empty()) by_event_.erase(waiting);
+  }
   bytes_ -= found->second->bytes();
   to_write_.insert(name);
   schedules_.erase(found);
@@ -121,6 +127,12 @@ ScheduleRows ScheduleTable::TakeRows() {
   }
   to_write_.clear();
   return rows;
+}
+
+const absl::btree_set<std::string>& ScheduleTable::WaitingFor(const std::string& event) const {
+  static const absl::btree_set<std::string> none;
+  const auto found = by_event_.find(event);
+  return found == by_event_.end() ? none : found->second;
 }
 
 Schedule* ScheduleTable::FirstDue(absl::Time now) { return NextAt() > now ? nullptr : Find(due_.begin()->second); }

@@ -1,4 +1,4 @@
-// The schedules: one record each, found by name, by when it is due next, and by the task or workflow of a run.
+// The schedules: one record each, found by name, by when it is due next, by the event that it waits for, and by the task or workflow of a run.
 //
 // What is to be done at a due time is decided by schedules::ScheduleState; this table keeps which task or workflow each run is, and
 // what became of the last due times. Bounded: kMostSchedules and kMostBytes.
@@ -66,6 +66,7 @@ class ScheduleTable {
   static constexpr size_t kMostSchedules = 10'000;
   static constexpr int64_t kMostBytes = int64_t{256} << 20;
   static constexpr size_t kRecentRuns = 10;
+  static constexpr size_t kMostOfAnEvent = 100;
 
   Schedule* Add(Schedule schedule);
   void Remove(const std::string& name);
@@ -100,12 +101,16 @@ class ScheduleTable {
   const absl::flat_hash_map<TaskId, std::pair<std::string, absl::Time>>& by_task() const { return by_task_; }
   size_t due_size() const { return due_.size(); }
 
+  // --- By event: the names of those that wait for it, in order.
+  const absl::btree_set<std::string>& WaitingFor(const std::string& event) const;
+
  private:
   void Unlist(Schedule* schedule);
 
   std::map<std::string, std::unique_ptr<Schedule>> schedules_;
   absl::btree_set<std::pair<absl::Time, std::string>> due_;
   absl::flat_hash_map<TaskId, std::pair<std::string, absl::Time>> by_task_;  // or workflow; open ones, to schedule and due time
+  std::map<std::string, absl::btree_set<std::string>> by_event_;
   std::vector<RunEnd> ends_;
   absl::btree_set<std::string> to_write_;  // changed, or removed
   int64_t bytes_ = 0;

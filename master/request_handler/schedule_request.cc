@@ -1,5 +1,6 @@
 #include "master/request_handler/schedule_request.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -9,6 +10,8 @@
 #include "common/config/time_zone.h"
 #include "common/convert/convert.h"
 #include "common/convert/schedule.h"
+#include "common/convert/workflow_graph.h"
+#include "common/convert/workflow_parameters.h"
 #include "common/domain/scheduled_work.h"
 #include "master/request_handler/names.h"
 #include "master/request_handler/pattern_check.h"
@@ -37,8 +40,36 @@ absl::Status CheckRules(const v1::ScheduleSpec& spec) {
   return absl::OkStatus();
 }
 
+// No clock says when: nothing is missed. What would wait for an earlier run would have to keep what its event said.
+absl::Status CheckEventRules(const v1::ScheduleSpec& spec) {
+  if (!spec.time_zone().empty()) return RefuseField("BAD_TIME_ZONE", "spec.time_zone", "must be unset: an event comes when it is sent");
+  if (spec.missed_runs() != v1::MISSED_RUNS_UNSPECIFIED) {
+    return RefuseField("BAD_MISSED_RUNS", "spec.missed_runs", "must be unset: an event is sent again until it is taken, and none is missed");
+  }
+  if (spec.overlap() == v1::RUN_OVERLAP_REPLACE) {
+    return RefuseField("BAD_OVERLAP", "spec.overlap", "of an event is allow or forbid");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckWhatEventsFillIn(const v1::ScheduledWorkflow& scheduled) {
+  v1::WorkflowSpec trial = scheduled.spec();
+  google::protobuf::RepeatedPtrField<v1::ParameterValue> values = scheduled.parameters();
+  for (const v1::WorkflowParameter& parameter : trial.parameters()) {
+    const bool given = std::any_of(values.begin(), values.end(), [&](const auto& value) { return value.name() == parameter.name(); });
+    if (given || parameter.has_default_value()) continue;
+    v1::ParameterValue* const value = values.Add();
+    value->set_name(parameter.name());
+    value->set_value("x");
+  }
+  MUSTER_RETURN_IF_ERROR(convert::MakeWorkflowGraph(trial).status());
+  return convert::FillParameters(values, &trial);
+}
+
+}  // namespace
+
 // What says when or how a single task starts says nothing to one that the clock starts again and again.
-absl::Status CheckTask(const v1::TaskSpec& task, const TaskLimits& limits) {
+absl::Status CheckScheduledTask(const v1::TaskSpec& task, const TaskLimits& limits) {
   Violations violations;
   PatternCheck patterns;
   CheckSpec(task, "spec.task", limits, &patterns, &violations);
@@ -48,35 +79,49 @@ absl::Status CheckTask(const v1::TaskSpec& task, const TaskLimits& limits) {
   return violations.ToStatus();
 }
 
+namespace {
+
 absl::StatusOr<ScheduledWork> ReadTask(v1::TaskSpec task, const TaskLimits& limits, std::string* owner) {
-  MUSTER_RETURN_IF_ERROR(CheckTask(task, limits));
+  MUSTER_RETURN_IF_ERROR(CheckScheduledTask(task, limits));
   ScheduledWork work{.task = AcceptSpec(&task)};
   *owner = work.task->owner;
   return work;
 }
 
+// It has nodes.
+std::string OwnerOf(const v1::WorkflowSpec& spec) {
+  v1::TaskSpec first = spec.nodes(0).task();
+  return AcceptSpec(&first)->owner;
+}
+
 // All that can be wrong with it is told now: its runs start when nobody is there.
-absl::StatusOr<ScheduledWork> ReadWorkflow(const v1::ScheduledWorkflow& scheduled, const TaskLimits& limits, std::string* owner) {
+absl::StatusOr<ScheduledWork> ReadWorkflow(const v1::ScheduledWorkflow& scheduled, const TaskLimits& limits, bool by_event,
+                                           std::string* owner) {
   if (scheduled.spec().nodes_size() > kMostScheduledNodes) {
     return RefuseField("BAD_WORKFLOW", "spec.workflow.spec.nodes",
                        absl::StrCat("are ", scheduled.spec().nodes_size(), ", of at most ", kMostScheduledNodes,
                                     " in a schedule; give nodes rows, or let a task of the schedule run it with muster flow run"));
   }
+  if (by_event) {
+    MUSTER_RETURN_IF_ERROR(CheckWhatEventsFillIn(scheduled));
+    *owner = OwnerOf(scheduled.spec());
+    if (!IsOwner(*owner)) return RefuseField("BAD_OWNER", "spec.workflow.spec.nodes[0].task.owner", "must be printable, without spaces");
+    return ScheduledWork{.workflow = convert::Deterministic(scheduled)};
+  }
   v1::RunWorkflowRequest request;
   *request.mutable_workflow() = scheduled.spec();
   *request.mutable_parameters() = scheduled.parameters();
   MUSTER_ASSIGN_OR_RETURN(CheckedWorkflow checked, CheckWorkflow(&request, limits));
-  v1::TaskSpec first = checked.spec.nodes(0).task();
-  *owner = AcceptSpec(&first)->owner;
+  *owner = OwnerOf(checked.spec);
   v1::ScheduledWorkflow kept;
   kept.mutable_spec()->Swap(&checked.spec);
   return ScheduledWork{.workflow = convert::Deterministic(kept)};
 }
 
-absl::StatusOr<ScheduledWork> ReadWork(const v1::ScheduleSpec& spec, const TaskLimits& limits, std::string* owner) {
+absl::StatusOr<ScheduledWork> ReadWork(const v1::ScheduleSpec& spec, const TaskLimits& limits, bool by_event, std::string* owner) {
   switch (spec.work_case()) {
     case v1::ScheduleSpec::kTask: return ReadTask(spec.task(), limits, owner);
-    case v1::ScheduleSpec::kWorkflow: return ReadWorkflow(spec.workflow(), limits, owner);
+    case v1::ScheduleSpec::kWorkflow: return ReadWorkflow(spec.workflow(), limits, by_event, owner);
     case v1::ScheduleSpec::WORK_NOT_SET: break;
   }
   return RefuseField("NO_WORK", "spec.task", "is missing: what is each run to start?");
@@ -98,9 +143,11 @@ absl::StatusOr<core::AddSchedule> ReadAddSchedule(const v1::AddScheduleRequest& 
   if (!zone.ok()) return RefuseField("BAD_TIME_ZONE", "spec.time_zone", std::string(zone.status().message()));
   absl::StatusOr<ScheduleTimes> times = schedules::ReadTimes(spec.times(), zone_name, *zone, calendar);
   if (!times.ok()) return RefuseField("BAD_TIMES", "spec.times", std::string(times.status().message()));
+  const bool by_event = std::holds_alternative<EventTimes>(*times);
   MUSTER_RETURN_IF_ERROR(CheckRules(spec));
+  if (by_event) MUSTER_RETURN_IF_ERROR(CheckEventRules(spec));
   core::AddSchedule add{.zone = *zone, .owner = ""};
-  MUSTER_ASSIGN_OR_RETURN(ScheduledWork work, ReadWork(spec, limits, &add.owner));
+  MUSTER_ASSIGN_OR_RETURN(ScheduledWork work, ReadWork(spec, limits, by_event, &add.owner));
   add.spec.name = request.name();
   add.spec.times = *std::move(times);
   add.spec.missed = convert::FromProto(spec.missed_runs());

@@ -18,6 +18,9 @@ namespace muster::handler {
 
 absl::Status CheckScheduleName(const std::string& name);
 
+// Of a run of it, once parameters are filled in, too.
+absl::Status CheckScheduledTask(const v1::TaskSpec& task, const TaskLimits& limits);
+
 // `calendar`: what the wall says. Intervals count from it.
 absl::StatusOr<core::AddSchedule> ReadAddSchedule(const v1::AddScheduleRequest& request, const TaskLimits& limits,
                                                   absl::Time calendar);

@@ -105,6 +105,19 @@ grpc::ServerUnaryReactor* ScheduleService::RunSchedule(Context* context, const v
                 {.name = request->name(), .by = PeerHost(*context), .what = core::RunSchedule{request->request_id()}}, response);
 }
 
+grpc::ServerUnaryReactor* ScheduleService::SendEvent(Context* context, const v1::SendEventRequest* request,
+                                                     v1::SendEventResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const bool taken = pool_.Post([this, context, reactor, request, response] {
+    deps_.event_calls->Send(*request, [this, context, reactor, response](absl::StatusOr<v1::SendEventResponse> answer) {
+      if (answer.ok()) response->Swap(&*answer);
+      Answer(context, reactor, answer.status());
+    });
+  });
+  if (!taken) Answer(context, reactor, deps_.events->Refusal());
+  return reactor;
+}
+
 grpc::ServerUnaryReactor* ScheduleService::Read(Context* context, std::function<absl::Status()> work) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const bool taken = pool_.Post([this, context, reactor, work = std::move(work)] { Answer(context, reactor, work()); });
@@ -120,7 +133,7 @@ grpc::ServerUnaryReactor* ScheduleService::Change(Context* context, core::Change
         if (answer.ok()) {
           convert::ToProto(answer->schedule, response->mutable_schedule());
           if constexpr (requires { response->mutable_run(); }) {
-            convert::ToProto(answer->run, convert::KindOfRuns(answer->schedule), response->mutable_run());
+            convert::ToProto(answer->run, answer->schedule.spec, response->mutable_run());
           }
         }
         Answer(context, reactor, answer.status());

@@ -12,6 +12,7 @@
 #include "common/runtime/clock.h"
 #include "master/core/ports.h"
 #include "master/request_handler/calls.h"
+#include "master/request_handler/event_calls.h"
 #include "master/request_handler/limits.h"
 #include "master/request_handler/read_pool.h"
 #include "master/request_handler/refusal_log.h"
@@ -23,6 +24,7 @@ struct ScheduleDeps {
   core::EventSink* events = nullptr;
   core::Inspector* inspector = nullptr;
   PendingCalls* calls = nullptr;
+  EventCalls* event_calls = nullptr;
   RefusalLog* refusals = nullptr;  // may be null
   const runtime::Clock* clock = nullptr;
   TaskLimits limits;
@@ -49,6 +51,8 @@ class ScheduleService final : public v1::ScheduleService::CallbackService {
                                            v1::ResumeScheduleResponse* response) override;
   grpc::ServerUnaryReactor* RunSchedule(Context* context, const v1::RunScheduleRequest* request,
                                         v1::RunScheduleResponse* response) override;
+  grpc::ServerUnaryReactor* SendEvent(Context* context, const v1::SendEventRequest* request,
+                                      v1::SendEventResponse* response) override;
 
  private:
   grpc::ServerUnaryReactor* Read(Context* context, std::function<absl::Status()> work);

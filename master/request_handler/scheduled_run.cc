@@ -29,6 +29,8 @@ void AddVariable(const char* name, const std::string& value, v1::Command* comman
   variable->set_value(value);
 }
 
+}  // namespace
+
 void AddOrigin(const core::RunOrigin& origin, v1::TaskSpec* spec) {
   const std::string due = DueWords(origin.due);
   AddLabel(kScheduleLabel, origin.schedule, spec);
@@ -36,17 +38,29 @@ void AddOrigin(const core::RunOrigin& origin, v1::TaskSpec* spec) {
   if (!spec->has_command()) return;
   AddVariable("MUSTER_SCHEDULE", origin.schedule, spec->mutable_command());
   AddVariable("MUSTER_DUE_TIME", due, spec->mutable_command());
+  if (origin.event.empty()) return;
+  AddVariable("MUSTER_EVENT", origin.event, spec->mutable_command());
+  AddVariable("MUSTER_EVENT_ID", origin.event_id, spec->mutable_command());
 }
 
-}  // namespace
-
-TaskSpecPtr MakeScheduledRun(const QueueBoard* queues, const TaskSpecPtr& scheduled, const core::RunOrigin& origin) {
-  v1::TaskSpec spec;
-  spec.ParseFromString(scheduled->payload);
+TaskSpecPtr FinishRun(const QueueBoard* queues, v1::TaskSpec spec, const core::RunOrigin& origin) {
   spec.clear_in_workflow();
   if (spec.name().empty()) spec.set_name(origin.schedule);
   AddOrigin(origin, &spec);
   return AcceptWhole(queues, &spec);
+}
+
+core::SubmitWorkflow FinishRun(const QueueBoard* queues, CheckedWorkflow workflow, const core::RunOrigin& origin) {
+  if (workflow.spec.name().empty()) workflow.spec.set_name(origin.schedule);
+  for (v1::WorkflowNode& node : *workflow.spec.mutable_nodes()) AddOrigin(origin, node.mutable_task());
+  const std::vector<TaskSpecPtr> specs = AcceptNodes(queues, &workflow.spec);
+  return MakeSubmitWorkflow(std::move(workflow), specs, [](uint64_t) { return std::nullopt; });
+}
+
+TaskSpecPtr MakeScheduledRun(const QueueBoard* queues, const TaskSpecPtr& scheduled, const core::RunOrigin& origin) {
+  v1::TaskSpec spec;
+  spec.ParseFromString(scheduled->payload);
+  return FinishRun(queues, std::move(spec), origin);
 }
 
 absl::StatusOr<core::SubmitWorkflow> MakeScheduledWorkflow(const QueueBoard* queues, const std::string& scheduled,
@@ -55,11 +69,8 @@ absl::StatusOr<core::SubmitWorkflow> MakeScheduledWorkflow(const QueueBoard* que
   if (!read.ParseFromString(scheduled)) return absl::DataLossError("the schedule's workflow cannot be read");
   CheckedWorkflow workflow;
   workflow.spec.Swap(read.mutable_spec());
-  if (workflow.spec.name().empty()) workflow.spec.set_name(origin.schedule);
   MUSTER_ASSIGN_OR_RETURN(workflow.graph, convert::MakeWorkflowGraph(workflow.spec));
-  for (v1::WorkflowNode& node : *workflow.spec.mutable_nodes()) AddOrigin(origin, node.mutable_task());
-  const std::vector<TaskSpecPtr> specs = AcceptNodes(queues, &workflow.spec);
-  return MakeSubmitWorkflow(std::move(workflow), specs, [](uint64_t) { return std::nullopt; });
+  return FinishRun(queues, std::move(workflow), origin);
 }
 
 }  // namespace muster::handler

@@ -11,6 +11,8 @@
 #include "common/domain/task_spec.h"
 #include "master/core/cluster_core.h"
 #include "master/request_handler/queue_board.h"
+#include "master/request_handler/workflow_intake.h"
+#include "muster/v1/task.pb.h"
 
 namespace muster::handler {
 
@@ -19,11 +21,17 @@ inline constexpr char kDueLabel[] = "muster/due";
 // Of a workflow. Its runs are made by the thread that everything waits for.
 inline constexpr int kMostScheduledNodes = 10'000;
 
+// What a task of the run is told: in its command's environment, and as labels. Of an event MUSTER_EVENT and MUSTER_EVENT_ID, too.
+void AddOrigin(const core::RunOrigin& origin, v1::TaskSpec* spec);
+
 // `queues` may be null: no queue has defaults.
 TaskSpecPtr MakeScheduledRun(const QueueBoard* queues, const TaskSpecPtr& scheduled, const core::RunOrigin& origin);
 // `scheduled`: the serialized ScheduledWorkflow, checked and with its parameters filled in. All but the call.
 // Errors: DATA_LOSS, when it is none.
 absl::StatusOr<core::SubmitWorkflow> MakeScheduledWorkflow(const QueueBoard* queues, const std::string& scheduled,
                                                            const core::RunOrigin& origin);
+// The last steps of both, once parameters are filled in.
+TaskSpecPtr FinishRun(const QueueBoard* queues, v1::TaskSpec spec, const core::RunOrigin& origin);
+core::SubmitWorkflow FinishRun(const QueueBoard* queues, CheckedWorkflow workflow, const core::RunOrigin& origin);
 
 }  // namespace muster::handler

@@ -91,7 +91,7 @@ ScheduleDecisions ScheduleState::Change(const ScheduleSpec& spec, Timetable time
 }
 
 bool ScheduleState::HasEnded() const {
-  return next_ == absl::InfiniteFuture() && progress_.running.empty() && progress_.waiting.empty();
+  return next_ == absl::InfiniteFuture() && !timetable_.waits_for_event() && progress_.running.empty() && progress_.waiting.empty();
 }
 
 // Which of the due times up to the newest are run for; the others are missed for good.

@@ -74,7 +74,7 @@ class ScheduleState {
   ScheduleDecisions Due(absl::Time now);
   // Also of a run that could not be started. One that is not known is ignored.
   ScheduleDecisions RunEnded(absl::Time due);
-  // A run that a person asks for, also of a schedule that is paused or over; the overlap rule holds. It is named by `now`,
+  // A run that a person or an event asks for, also of a schedule that is paused or over; the overlap rule holds. It is named by `now`,
   // or the first instant after it that names none: never a whole second, so never a due time. Nothing of `progress` but
   // what runs and waits changes.
   struct ByHand {

@@ -21,6 +21,7 @@ struct TimeUnit {
   int64_t seconds;
 };
 constexpr size_t kMostDigits = 9;
+constexpr size_t kLongestEventName = 128;
 constexpr TimeUnit kTimeUnits[] = {{'w', 7 * 86400}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
 
 // What follows the first word, and the column that it begins at.
@@ -124,6 +125,15 @@ absl::StatusOr<ScheduleTimes> ReadOneTime(const Argument& argument, absl::TimeZo
   return OneTime{whole < *instant ? whole + absl::Seconds(1) : whole};
 }
 
+absl::StatusOr<ScheduleTimes> ReadEvent(const Argument& argument) {
+  const bool good = !argument.text.empty() && argument.text.size() <= kLongestEventName &&
+                    std::all_of(argument.text.begin(), argument.text.end(), [](char c) {
+                      return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
+                    });
+  if (!good) return WrongArgument("event", argument, absl::StrCat("1 to ", kLongestEventName, " characters of [A-Za-z0-9._-], such as on push"));
+  return EventTimes{argument.text};
+}
+
 std::string PeriodText(absl::Duration period) {
   std::string text;
   int64_t left = absl::ToInt64Seconds(period);
@@ -139,6 +149,7 @@ struct TextOf {
   std::string operator()(const IntervalTimes& interval) const {
     return absl::StrCat("every ", PeriodText(interval.period));
   }
+  std::string operator()(const EventTimes& on) const { return absl::StrCat("on ", on.event); }
   std::string operator()(const OneTime& once) const {
     return absl::StrCat("at ", absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", once.at, absl::UTCTimeZone()));
   }
@@ -150,6 +161,7 @@ absl::StatusOr<ScheduleTimes> ReadTimes(const std::string& text, const std::stri
                                         absl::Time now) {
   if (const auto argument = ArgumentOf("every", text)) return ReadInterval(*argument, now);
   if (const auto argument = ArgumentOf("at", text)) return ReadOneTime(*argument, zone, now);
+  if (const auto argument = ArgumentOf("on", text)) return ReadEvent(*argument);
   MUSTER_RETURN_IF_ERROR(CronLine::Parse(text).status());
   return CronTimes{text, zone_name};
 }

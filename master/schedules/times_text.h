@@ -2,6 +2,7 @@
 //
 //   30 2 * * MON-FRI     a cron line, read in the zone; also @daily and its kin (cron_line.h)
 //   every 1h30m          an interval; units w, d (of 24 hours), h, m, s
+//   on push              whenever the event is sent
 //   at 2026-12-24 18:00  once; read in the zone unless it says another (2026-12-24T18:00:00+01:00, ...Z)
 //
 // Thread rule: pure; the caller brings the zone and the time. Errors: INVALID_ARGUMENT, one line with column, what is

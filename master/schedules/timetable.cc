@@ -40,6 +40,7 @@ absl::StatusOr<Timetable> Timetable::Make(const ScheduleTimes& times, absl::Time
     }
     return Timetable(*interval);
   }
+  if (const auto* on = std::get_if<EventTimes>(&times)) return Timetable(*on);
   const auto& once = std::get<OneTime>(times);
   if (!IsWhole(once.at)) return absl::InvalidArgumentError("a single time is of whole seconds");
   return Timetable(once);
@@ -48,6 +49,7 @@ absl::StatusOr<Timetable> Timetable::Make(const ScheduleTimes& times, absl::Time
 absl::Time Timetable::NextAfter(absl::Time after) const {
   if (const auto* cron = std::get_if<Cron>(&kind_)) return NextDue(cron->line, cron->zone, after);
   if (const auto* interval = std::get_if<IntervalTimes>(&kind_)) return NextOfInterval(*interval, after);
+  if (waits_for_event()) return absl::InfiniteFuture();
   const absl::Time at = std::get<OneTime>(kind_).at;
   return at > after ? at : absl::InfiniteFuture();
 }

@@ -26,6 +26,8 @@ class Timetable {
   // `zone`: the one that a cron line names. Errors: INVALID_ARGUMENT, as when the times are read (times_text.h).
   static absl::StatusOr<Timetable> Make(const ScheduleTimes& times, absl::TimeZone zone);
 
+  // No clock says when; nothing below is ever due.
+  bool waits_for_event() const { return std::holds_alternative<EventTimes>(kind_); }
   // InfiniteFuture: never again.
   absl::Time NextAfter(absl::Time after) const;
   // The last up to `until`; InfinitePast: none is later than `after`.
@@ -38,7 +40,7 @@ class Timetable {
     CronLine line;
     absl::TimeZone zone;
   };
-  using Kind = std::variant<Cron, IntervalTimes, OneTime>;
+  using Kind = std::variant<Cron, IntervalTimes, OneTime, EventTimes>;
 
   explicit Timetable(Kind kind) : kind_(std::move(kind)) {}
 

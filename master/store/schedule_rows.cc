@@ -28,7 +28,11 @@ absl::Time TimeOr(const Query& row, int column, absl::Time none) {
 }
 
 absl::StatusOr<ScheduleTimes> TimesOf(const Query& row) {
-  if (row.IsNull(2) && row.IsNull(4)) return row.Damaged("its times are missing");
+  if (row.IsNull(2) && row.IsNull(4)) {
+    const auto times = schedules::ReadTimes(std::string(row.Bytes(1)), "", absl::UTCTimeZone(), absl::UnixEpoch());
+    if (!times.ok() || !std::holds_alternative<EventTimes>(*times)) return row.Damaged("its times are missing");
+    return *times;
+  }
   const absl::Time since = TimeOr(row, 4, absl::InfinitePast());
   if (!row.IsNull(3)) return ScheduleTimes(IntervalTimes{absl::Seconds(row.Int(3)), since});
   if (!row.IsNull(2)) return ScheduleTimes(CronTimes{std::string(row.Bytes(1)), std::string(row.Bytes(2))});
@@ -165,6 +169,9 @@ absl::StatusOr<core::ScheduleRow> ReadSchedule(const Query& row) {
   result.spec.missed = static_cast<MissedRuns>(row.Int(5));
   result.spec.missed_limit = static_cast<uint32_t>(row.Int(6));
   result.spec.overlap = static_cast<Overlap>(row.Int(7));
+  if (result.spec.event() != nullptr && (result.spec.missed != MissedRuns::kRunOnce || result.spec.overlap == Overlap::kReplace)) {
+    return row.Damaged("its rules for missed runs and overlaps are none of an event");
+  }
   result.spec.paused = row.Int(8) != 0;
   result.pause_reason = std::string(row.Bytes(9));
   result.owner = std::string(row.Bytes(10));

@@ -91,7 +91,7 @@ CREATE TABLE run_time (
 )sql";
 
 // Since version 4. `times` is for people; with a `zone` it is a cron line, with a `period` (in seconds) an interval that counts
-// from `since`, with neither `since` itself is the time. `task` and `runs` are packed (schedule_rows.h).
+// from `since`, with neither `since` itself is the time, and without that `times` names an event. `task` and `runs` are packed (schedule_rows.h).
 constexpr const char* kScheduleTables = R"sql(
 CREATE TABLE schedule (
   name TEXT PRIMARY KEY, times TEXT NOT NULL, zone TEXT, period INTEGER, since INTEGER, missed INTEGER NOT NULL,

@@ -1,4 +1,5 @@
 #include "cli/text.h"
+#include "common/base/utf8.h"
 
 #include <gtest/gtest.h>
 

@@ -151,6 +151,77 @@ TEST_F(DrainOverHttp, ManyCallersLeaveThreadsForTheHealthChecks) {
   for (std::thread& caller : callers) caller.join();
 }
 
+class EventsOverHttp : public testing::Test {
+ protected:
+  void Start(std::function<HttpReply(const std::string&, const std::string&)> event) {
+    auto server = HttpServer::Start({.listen = "127.0.0.1:0", .metrics = &metrics_, .event = std::move(event)});
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+  std::string Post(const std::string& headers, const std::string& body, const std::string& path = "/v1/events/push") {
+    return Get(server_->address(), absl::StrCat("POST ", path, " HTTP/1.1\r\nHost: muster\r\n", headers, "Content-Length: ", body.size(), "\r\n\r\n", body));
+  }
+
+  Metrics metrics_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+constexpr char kJson[] = "Content-Type: application/json\r\n";
+
+TEST_F(EventsOverHttp, TheBodyAndTheNameGoInAndTheReplyComesBack) {
+  Start([](const std::string& name, const std::string& body) { return HttpReply{200, absl::StrCat("{\"", name, "\": ", body, "}"), {}}; });
+  const std::string answer = Post(kJson, "{\"id\": 7}");
+  EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 200")) << answer;
+  EXPECT_TRUE(absl::StrContains(answer, "Content-Type: application/json")) << answer;
+  EXPECT_TRUE(absl::EndsWith(answer, "\r\n\r\n{\"push\": {\"id\": 7}}\n")) << answer;
+  EXPECT_TRUE(absl::StartsWith(Post("content-type: Application/JSON ; charset=utf-8\r\n", "{}"), "HTTP/1.1 200"));
+}
+
+TEST_F(EventsOverHttp, ARefusalIsALineWithItsDelay) {
+  Start([](const std::string&, const std::string&) { return HttpReply{429, "the queue is full", absl::Milliseconds(1100)}; });
+  const std::string answer = Post(kJson, "{}");
+  EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 429")) << answer;
+  EXPECT_TRUE(absl::StrContains(answer, "Retry-After: 2\r\n")) << answer;
+  EXPECT_TRUE(absl::EndsWith(answer, "\r\n\r\nthe queue is full\n")) << answer;
+}
+
+TEST_F(EventsOverHttp, NoFormAndNoPageSendsOneAndNoBodyIsLong) {
+  int taken = 0;
+  Start([&taken](const std::string&, const std::string&) { return HttpReply{200, absl::StrCat(++taken), {}}; });
+  EXPECT_TRUE(absl::StartsWith(Post("Content-Type: text/plain\r\n", "{}"), "HTTP/1.1 415"));
+  EXPECT_TRUE(absl::StartsWith(Post("Content-Type: application/x-www-form-urlencoded\r\n", "{}"), "HTTP/1.1 415"));
+  EXPECT_TRUE(absl::StartsWith(Post("", "{}"), "HTTP/1.1 415"));
+  for (const std::string header : {"Origin: null", "Sec-Fetch-Site: same-origin", "Referer: http://localhost/"}) {
+    EXPECT_TRUE(absl::StartsWith(Post(absl::StrCat(kJson, header, "\r\n"), "{}"), "HTTP/1.1 403")) << header;
+  }
+  EXPECT_TRUE(absl::StartsWith(Post(kJson, std::string(HttpServer::kMostBodyBytes + 1, 'x')), "HTTP/1.1 413"));
+  EXPECT_TRUE(absl::StartsWith(Get(server_->address(), "GET /v1/events/push HTTP/1.1\r\nHost: muster\r\n\r\n"), "HTTP/1.1 405"));
+  EXPECT_EQ(taken, 0);
+  EXPECT_TRUE(absl::StartsWith(Post(kJson, std::string(HttpServer::kMostBodyBytes, 'x')), "HTTP/1.1 200"));
+}
+
+TEST_F(EventsOverHttp, WhereTheyAreNotOfferedThereIsNoSuchPath) {
+  Start(nullptr);
+  EXPECT_TRUE(absl::StartsWith(Post(kJson, "{}"), "HTTP/1.1 405")) << "only GET is served";
+}
+
+TEST_F(EventsOverHttp, ManySendersLeaveThreadsForTheHealthChecks) {
+  absl::Notification go_on;
+  absl::BlockingCounter posts(HttpServer::kMostPosts);
+  Start([&](const std::string&, const std::string&) {
+    posts.DecrementCount();
+    go_on.WaitForNotification();
+    return HttpReply();
+  });
+  std::vector<std::thread> senders;
+  for (int i = 0; i < HttpServer::kMostPosts; ++i) senders.emplace_back([this] { Post(kJson, "{}"); });
+  posts.Wait();
+  EXPECT_TRUE(absl::StartsWith(Post(kJson, "{}"), "HTTP/1.1 503"));
+  EXPECT_TRUE(absl::StartsWith(Get(server_->address(), "GET /healthz HTTP/1.1\r\nHost: muster\r\n\r\n"), "HTTP/1.1 200"));
+  go_on.Notify();
+  for (std::thread& sender : senders) sender.join();
+}
+
 TEST(HttpServer, ATakenPortIsOneClearLine) {
   Metrics metrics;
   auto first = HttpServer::Start({.listen = "127.0.0.1:0", .metrics = &metrics});

@@ -39,8 +39,15 @@ LiveMaster::LiveMaster(TaskLimits limits) {
                                                            .queues = board_.get(),
                                                            .limits = limits});
   queues_ = std::make_unique<QueueService>(QueueDeps{.events = loop_.get(), .inspector = loop_.get(), .calls = &calls_});
-  schedules_ = std::make_unique<ScheduleService>(
-      ScheduleDeps{.events = loop_.get(), .inspector = loop_.get(), .calls = &calls_, .clock = &clock_});
+  events_ = std::make_unique<EventCalls>(EventDeps{.events = loop_.get(),
+                                                   .inspector = loop_.get(),
+                                                   .store = store_.get(),
+                                                   .calls = &calls_,
+                                                   .queues = board_.get(),
+                                                   .clock = &clock_,
+                                                   .limits = limits});
+  schedules_ = std::make_unique<ScheduleService>(ScheduleDeps{
+      .events = loop_.get(), .inspector = loop_.get(), .calls = &calls_, .event_calls = events_.get(), .clock = &clock_});
   workflows_ = std::make_unique<WorkflowService>(WorkflowDeps{
       .events = loop_.get(), .inspector = loop_.get(), .store = store_.get(), .calls = &calls_, .queues = board_.get(), .limits = limits});
   service_->SetOutputSource(workers_.get());
@@ -63,6 +70,7 @@ LiveMaster::~LiveMaster() {
   server_.reset();
   workflows_.reset();
   schedules_.reset();
+  events_.reset();
   queues_.reset();
   service_.reset();
   core_.reset();

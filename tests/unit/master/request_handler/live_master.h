@@ -241,6 +241,7 @@ class LiveMaster {
   std::unique_ptr<v1::WorkflowService::Stub> Workflows() { return v1::WorkflowService::NewStub(channel_); }
   TaskService& service() { return *service_; }
   TestLoop& loop() { return *loop_; }
+  EventCalls& events() { return *events_; }
   TestWorkers& workers() { return *workers_; }
   store::Store& store() { return *store_; }
 
@@ -268,6 +269,7 @@ class LiveMaster {
   std::unique_ptr<QueueBoard> board_;
   std::unique_ptr<TaskService> service_;
   std::unique_ptr<QueueService> queues_;
+  std::unique_ptr<EventCalls> events_;
   std::unique_ptr<ScheduleService> schedules_;
   std::unique_ptr<WorkflowService> workflows_;
   std::unique_ptr<rpc::Server> server_;

@@ -29,7 +29,7 @@ v1::AddScheduleRequest Request(const std::string& times, const std::function<voi
   return request;
 }
 
-v1::WorkflowNode* AddNode(const std::string& name, const std::string& need, v1::AddScheduleRequest* request) {
+v1::WorkflowNode* AddFlowNode(const std::string& name, const std::string& need, v1::AddScheduleRequest* request) {
   v1::WorkflowNode* const node = request->mutable_spec()->mutable_workflow()->mutable_spec()->add_nodes();
   node->set_name(name);
   node->mutable_task()->set_owner("ann@host");
@@ -133,8 +133,8 @@ TEST_F(ScheduleServiceTest, WhatSaysNothingToAScheduleIsRefused) {
   EXPECT_EQ(reason([](auto* r) { r->mutable_spec()->set_missed_runs(static_cast<v1::MissedRuns>(9)); }), "BAD_MISSED_RUNS");
   EXPECT_EQ(reason([](auto* r) { r->mutable_spec()->set_overlap(static_cast<v1::RunOverlap>(9)); }), "BAD_OVERLAP");
   EXPECT_EQ(reason([](auto* r) { r->mutable_spec()->mutable_workflow(); }), "BAD_WORKFLOW") << "it has no nodes";
-  EXPECT_EQ(reason([](auto* r) { AddNode("load", "fetch", r); }), "UNKNOWN_NODE");
-  EXPECT_EQ(reason([](auto* r) { AddNode("fetch", "", r)->mutable_task()->mutable_command()->add_argv("{{ city }}"); }), "BAD_PARAMETERS");
+  EXPECT_EQ(reason([](auto* r) { AddFlowNode("load", "fetch", r); }), "UNKNOWN_NODE");
+  EXPECT_EQ(reason([](auto* r) { AddFlowNode("fetch", "", r)->mutable_task()->mutable_command()->add_argv("{{ city }}"); }), "BAD_PARAMETERS");
   EXPECT_EQ(reason([](auto* r) {
               for (int i = 0; i <= kMostScheduledNodes; ++i) r->mutable_spec()->mutable_workflow()->mutable_spec()->add_nodes();
             }),
@@ -171,8 +171,8 @@ TEST_F(ScheduleServiceTest, ARunKnowsItsScheduleAndItsDueTimeAndTakesTheQueuesDe
 TEST_F(ScheduleServiceTest, ARunOfAWorkflowHasItsParametersAndEachOfItsTasksKnowsItsDueTime) {
   master_.Join("w1", 1);
   const auto city = [](v1::AddScheduleRequest* request) {
-    AddNode("fetch", "", request)->mutable_task()->mutable_command()->add_argv("{{ city }}");
-    AddNode("load", "fetch", request);
+    AddFlowNode("fetch", "", request)->mutable_task()->mutable_command()->add_argv("{{ city }}");
+    AddFlowNode("load", "fetch", request);
     v1::ScheduledWorkflow* const workflow = request->mutable_spec()->mutable_workflow();
     workflow->mutable_spec()->add_parameters()->set_name("city");
     v1::ParameterValue* const value = workflow->add_parameters();

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/master/schedules/zones.h"
+#include "master/schedules/timetable.h"
 
 namespace muster::schedules {
 namespace {
@@ -49,6 +50,19 @@ TEST(TimesTextTest, AnIntervalThatIsNoneIsRefusedWithWhatToWrite) {
 
 TEST(TimesTextTest, AnIntervalBeyondAllNumbersIsNone) {
   EXPECT_THAT(RefusalOf("every 22222222222222222222222222222222221w"), HasSubstr("a number with a unit"));
+}
+
+TEST(TimesTextTest, AnEventIsAWordAndIsNeverDue) {
+  EXPECT_EQ(*Read("on push"), ScheduleTimes(EventTimes{"push"}));
+  EXPECT_EQ(*Read(" On  a.b-c_7 "), ScheduleTimes(EventTimes{"a.b-c_7"}));
+  EXPECT_THAT(RefusalOf("on"), HasSubstr("event missing at column 3"));
+  EXPECT_THAT(RefusalOf("on a b"), HasSubstr("event a b at column 4"));
+  EXPECT_THAT(RefusalOf("on a/b"), HasSubstr("[A-Za-z0-9._-]"));
+  EXPECT_THAT(RefusalOf("on " + std::string(129, 'x')), HasSubstr("1 to 128 characters"));
+  const Timetable never = *Timetable::Make(*Read("on push"), absl::UTCTimeZone());
+  EXPECT_TRUE(never.waits_for_event());
+  EXPECT_EQ(never.NextAfter(absl::InfinitePast()), absl::InfiniteFuture());
+  EXPECT_TRUE(never.NewestIn(absl::UnixEpoch(), kToday, 5).empty());
 }
 
 TEST(TimesTextTest, ASingleTimeIsReadInTheZoneUnlessItNamesItsOwn) {

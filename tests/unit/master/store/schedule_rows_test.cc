@@ -94,6 +94,18 @@ TEST_F(ScheduleRowsTest, AWorkflowComesBackAndWhatIsNeitherItNorATaskIsDamage) {
   EXPECT_FALSE(UnpackWork("\xff").ok());
 }
 
+TEST_F(ScheduleRowsTest, AnEventComesBackAndTimesThatAreNoneAreDamage) {
+  core::Transaction transaction;
+  transaction.schedules.schedules = {Row("a", EventTimes{"push"})};
+  Commit(transaction);
+  EXPECT_EQ(Reopen().schedules.schedules.at(0).spec.times, ScheduleTimes(EventTimes{"push"}));
+  core::Transaction wrong;
+  wrong.schedules.schedules = {Row("a", EventTimes{"push"})};
+  wrong.schedules.schedules[0].spec.overlap = Overlap::kReplace;
+  Commit(wrong);
+  EXPECT_EQ(TryReopen().code(), absl::StatusCode::kDataLoss);
+}
+
 TEST_F(ScheduleRowsTest, TheNewestHoldsAndARemovedOneLeavesNothing) {
   core::Transaction transaction;
   transaction.schedules.schedules = {Row("a", OneTime{At(99)}), Row("b", OneTime{At(99)})};

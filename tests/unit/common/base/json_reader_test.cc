@@ -1,11 +1,11 @@
-#include "cli/json_reader.h"
+#include "common/base/json_reader.h"
 
 #include <gtest/gtest.h>
 
 #include <utility>
 #include <vector>
 
-namespace muster::cli {
+namespace muster {
 namespace {
 
 std::string ErrorOf(const std::string& text) {
@@ -83,5 +83,21 @@ TEST(JsonReader, AKindThatWasNotAskedForIsRefusedAndEndsIt) {
   EXPECT_EQ(json.status().message(), "x.json:1:10: expected a text in double quotes");
 }
 
+TEST(JsonReaderTest, WhatIsNoTextIsTakenAsItStandsThere) {
+  const auto text_of = [](const std::string& text) {
+    JsonReader json("x.json", text);
+    std::string read;
+    json.ReadText(&read);
+    json.Finish();
+    EXPECT_TRUE(json.status().ok()) << json.status();
+    return read;
+  };
+  EXPECT_EQ(text_of(R"("a\"b")"), "a\"b");
+  EXPECT_EQ(text_of(" 12345678901234567890 "), "12345678901234567890");
+  EXPECT_EQ(text_of("1.50"), "1.50");
+  EXPECT_EQ(text_of("true"), "true");
+  EXPECT_EQ(text_of(R"({"a": [1, 2]})"), R"({"a": [1, 2]})");
+}
+
 }  // namespace
-}  // namespace muster::cli
+}  // namespace muster

@@ -21,7 +21,7 @@
 
 #include "absl/status/status.h"
 
-namespace muster::cli {
+namespace muster {
 
 class JsonReader {
  public:
@@ -39,6 +39,8 @@ class JsonReader {
   void ReadNumber(double* number);
   bool SkipNull();  // whether it was one
   void Skip();
+  // The text of a string, and of any other value its JSON as it stands there.
+  void ReadText(std::string* text);
 
   // Nothing may follow.
   void Finish();
@@ -70,4 +72,4 @@ class JsonReader {
   absl::Status status_;
 };
 
-}  // namespace muster::cli
+}  // namespace muster

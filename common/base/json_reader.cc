@@ -1,4 +1,4 @@
-#include "cli/json_reader.h"
+#include "common/base/json_reader.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,9 +7,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "cli/text.h"
+#include "common/base/utf8.h"
 
-namespace muster::cli {
+namespace muster {
 namespace {
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -171,6 +171,13 @@ void JsonReader::SkipWord() {
   Refuse(place(), at_ < text_.size() ? "expected a value" : "expected a value, and the file ends");
 }
 
+void JsonReader::ReadText(std::string* text) {
+  if (Peek() == '"') return ReadString(text);
+  const size_t begin = place();
+  Skip();
+  *text = status_.ok() ? std::string(text_.substr(begin, at_ - begin)) : "";
+}
+
 void JsonReader::Skip() {
   std::string text;
   double number;
@@ -192,4 +199,4 @@ void JsonReader::Finish() {
   if (status_.ok() && place() < text_.size()) Refuse(at_, "something follows the end of the JSON");
 }
 
-}  // namespace muster::cli
+}  // namespace muster

@@ -1,0 +1,168 @@
+// Events over real gRPC and as HTTP serves them, with the real core and store behind both.
+#include "master/request_handler/event_calls.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/id_text.h"
+#include "common/base/refusal.h"
+#include "common/rpc/status.h"
+#include "master/request_handler/event_http.h"
+#include "tests/unit/master/request_handler/live_master.h"
+
+namespace muster::handler {
+namespace {
+
+using ::testing::HasSubstr;
+
+class EventCallsTest : public ::testing::Test {
+ protected:
+  absl::Status Add(const std::string& name, const std::function<void(v1::ScheduleSpec*)>& change) {
+    v1::AddScheduleRequest request;
+    request.set_name(name);
+    request.mutable_spec()->set_times("on push");
+    change(request.mutable_spec());
+    v1::AddScheduleResponse response;
+    grpc::ClientContext context;
+    return rpc::FromGrpc(stub_->AddSchedule(&context, request, &response));
+  }
+  absl::Status AddTask(const std::string& name = "show", const std::vector<std::string>& argv = {"echo", "{{ branch }}"}, bool shell = false) {
+    return Add(name, [&](v1::ScheduleSpec* spec) {
+      for (const std::string& word : argv) spec->mutable_task()->mutable_command()->add_argv(word);
+      spec->mutable_task()->mutable_command()->set_shell(shell);
+      spec->mutable_task()->set_owner("ann@host");
+    });
+  }
+  absl::StatusOr<v1::SendEventResponse> Send(const std::string& id, const std::map<std::string, std::string>& parameters = {{"branch", "main"}}) {
+    v1::SendEventRequest request;
+    request.set_event("push");
+    request.set_id(id);
+    for (const auto& [name, value] : parameters) (*request.mutable_parameters())[name] = value;
+    v1::SendEventResponse response;
+    grpc::ClientContext context;
+    const grpc::Status status = stub_->SendEvent(&context, request, &response);
+    if (!status.ok()) return rpc::FromGrpc(status);
+    return response;
+  }
+  v1::Command CommandOf(const v1::SendEventResponse& sent) { return master_.Get(sent.runs(0).task_id()).spec().command(); }
+
+  LiveMaster master_;
+  std::unique_ptr<v1::ScheduleService::Stub> stub_ = master_.Schedules();
+};
+
+TEST_F(EventCallsTest, WhatItSaysIsPutIntoTheTaskAndTheSameAgainIsTheSameTask) {
+  ASSERT_TRUE(AddTask().ok());
+  const auto sent = Send("7");
+  ASSERT_TRUE(sent.ok()) << sent.status();
+  EXPECT_EQ(sent->id(), "7");
+  ASSERT_EQ(sent->runs_size(), 1);
+  EXPECT_EQ(sent->runs(0).result(), v1::EVENT_RUN_RESULT_STARTED);
+  const v1::Command command = CommandOf(*sent);
+  EXPECT_EQ(command.argv(1), "main");
+  std::map<std::string, std::string> environment;
+  for (const auto& variable : command.environment()) environment[variable.name()] = variable.value();
+  EXPECT_EQ(environment["MUSTER_EVENT"], "push");
+  EXPECT_EQ(environment["MUSTER_EVENT_ID"], "7");
+  EXPECT_EQ(environment["MUSTER_SCHEDULE"], "show");
+  EXPECT_THAT(environment["MUSTER_DUE_TIME"], HasSubstr("."));
+  const auto again = Send("7", {{"branch", "another"}});
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->runs(0).result(), v1::EVENT_RUN_RESULT_REPEATED);
+  EXPECT_EQ(again->runs(0).task_id(), sent->runs(0).task_id());
+  EXPECT_NE(Send("8")->runs(0).task_id(), sent->runs(0).task_id());
+  const auto fresh = Send("");
+  EXPECT_EQ(fresh->id().size(), 32u);
+}
+
+TEST_F(EventCallsTest, ALineForAShellGetsOneQuotedWordOrIsRefused) {
+  ASSERT_TRUE(AddTask("line", {"echo {{ branch }}"}, true).ok());
+  const auto sent = Send("7", {{"branch", "x'; rm -rf /"}});
+  ASSERT_TRUE(sent.ok()) << sent.status();
+  EXPECT_THAT(CommandOf(*sent).argv(0), HasSubstr("'\\''"));
+  ASSERT_TRUE(AddTask("quoted", {"echo \"{{ branch }}\""}, true).ok());
+  const auto both = Send("8", {{"branch", "$(id)"}});
+  ASSERT_TRUE(both.ok()) << both.status();
+  EXPECT_EQ(both->runs(1).result(), v1::EVENT_RUN_RESULT_REFUSED);
+  EXPECT_THAT(both->runs(1).reason(), HasSubstr("within quotes"));
+}
+
+TEST_F(EventCallsTest, AWorkflowTakesWhatItDeclaresOverWhatTheScheduleSays) {
+  const auto flow = [](v1::ScheduleSpec* spec) {
+    v1::ScheduledWorkflow* const workflow = spec->mutable_workflow();
+    for (const char* name : {"branch", "city"}) workflow->mutable_spec()->add_parameters()->set_name(name);
+    v1::WorkflowNode* const node = workflow->mutable_spec()->add_nodes();
+    node->set_name("test");
+    node->mutable_task()->set_owner("ann@host");
+    for (const char* word : {"echo", "{{ branch }}", "{{ city }}"}) node->mutable_task()->mutable_command()->add_argv(word);
+    for (const char* name : {"branch", "city"}) {
+      v1::ParameterValue* const value = workflow->add_parameters();
+      value->set_name(name);
+      value->set_value("Bonn");
+    }
+  };
+  ASSERT_TRUE(Add("deploy", flow).ok());
+  ASSERT_TRUE(Add("deploy", flow).ok()) << "the same again is the same";
+  master_.Join("w1", 1);
+  const auto sent = Send("7", {{"branch", "main"}, {"sender", "somebody"}});
+  ASSERT_TRUE(sent.ok()) << sent.status();
+  EXPECT_FALSE(sent->runs(0).workflow_id().empty());
+  const AttemptKey key = master_.AwaitAssignment();
+  const v1::Command command = master_.Get(IdToText(key.task.value())).spec().command();
+  EXPECT_EQ(command.argv(1), "main");
+  EXPECT_EQ(command.argv(2), "Bonn");
+  EXPECT_EQ(Send("7")->runs(0).workflow_id(), sent->runs(0).workflow_id());
+}
+
+TEST_F(EventCallsTest, AWorkflowThatCouldNeverBeFilledInIsRefusedWhenItIsAdded) {
+  const auto with = [this](const std::string& line) {
+    return Add("deploy", [&](v1::ScheduleSpec* spec) {
+      v1::WorkflowSpec* const workflow = spec->mutable_workflow()->mutable_spec();
+      workflow->add_parameters()->set_name("branch");
+      v1::WorkflowNode* const node = workflow->add_nodes();
+      node->set_name("test");
+      node->mutable_task()->mutable_command()->add_argv(line);
+      node->mutable_task()->mutable_command()->set_shell(true);
+    });
+  };
+  EXPECT_THAT(std::string(with("echo {{ brunch }}").message()), HasSubstr("did you mean branch?"));
+  EXPECT_THAT(std::string(with("echo '{{ branch }}'").message()), HasSubstr("within quotes"));
+  EXPECT_TRUE(with("echo {{ branch }}").ok());
+  EXPECT_THAT(std::string(Send("7", {}).status().message()), HasSubstr("no value for the parameter branch"));
+}
+
+TEST_F(EventCallsTest, WhatIsNoEventIsRefused) {
+  EXPECT_EQ(Send("7").status().code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(AddTask().ok());
+  EXPECT_EQ(ReasonOf(Send(std::string(129, 'x')).status()), "BAD_EVENT");
+  EXPECT_EQ(ReasonOf(Send("7", {{"branch", std::string(70 << 10, 'x')}}).status()), "BAD_EVENT");
+  EXPECT_EQ(Send("7", {{"brunch", "x"}}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Send("7", {{"branch", std::string("a\0b", 3)}}).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(EventCallsTest, AnIdThatACallHasTakenForItselfIsNoEventsOwn) {
+  ASSERT_TRUE(AddTask().ok());
+  master_.Submit([](v1::SubmitRequest* request) {
+    request->mutable_task()->set_owner("ann@host");
+    request->set_request_id("event/show/push/7");
+  });
+  EXPECT_EQ(Send("7").status().code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST_F(EventCallsTest, HttpTellsInCodesAndJson) {
+  const auto post = [this](const std::string& name, const std::string& body) { return ServeEvent(&master_.events(), nullptr, name, body); };
+  EXPECT_EQ(post("push", "{}").code, 404);
+  ASSERT_TRUE(AddTask().ok());
+  EXPECT_EQ(post("no/name", "{}").code, 400);
+  EXPECT_EQ(post("push", "{").code, 400);
+  const telemetry::HttpReply started = post("push", R"({"id": "7", "parameters": {"branch": "main"}})");
+  EXPECT_EQ(started.code, 200);
+  EXPECT_THAT(started.body, HasSubstr("\"task_id\""));
+  EXPECT_THAT(post("push", R"({"id": "7"})").body, HasSubstr("EVENT_RUN_RESULT_REPEATED"));
+  master_.loop().SetFull(true);
+  const telemetry::HttpReply full = post("push", R"({"id": "8", "parameters": {"branch": "main"}})");
+  EXPECT_GE(full.code, 429);
+  master_.loop().SetFull(false);
+}
+
+}  // namespace
+}  // namespace muster::handler
