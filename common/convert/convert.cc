@@ -223,6 +223,7 @@ TaskSpecPtr MakeTaskSpec(const v1::TaskSpec& message, std::string payload) {
   spec->accepted_exit_codes.assign(accepted.begin(), accepted.end());
   spec->lossless_output = message.lossless_output();
   spec->in_workflow = message.in_workflow();
+  spec->outputs.assign(message.outputs().begin(), message.outputs().end());
   spec->fingerprint = Fingerprint(message);
   spec->payload = std::move(payload);
   if (message.dependencies_size() > 0) AddDependencies(message, spec.get());

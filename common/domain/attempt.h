@@ -11,6 +11,7 @@
 
 #include "absl/time/time.h"
 #include "common/domain/ids.h"
+#include "common/domain/named_value.h"
 
 namespace muster {
 
@@ -72,6 +73,7 @@ struct AttemptReport {
   absl::Time end_time;
   bool started = false;
   bool stopped = false;  // because the master asked for it
+  NamedValues outputs;   // of a success: those of its task's outputs that it wrote
 };
 using AttemptReportPtr = std::shared_ptr<const AttemptReport>;
 

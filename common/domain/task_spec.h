@@ -103,6 +103,7 @@ struct TaskSpec {
   std::vector<int32_t> accepted_exit_codes;  // that may be a success; empty: 0
   bool lossless_output = false;
   bool in_workflow = false;  // what it depends on is not in its payload: a workflow's rows say it
+  std::vector<std::string> outputs;  // values that it may write
   uint64_t fingerprint = 0;  // what is likely to run equally long: executor and command template
   std::vector<Dependency> dependencies;
   std::string payload;         // the serialized muster.v1.TaskSpec, stored and forwarded as it came

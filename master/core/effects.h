@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "common/domain/attempt.h"
 #include "common/domain/ids.h"
+#include "common/domain/named_value.h"
 #include "common/domain/placement_settings.h"
 #include "common/domain/queue_settings.h"
 #include "common/domain/schedule_view.h"
@@ -138,6 +139,8 @@ struct Assign {
   uint64_t batch_index = 0;
   bool prefetched = false;
   absl::Duration run_timeout = absl::InfiniteDuration();
+  TaskId workflow;        // 0: none
+  NamedValues variables;  // outputs of others
 };
 struct Stop {
   WorkerId worker;
