@@ -57,5 +57,4 @@ std::string OneLine(const std::string& text, size_t width);
 // Of what somebody else wrote, whole: the same marks shown as '?'; line breaks and tabs stay.
 std::string Harmless(std::string_view text);
 
-
 }  // namespace muster::cli

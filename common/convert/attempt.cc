@@ -36,6 +36,21 @@ RetainedOutput TakeOutput(v1::RetainedOutput* from, const v1::OutputSummary& sum
 
 }  // namespace
 
+void ToProto(const NamedValues& from, google::protobuf::RepeatedPtrField<v1::NamedValue>* to) {
+  for (const NamedValue& one : from) {
+    v1::NamedValue* const added = to->Add();
+    added->set_name(one.name);
+    added->set_value(one.value);
+  }
+}
+
+NamedValues FromProto(const google::protobuf::RepeatedPtrField<v1::NamedValue>& from) {
+  NamedValues values;
+  values.reserve(static_cast<size_t>(from.size()));
+  for (const v1::NamedValue& one : from) values.push_back({one.name(), one.value()});
+  return values;
+}
+
 void ToProto(const AttemptEnd& from, v1::AttemptEnd* to) {
   to->set_reason(static_cast<v1::EndReason>(from.reason));
   to->set_exit_code(from.exit_code);
@@ -77,6 +92,7 @@ AttemptReportPtr FromProto(v1::AttemptResult* from) {
   report->end_time = FromProto(from->end_time());
   report->started = from->started();
   report->stopped = from->stopped();
+  report->outputs = FromProto(from->outputs());
   return report;
 }
 
@@ -94,6 +110,7 @@ void ToProto(const AttemptReport& from, v1::AttemptResult* to) {
   ToProto(from.end_time, to->mutable_end_time());
   to->set_started(from.started);
   to->set_stopped(from.stopped);
+  ToProto(from.outputs, to->mutable_outputs());
 }
 
 }  // namespace muster::convert

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "common/domain/activity.h"
 #include "common/domain/attempt.h"
+#include "common/domain/named_value.h"
 #include "common/domain/placement_settings.h"
 #include "common/domain/queue_settings.h"
 #include "common/domain/run_times.h"
@@ -54,6 +55,8 @@ void ToProto(const PlacementView& from, v1::Placement* to);
 
 v1::TaskState ToProto(TaskState state);
 TaskState FromProto(v1::TaskState state);
+void ToProto(const NamedValues& from, google::protobuf::RepeatedPtrField<v1::NamedValue>* to);  // appends
+NamedValues FromProto(const google::protobuf::RepeatedPtrField<v1::NamedValue>& from);
 void ToProto(const AttemptEnd& from, v1::AttemptEnd* to);
 AttemptEnd FromProto(const v1::AttemptEnd& from);
 void ToProto(const RetainedOutput& from, v1::RetainedOutput* to, v1::OutputSummary* summary);

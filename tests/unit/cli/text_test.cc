@@ -85,13 +85,5 @@ TEST(Text, OneLineCutsCharactersNotBytesAndShowsNoControls) {
   EXPECT_EQ(OneLine("a\nb\x1b[31m", 20), "a b?[31m");
 }
 
-TEST(Text, BytesThatAreNoTextAreFound) {
-  EXPECT_TRUE(IsUtf8("naïve 日本 🙂"));
-  EXPECT_FALSE(IsUtf8("caf\xe9"));
-  EXPECT_FALSE(IsUtf8("\xc0\xaf")) << "overlong";
-  EXPECT_FALSE(IsUtf8("\xed\xa0\x80")) << "a surrogate";
-  EXPECT_FALSE(IsUtf8("\xf0\x9f\x99"));
-}
-
 }  // namespace
 }  // namespace muster::cli

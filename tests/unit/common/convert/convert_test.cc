@@ -186,6 +186,7 @@ TEST(Convert, AReportComesBackWithItsOutput) {
   report.started = true;
   report.start_time = absl::FromUnixSeconds(5);
   report.end_time = absl::FromUnixSeconds(6);
+  report.outputs = {{"version", "1.4"}, {"digest", ""}};
   v1::AttemptResult message;
   ToProto(report, &message);
   const AttemptReportPtr back = FromProto(&message);
@@ -195,6 +196,7 @@ TEST(Convert, AReportComesBackWithItsOutput) {
   EXPECT_EQ(back->stdout_output.omitted_bytes(), 92);
   EXPECT_EQ(back->stderr_output.total_bytes, 0);
   EXPECT_EQ(back->start_time, report.start_time);
+  EXPECT_EQ(back->outputs, report.outputs);
 }
 
 TEST(Convert, AnEndReasonOfTheFutureIsNoneAndNotTrusted) {
