@@ -110,7 +110,7 @@ void CheckWork(const TaskSpec& spec, const v1::ArgumentRow* row, int64_t index) 
     assignment->set_batch_index(index);
     *assignment->mutable_arguments() = row->values();
   }
-  const worker::ReadAssignments read = worker::ReadAssignmentsOf(message, worker::StreamId(1), "w1");
+  const worker::ReadAssignments read = worker::ReadAssignmentsOf(message, worker::StreamId(1), {"w1", "master:7070"});
   MUSTER_CLAIM(read.malformed == 0 && read.assigned.size() == 1, "");
   const auto& work = *static_cast<const worker::AttemptWork*>(read.assigned.front().work.get());
   MUSTER_CLAIM(work.broken.empty(), work.broken);

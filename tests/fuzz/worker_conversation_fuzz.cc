@@ -63,7 +63,7 @@ class Conversation {
     for (const v1::TaskSpec& spec : order->specs()) request.add_specs(spec.SerializeAsString());
     worker::SessionMessage message{.stream = worker::StreamId(order->stream())};
     if (request.has_open()) message.events.emplace_back(worker::ReadOpening(request.open(), message.stream));
-    const worker::OrderContext context{"w1", absl::Seconds(25), now_};
+    const worker::OrderContext context{{"w1", "master:7070"}, absl::Seconds(25), now_};
     worker::ReadOrders(request, context, &message);
     for (worker::WorkerEvent& event : message.events) Apply(std::move(event));
     for (const worker::OutputOrder& output : message.output) MUSTER_CLAIM(output.offset >= 0, "");

@@ -26,6 +26,7 @@ execution::AttemptRequest ToRequest(AttemptWork work) {
   request.kill_grace = work.kill_grace;
   request.lossless = work.lossless;
   request.validation = std::move(work.validation);
+  request.outputs = std::move(work.outputs);
   return request;
 }
 

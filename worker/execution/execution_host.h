@@ -75,6 +75,7 @@ struct AttemptRequest {
   absl::Duration kill_grace = absl::InfiniteDuration();  // infinite: the host's
   bool lossless = false;
   Validation validation;
+  std::vector<std::string> outputs;  // names of the values that it may write; needs a task directory
 };
 
 class ExecutionHost {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
+#include "worker/execution/outputs_file.h"
 
 namespace muster::execution {
 namespace {
@@ -107,6 +108,9 @@ absl::StatusOr<WorkDirectories::Lease> PluginHost::Prepare(AttemptRequest* reque
   MUSTER_ASSIGN_OR_RETURN(WorkDirectories::Lease lease, directories_->Take());
   own.task_directory = lease.path;
   own.command.environment.emplace_back("MUSTER_TASK_DIR", lease.path);
+  if (!request->outputs.empty()) {
+    own.command.environment.emplace_back("MUSTER_OUTPUTS", absl::StrCat(lease.path, "/", kOutputsFile));
+  }
   return lease;
 }
 
@@ -117,7 +121,9 @@ void PluginHost::Start(AttemptRequest request) {
     return listener_->OnEnded(
         ReportRefused(key, absl::StrCat("executor ", request.request.executor, " is not loaded here"), 0, Now()));
   }
-  absl::StatusOr<WorkDirectories::Lease> lease = Prepare(&request, executor->wants_directory || !request.validation.command.empty());
+  const bool wants_directory =
+      executor->wants_directory || !request.validation.command.empty() || !request.outputs.empty();
+  absl::StatusOr<WorkDirectories::Lease> lease = Prepare(&request, wants_directory);
   if (!lease.ok()) {
     const std::string message = absl::StrCat("no task directory: ", lease.status().message());
     return listener_->OnEnded(ReportRefused(key, message, absl::IsResourceExhausted(lease.status()) ? ENOSPC : EIO, Now()));

@@ -4,61 +4,21 @@
 #include <exception>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "common/base/planted_fault.h"
+#include "worker/execution/outputs_file.h"
 
 namespace muster::execution {
 namespace {
 
-constexpr char kCommandExecutor[] = "command";
 constexpr uint32_t kMaxLogLines = 1000;
 constexpr size_t kMaxLogMessageBytes = 8 * 1024;
 constexpr size_t kMaxLogFields = 32;
-
-EndReason FromPlugin(plugin::EndReason reason) {
-  switch (reason) {
-    case plugin::EndReason::kExited: return EndReason::kExited;
-    case plugin::EndReason::kSignaled: return EndReason::kSignaled;
-    case plugin::EndReason::kOutOfMemory: return EndReason::kOutOfMemory;
-    case plugin::EndReason::kStartFailed: return EndReason::kStartFailed;
-  }
-  return EndReason::kStartFailed;
-}
-
-// A success that was stopped on its way to be one.
-AttemptEnd StoppedEnd(AttemptEnd end, EndReason reason) {
-  end.reason = reason;
-  end.exit_code = 0;
-  return end;
-}
-
-void FailValidation(std::string why, AttemptEnd* end) {
-  end->reason = EndReason::kValidationFailed;
-  end->message = std::move(why);
-}
-
-plugin::Request SurroundingsOf(const plugin::Request& work) {
-  plugin::Request request;
-  request.task_id = work.task_id;
-  request.attempt = work.attempt;
-  request.command.environment = work.command.environment;
-  request.command.working_directory = work.command.working_directory;
-  request.task_directory = work.task_directory;
-  request.memory_limit_bytes = work.memory_limit_bytes;
-  request.kill_grace = work.kill_grace;
-  request.deadline = work.deadline;
-  return request;
-}
 
 }  // namespace
 
 RunningAttempt::RunningAttempt(AttemptHost* host, AttemptRequest request, PluginMetrics* metrics,
                                WorkDirectories::Lease lease)
-    : host_(host), request_(std::move(request)), metrics_(metrics), lease_(std::move(lease)) {
+    : host_(host), request_(std::move(request)), metrics_(metrics), lease_(std::move(lease)), judge_(&request_.validation) {
   for (OutputStream& one : streams_) one.SetLossless(request_.lossless);
-  const std::string& pattern = request_.validation.output_pattern;
-  if (!pattern.empty()) output_check_ = std::make_unique<OutputCheck>(pattern);
 }
 
 void RunningAttempt::Run(plugin::Executor* executor) {
@@ -163,7 +123,7 @@ size_t RunningAttempt::Output(plugin::Stream which, std::string_view bytes) {
     if (finished_) return bytes.size();
     OutputStream& one = stream(which);
     taken = one.Append(bytes);
-    if (output_check_ != nullptr) output_check_->Feed(which == plugin::Stream::kStderr ? 1 : 0, bytes.substr(0, taken));
+    judge_.Feed(which, bytes.substr(0, taken));
     if (taken < bytes.size()) {
       one.Block(host_->Now());
       review = !one.subscribed();
@@ -234,24 +194,6 @@ bool RunningAttempt::Cancelled() const {
   return stop_reason_ != EndReason::kNone;
 }
 
-AttemptEnd RunningAttempt::MakeEnd(plugin::Result result) {
-  AttemptEnd end;
-  end.reason = FromPlugin(result.reason);
-  end.exit_code = result.exit_code;
-  end.signal = result.signal;
-  end.start_errno = result.start_errno;
-  end.message = std::move(result.message);
-  end.usage.user_cpu_time = absl::FromChrono(result.usage.user_cpu);
-  end.usage.system_cpu_time = absl::FromChrono(result.usage.system_cpu);
-  end.usage.peak_memory_bytes = result.usage.peak_memory_bytes;
-  end.usage.read_bytes = result.usage.read_bytes;
-  end.usage.written_bytes = result.usage.written_bytes;
-  const bool own_end = result.by_itself || end.reason == EndReason::kStartFailed ||
-                       end.reason == EndReason::kOutOfMemory;
-  if (stop_reason_ != EndReason::kNone && !own_end) end.reason = stop_reason_;
-  return end;
-}
-
 AttemptReportPtr RunningAttempt::MakeReport(AttemptEnd end) {
   auto report = std::make_shared<AttemptReport>();
   report->key = request_.key;
@@ -262,18 +204,8 @@ AttemptReportPtr RunningAttempt::MakeReport(AttemptEnd end) {
   report->end_time = host_->Now();
   report->started = started_;
   report->stopped = stopped_by_master_ && report->end.reason == stop_reason_;
+  if (judge_.IsSuccess(report->end)) report->outputs = std::move(outputs_);
   return report;
-}
-
-void RunningAttempt::Judge(AttemptEnd* end) {
-  const Validation& validation = request_.validation;
-  if (end->reason != EndReason::kExited) return;
-  if (!Succeeded(*end, validation.accepted_exit_codes)) {
-    if (end->exit_code == 0) FailValidation("exited with 0, which is not accepted", end);
-    return;
-  }
-  const std::string problem = output_check_ == nullptr ? "" : output_check_->Close();
-  if (!problem.empty()) FailValidation(problem, end);
 }
 
 AttemptReportPtr RunningAttempt::Close(AttemptEnd end) {
@@ -284,16 +216,27 @@ AttemptReportPtr RunningAttempt::Close(AttemptEnd end) {
   return MakeReport(std::move(end));
 }
 
+// Not under the mutex: it reads a file.
+absl::StatusOr<NamedValues> RunningAttempt::WrittenOutputs(const plugin::Result& result) const {
+  if (request_.outputs.empty() || result.reason != plugin::EndReason::kExited) return NamedValues();
+  {
+    absl::MutexLock lock(&mutex_);
+    if (finished_ || phase_ != Phase::kWork) return NamedValues();  // the directory may be another's by now
+  }
+  return ReadOutputs(lease_.fd, request_.outputs);
+}
+
 void RunningAttempt::Finish(plugin::Result result) {
   const std::shared_ptr<RunningAttempt> self = shared_from_this();  // a stop may end it before we are out of here
+  absl::StatusOr<NamedValues> outputs = WrittenOutputs(result);
   AttemptReportPtr report;
   {
     absl::MutexLock lock(&mutex_);
     if (finished_ || phase_ != Phase::kWork) return;
-    AttemptEnd end = MakeEnd(std::move(result));
+    AttemptEnd end = judge_.WorkEnd(result, stop_reason_, outputs.status());
     if (started_) end.usage.wall_time = host_->Now() - start_time_;
-    Judge(&end);
-    const bool validate = !request_.validation.command.empty() && Succeeded(end, request_.validation.accepted_exit_codes);
+    if (outputs.ok()) outputs_ = *std::move(outputs);
+    const bool validate = !request_.validation.command.empty() && judge_.IsSuccess(end);
     if (validate && stop_reason_ == EndReason::kNone) {
       phase_ = Phase::kBetween;
       work_end_ = std::move(end);
@@ -307,16 +250,6 @@ void RunningAttempt::Finish(plugin::Result result) {
   host_->listener().OnWorkEnded(key(), host_->Now());
 }
 
-plugin::Request RunningAttempt::MakeValidationRequest() {
-  plugin::Request request = std::move(surroundings_);
-  request.executor = kCommandExecutor;
-  request.command.argv = {request_.validation.command};
-  request.command.shell = true;
-  request.command.stdin_bytes = streams_[0].Kept();
-  request.command.environment.emplace_back("MUSTER_EXIT_CODE", absl::StrCat(work_end_.exit_code));
-  return request;
-}
-
 bool RunningAttempt::Validate(plugin::Executor* command) {
   std::shared_ptr<ValidationRun> validation;
   plugin::Request request;
@@ -324,9 +257,9 @@ bool RunningAttempt::Validate(plugin::Executor* command) {
     absl::MutexLock lock(&mutex_);
     if (finished_ || phase_ != Phase::kBetween) return false;
     phase_ = Phase::kValidation;
-    request = MakeValidationRequest();
+    request = ValidationRequest(std::move(surroundings_), request_.validation.command, work_end_.exit_code, streams_[0].Kept());
     validation = validation_ = std::make_shared<ValidationRun>(
-        [this](plugin::Result result, const std::string& last_line) { ValidationEnded(std::move(result), last_line); });
+        [this](const plugin::Result& result, const std::string& last_line) { ValidationEnded(result, last_line); });
   }
   validation->Run(command, request);
   return true;
@@ -344,31 +277,13 @@ bool RunningAttempt::StopValidation() {
   return true;
 }
 
-AttemptEnd RunningAttempt::ValidatedEnd(const plugin::Result& result, const std::string& last_line) {
-  AttemptEnd end = work_end_;
-  const bool succeeded = result.reason == plugin::EndReason::kExited && result.exit_code == 0;
-  if (stop_reason_ != EndReason::kNone && !result.by_itself) return StoppedEnd(std::move(end), stop_reason_);
-  if (validation_timed_out_ && !result.by_itself) {
-    FailValidation(absl::StrCat("it took longer than ", absl::FormatDuration(request_.validation.timeout)), &end);
-  } else if (!succeeded && !Mutated("trust_exit_code")) {
-    AttemptEnd own;
-    own.reason = FromPlugin(result.reason);
-    own.exit_code = result.exit_code;
-    own.signal = result.signal;
-    own.start_errno = result.start_errno;
-    own.message = result.message;
-    FailValidation(absl::StrCat(Describe(own), last_line.empty() ? "" : ": ", last_line), &end);
-  }
-  return end;
-}
-
-void RunningAttempt::ValidationEnded(plugin::Result result, const std::string& last_line) {
+void RunningAttempt::ValidationEnded(const plugin::Result& result, const std::string& last_line) {
   const std::shared_ptr<RunningAttempt> self = shared_from_this();
   AttemptReportPtr report;
   {
     absl::MutexLock lock(&mutex_);
     if (finished_) return;
-    report = Close(ValidatedEnd(result, last_line));
+    report = Close(judge_.ValidatedEnd(work_end_, result, last_line, stop_reason_, validation_timed_out_));
   }
   host_->Ended(self, std::move(report));
 }

@@ -16,10 +16,11 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "worker/execution/attempt_judge.h"
 #include "worker/execution/execution_host.h"
-#include "worker/execution/output_check.h"
 #include "worker/execution/output_stream.h"
 #include "worker/execution/plugin_metrics.h"
 #include "worker/execution/validation_run.h"
@@ -90,15 +91,12 @@ class RunningAttempt final : public plugin::Context, public std::enable_shared_f
   OutputStream& stream(plugin::Stream which) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return streams_[which == plugin::Stream::kStderr ? 1 : 0];
   }
-  // What its end has to stand, done in place: an end that is no success is final.
-  void Judge(AttemptEnd* end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  plugin::Request MakeValidationRequest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ValidationEnded(plugin::Result result, const std::string& last_line) ABSL_LOCKS_EXCLUDED(mutex_);
-  AttemptEnd ValidatedEnd(const plugin::Result& result, const std::string& last_line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What the work wrote to its outputs' file, once it has exited.
+  absl::StatusOr<NamedValues> WrittenOutputs(const plugin::Result& result) const ABSL_LOCKS_EXCLUDED(mutex_);
+  void ValidationEnded(const plugin::Result& result, const std::string& last_line) ABSL_LOCKS_EXCLUDED(mutex_);
   // The attempt is over; the report is for the host.
   AttemptReportPtr Close(AttemptEnd end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool NotDelivering() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !delivering_; }
-  AttemptEnd MakeEnd(plugin::Result result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   AttemptReportPtr MakeReport(AttemptEnd end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TellStart() ABSL_LOCKS_EXCLUDED(mutex_);
   // After what may have made room: tells the plugin.
@@ -112,10 +110,11 @@ class RunningAttempt final : public plugin::Context, public std::enable_shared_f
   mutable absl::Mutex mutex_;
   mutable OutputStream streams_[2] ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<plugin::Execution> execution_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<OutputCheck> output_check_ ABSL_GUARDED_BY(mutex_);  // null: none
+  AttemptJudge judge_ ABSL_GUARDED_BY(mutex_);
   plugin::Request surroundings_;  // what a validation command shares with the work; set by Run, before any end
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWork;
   AttemptEnd work_end_ ABSL_GUARDED_BY(mutex_);  // from kBetween on
+  NamedValues outputs_ ABSL_GUARDED_BY(mutex_);  // of the work, should it all end well
   std::shared_ptr<ValidationRun> validation_ ABSL_GUARDED_BY(mutex_);
   bool validation_timed_out_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread::id run_thread_ ABSL_GUARDED_BY(mutex_);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <exception>
 
+#include "absl/strings/str_cat.h"
+
 namespace muster::execution {
 namespace {
 
@@ -77,6 +79,28 @@ void ValidationRun::Finish(plugin::Result result) {
     line = LastWords(words_);
   }
   ended_(std::move(result), std::move(line));
+}
+
+plugin::Request SurroundingsOf(const plugin::Request& work) {
+  plugin::Request request;
+  request.task_id = work.task_id;
+  request.attempt = work.attempt;
+  request.command.environment = work.command.environment;
+  request.command.working_directory = work.command.working_directory;
+  request.task_directory = work.task_directory;
+  request.memory_limit_bytes = work.memory_limit_bytes;
+  request.kill_grace = work.kill_grace;
+  request.deadline = work.deadline;
+  return request;
+}
+
+plugin::Request ValidationRequest(plugin::Request surroundings, const std::string& line, int exit_code, std::string input) {
+  surroundings.executor = "command";
+  surroundings.command.argv = {line};
+  surroundings.command.shell = true;
+  surroundings.command.stdin_bytes = std::move(input);
+  surroundings.command.environment.emplace_back("MUSTER_EXIT_CODE", absl::StrCat(exit_code));
+  return surroundings;
 }
 
 }  // namespace muster::execution

@@ -52,4 +52,9 @@ class ValidationRun final : public plugin::Context {
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
+// What a validation command shares with the work that it follows.
+plugin::Request SurroundingsOf(const plugin::Request& work);
+// `line` for a shell, with what is kept of the work's output as its input.
+plugin::Request ValidationRequest(plugin::Request surroundings, const std::string& line, int exit_code, std::string input);
+
 }  // namespace muster::execution

@@ -1,10 +1,12 @@
 #include "worker/session/attempt_work.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include <google/protobuf/util/json_util.h>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/id_text.h"
 #include "common/convert/convert.h"
@@ -17,6 +19,8 @@ namespace {
 constexpr uint64_t kDirectBit = uint64_t{1} << 63;
 constexpr char kCommand[] = "command";
 constexpr char kDefaultScript[] = "script";
+constexpr char kMaster[] = "MUSTER_MASTER";
+constexpr char kOwnPrefix[] = "MUSTER_";
 
 // What all tasks of one specification share.
 struct Template {
@@ -76,6 +80,7 @@ Template MakeTemplate(const v1::TaskSpec& spec) {
   if (spec.has_kill_grace()) work.kill_grace = convert::FromProto(spec.kill_grace());
   work.lossless = spec.lossless_output();
   work.validation = MakeValidation(spec.validation());
+  if (work.request.executor == kCommand) work.outputs.assign(spec.outputs().begin(), spec.outputs().end());
   made.on_worker_loss = LossMode(spec.on_worker_loss());
   made.slots = spec.requirements().slots() == 0 ? 1 : spec.requirements().slots();
   return made;
@@ -105,6 +110,30 @@ void FillIn(const v1::Assignment& assignment, AttemptWork* work) {
   work->validation.command = FillText(work->validation.command, row, index, FillFor::kShell);
 }
 
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
+// What can be a variable, and is none of ours.
+bool IsFree(const v1::NamedValue& variable) {
+  constexpr std::string_view kNeverInAName("=\0", 2);
+  return !variable.name().empty() && variable.name().find_first_of(kNeverInAName) == std::string::npos &&
+         variable.value().find('\0') == std::string::npos && !absl::StartsWith(variable.name(), kOwnPrefix);
+}
+
+// What others wrote, as it is: braces in it are no places of a batch's row. The master takes in none that are not free.
+void AddVariables(const v1::Assignment& assignment, Environment* environment) {
+  for (const v1::NamedValue& variable : assignment.variables()) {
+    if (IsFree(variable)) environment->emplace_back(variable.name(), variable.value());
+  }
+}
+
+// So that it can submit into its own workflow.
+void AddWorkflow(const v1::Assignment& assignment, const std::string& master, Environment* environment) {
+  if (assignment.workflow_id().empty()) return;
+  const bool own = std::any_of(environment->begin(), environment->end(), [](const auto& one) { return one.first == kMaster; });
+  if (!own) environment->emplace_back(kMaster, master);
+  environment->emplace_back("MUSTER_WORKFLOW", assignment.workflow_id());
+}
+
 void NameIt(const std::string& task, AttemptNumber attempt, const std::string& worker_name, plugin::Request* request) {
   request->task_id = task;
   request->attempt = attempt.value();
@@ -114,13 +143,17 @@ void NameIt(const std::string& task, AttemptNumber attempt, const std::string& w
   environment.emplace_back("MUSTER_WORKER", worker_name);
 }
 
-AttemptWork MakeWork(const v1::Assignment& assignment, const Template& shared, const std::string& worker_name) {
+AttemptWork MakeWork(const v1::Assignment& assignment, const Template& shared, const Whereabouts& here) {
   AttemptWork work = shared.work;
+  Environment& environment = work.request.command.environment;
   work.key = convert::FromProto(assignment.key());
   FillIn(assignment, &work);
-  NameIt(IdToText(work.key.task.value()), work.key.number, worker_name, &work.request);
+  AddVariables(assignment, &environment);
+  AddWorkflow(assignment, here.master, &environment);
+  NameIt(IdToText(work.key.task.value()), work.key.number, here.worker, &work.request);
   if (assignment.batch_index() != 0) {
-    work.request.command.environment.emplace_back("MUSTER_INDEX", absl::StrCat(assignment.batch_index()));
+    work.outputs.clear();  // of which task would they be?
+    environment.emplace_back("MUSTER_INDEX", absl::StrCat(assignment.batch_index()));
   }
   if (assignment.has_run_timeout()) work.run_timeout = convert::FromProto(assignment.run_timeout());
   if (assignment.has_deadline()) work.deadline = convert::FromProto(assignment.deadline());
@@ -129,7 +162,7 @@ AttemptWork MakeWork(const v1::Assignment& assignment, const Template& shared, c
 
 }  // namespace
 
-ReadAssignments ReadAssignmentsOf(const v1::SessionRequest& message, StreamId stream, const std::string& worker_name) {
+ReadAssignments ReadAssignmentsOf(const v1::SessionRequest& message, StreamId stream, const Whereabouts& here) {
   std::vector<Template> templates;
   templates.reserve(static_cast<size_t>(message.specs_size()));
   for (const std::string& spec : message.specs()) templates.push_back(ReadTemplate(spec));
@@ -144,7 +177,7 @@ ReadAssignments ReadAssignmentsOf(const v1::SessionRequest& message, StreamId st
       continue;
     }
     const Template& shared = assignment.spec() < templates.size() ? templates[assignment.spec()] : missing;
-    auto work = std::make_shared<AttemptWork>(MakeWork(assignment, shared, worker_name));
+    auto work = std::make_shared<AttemptWork>(MakeWork(assignment, shared, here));
     read.assigned.push_back({.stream = stream,
                              .key = work->key,
                              .slots = shared.slots,
@@ -155,10 +188,10 @@ ReadAssignments ReadAssignmentsOf(const v1::SessionRequest& message, StreamId st
   return read;
 }
 
-AttemptWork MakeDirectWork(const v1::TaskSpec& spec, uint64_t direct, const std::string& worker_name) {
+AttemptWork MakeDirectWork(const v1::TaskSpec& spec, uint64_t direct, const Whereabouts& here) {
   AttemptWork work = MakeTemplate(spec).work;
   work.key = DirectKey(direct);
-  NameIt(DirectName(direct), work.key.number, worker_name, &work.request);
+  NameIt(DirectName(direct), work.key.number, here.worker, &work.request);
   work.lossless = true;  // the one who asked reads it all
   return work;
 }

@@ -1,5 +1,7 @@
 // What an assignment becomes: a request that an executor can run. The batch's arguments are put in here, and the
-// variables that every command gets (MUSTER_TASK_ID, MUSTER_ATTEMPT, MUSTER_WORKER, MUSTER_INDEX) are appended last.
+// variables that every command gets (MUSTER_TASK_ID, MUSTER_ATTEMPT, MUSTER_WORKER, MUSTER_INDEX, MUSTER_WORKFLOW) are
+// appended last, behind those that the master has put with it. A workflow's task also gets MUSTER_MASTER, unless it has
+// one of its own.
 //
 // Specifications come serialized, each once per message; they are parsed once and shared by their assignments.
 // Thread rule: values; AssignmentReader is used by one thread at a time (the stream's reader).
@@ -24,6 +26,12 @@ class TaskSpec;
 
 namespace muster::worker {
 
+// What commands are told of where they run.
+struct Whereabouts {
+  std::string worker;
+  std::string master;  // as MUSTER_MASTER has it: host:port
+};
+
 struct AttemptWork {
   AttemptKey key;
   plugin::Request request;
@@ -32,6 +40,7 @@ struct AttemptWork {
   absl::Time deadline = absl::InfiniteFuture();  // calendar, as the master sees it; else the timeout from the start on
   bool lossless = false;
   Validation validation;
+  std::vector<std::string> outputs;  // values that it may write
   std::string broken;  // not empty: it cannot run, and why
 };
 
@@ -40,10 +49,10 @@ struct ReadAssignments {
   std::vector<Assigned> assigned;
   uint32_t malformed = 0;
 };
-ReadAssignments ReadAssignmentsOf(const v1::SessionRequest& message, StreamId stream, const std::string& worker_name);
+ReadAssignments ReadAssignmentsOf(const v1::SessionRequest& message, StreamId stream, const Whereabouts& here);
 
 // A person's Execute.
-AttemptWork MakeDirectWork(const v1::TaskSpec& spec, uint64_t direct, const std::string& worker_name);
+AttemptWork MakeDirectWork(const v1::TaskSpec& spec, uint64_t direct, const Whereabouts& here);
 
 // Direct executions have names outside of the cluster's sequence.
 AttemptKey DirectKey(uint64_t direct);

@@ -5,7 +5,6 @@
 
 #include "common/convert/convert.h"
 #include "muster/v1/worker_service.pb.h"
-#include "worker/session/attempt_work.h"
 
 namespace muster::worker {
 namespace {
@@ -47,7 +46,7 @@ uint32_t ReadOrders(const v1::SessionRequest& request, const OrderContext& conte
     events.emplace_back(ResultAcknowledged{stream, convert::FromProto(key)});
   }
   if (request.resume()) events.emplace_back(ResumeRequested{stream});
-  ReadAssignments read = ReadAssignmentsOf(request, stream, context.worker_name);
+  ReadAssignments read = ReadAssignmentsOf(request, stream, context.here);
   for (Assigned& assigned : read.assigned) events.emplace_back(std::move(assigned));
   for (const v1::StopAttempt& stop : request.stops()) {
     events.emplace_back(

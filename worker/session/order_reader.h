@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "worker/session/attempt_work.h"
 #include "worker/session/session_message.h"
 
 namespace muster::v1 {
@@ -20,7 +21,7 @@ namespace muster::worker {
 SessionOpening ReadOpening(const v1::OpenSession& open, StreamId stream);
 
 struct OrderContext {
-  std::string worker_name;
+  Whereabouts here;
   absl::Duration drain_timeout;  // for a drain that names no deadline
   absl::Time now;
 };

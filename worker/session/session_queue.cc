@@ -82,7 +82,8 @@ void SessionQueue::AddValidating(AttemptKey key, absl::Time time) {
 void SessionQueue::AddResult(AttemptReportPtr report, absl::Time due) {
   absl::MutexLock lock(&mutex_);
   started_.erase(report->key);
-  const size_t bytes = kItemBytes + SizeOf(report->stdout_output) + SizeOf(report->stderr_output);
+  const size_t bytes =
+      kItemBytes + SizeOf(report->stdout_output) + SizeOf(report->stderr_output) + BytesOf(report->outputs);
   Add({std::move(report), bytes}, due);
 }
 

@@ -68,7 +68,7 @@ bool SessionReactor::Open(SessionMessage* message) {
 }
 
 void SessionReactor::Take(SessionMessage* message) {
-  const OrderContext context{ports_->worker_name, ports_->drain_timeout, ports_->clock->Now()};
+  const OrderContext context{ports_->here, ports_->drain_timeout, ports_->clock->Now()};
   const uint32_t malformed = ReadOrders(request_, context, message);
   if (malformed == 0) return;
   MUSTER_LOG(kWarning, "assignments with impossible names dropped", {{"count", malformed}});

@@ -18,6 +18,7 @@
 #include "common/rpc/outbox.h"
 #include "common/runtime/clock.h"
 #include "muster/v1/worker_service.pb.h"
+#include "worker/session/attempt_work.h"
 #include "worker/session/session_message.h"
 #include "worker/session/session_queue.h"
 
@@ -27,7 +28,7 @@ class SessionReactor final : public grpc::ServerBidiReactor<v1::SessionRequest, 
                              public std::enable_shared_from_this<SessionReactor> {
  public:
   struct Ports {
-    std::string worker_name;
+    Whereabouts here;
     absl::Duration drain_timeout;
     const runtime::Clock* clock = nullptr;
     MessageSink sink;

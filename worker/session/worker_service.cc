@@ -8,7 +8,6 @@
 #include "common/base/status_macros.h"
 #include "common/rpc/status.h"
 #include "common/telemetry/log.h"
-#include "worker/session/attempt_work.h"
 
 namespace muster::worker {
 namespace {
@@ -58,7 +57,7 @@ class RefusedExecute final : public grpc::ServerWriteReactor<v1::ExecuteResponse
 
 WorkerService::WorkerService(Options options)
     : options_(std::move(options)),
-      ports_({.worker_name = options_.name,
+      ports_({.here = options_.here,
               .drain_timeout = options_.drain_timeout,
               .clock = options_.clock,
               .sink = options_.sink,
@@ -112,7 +111,7 @@ grpc::ServerWriteReactor<v1::ExecuteResponse>* WorkerService::Execute(grpc::Call
   MUSTER_LOG(kInfo, "direct execution asked for", {{"direct", DirectName(direct)}, {"peer", context->peer()}});
   SessionMessage message;
   message.events.emplace_back(DirectRequested{
-      direct, std::make_shared<AttemptWork>(MakeDirectWork(request->task(), direct, options_.name))});
+      direct, std::make_shared<AttemptWork>(MakeDirectWork(request->task(), direct, options_.here))});
   options_.sink(std::move(message));
   return call.get();
 }

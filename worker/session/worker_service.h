@@ -19,6 +19,7 @@
 #include "common/domain/ids.h"
 #include "common/runtime/clock.h"
 #include "muster/v1/worker_service.grpc.pb.h"
+#include "worker/session/attempt_work.h"
 #include "worker/session/direct_reactor.h"
 #include "worker/session/session_message.h"
 #include "worker/session/session_reactor.h"
@@ -28,7 +29,7 @@ namespace muster::worker {
 class WorkerService final : public v1::WorkerService::CallbackService {
  public:
   struct Options {
-    std::string name;
+    Whereabouts here;
     Incarnation incarnation;
     absl::Duration drain_timeout = absl::Seconds(25);
     const runtime::Clock* clock = nullptr;

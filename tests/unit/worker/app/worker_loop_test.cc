@@ -79,7 +79,7 @@ class WorkerLoopTest : public ::testing::Test {
   WorkerLoop loop_{"w1", {.slots = 1}};
   OutputRelay relay_{&clock_, [this] { loop_.Post(SessionMessage()); }};
   WorkerMetrics metrics_{&registry_, 1, [this] { return loop_.view(); }, [this] { return relay_.relayed_bytes(); }};
-  WorkerService service_{{.name = "w1",
+  WorkerService service_{{.here = {.worker = "w1", .master = ""},
                           .incarnation = Incarnation(5),
                           .clock = &clock_,
                           .sink = [this](SessionMessage message) { loop_.Post(std::move(message)); }}};

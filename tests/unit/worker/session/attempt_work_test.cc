@@ -11,7 +11,10 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::Pair;
+
+const Whereabouts kHere = {.worker = "w1", .master = "master:7070"};
 
 const AttemptWork& WorkOf(const Assigned& assigned) { return *static_cast<const AttemptWork*>(assigned.work.get()); }
 
@@ -38,7 +41,7 @@ TEST(AttemptWork, ABatchsArgumentsArePutInAndTheVariablesComeLast) {
   v1::Assignment* assignment = Assign(&message, 33);
   assignment->add_arguments("a.txt");
   assignment->set_batch_index(5);
-  const auto read = ReadAssignmentsOf(message, StreamId(1), "w1");
+  const auto read = ReadAssignmentsOf(message, StreamId(1), kHere);
   ASSERT_EQ(read.assigned.size(), 1u);
   const plugin::Request& request = WorkOf(read.assigned[0]).request;
   EXPECT_EQ(request.executor, "command");
@@ -58,12 +61,74 @@ TEST(AttemptWork, AValidationIsReadAndABatchsArgumentsAreWordsOfItsLine) {
   v1::Assignment* assignment = Assign(&message, 33);
   assignment->add_arguments("a; b");
   assignment->set_batch_index(5);
-  const auto read = ReadAssignmentsOf(message, StreamId(1), "w1");
+  const auto read = ReadAssignmentsOf(message, StreamId(1), kHere);
   const Validation& validation = WorkOf(read.assigned.at(0)).validation;
   EXPECT_THAT(validation.accepted_exit_codes, ElementsAre(3));
   EXPECT_EQ(validation.output_pattern, "^{}$") << "a pattern is no template: its braces are its own";
   EXPECT_EQ(validation.command, "test -s 'a; b'");
   EXPECT_EQ(validation.timeout, absl::Seconds(60));
+}
+
+TEST(AttemptWork, OutputsOfOthersComeAfterTheTasksOwnAndBeforeOurs) {
+  v1::SessionRequest message;
+  message.add_specs(Echo().SerializeAsString());
+  v1::Assignment* assignment = Assign(&message, 33);
+  const auto variable = [assignment](const std::string& name, const std::string& value) {
+    v1::NamedValue* added = assignment->add_variables();
+    added->set_name(name);
+    added->set_value(value);
+  };
+  variable("VERSION", "{} of {1}");
+  variable("FILE", "theirs");
+  variable("MUSTER_TASK_ID", "9");
+  variable("MUSTER_MASTER", "elsewhere:1");
+  variable("", "nameless");
+  variable("A=B", "two in one");
+  variable("NUL", std::string("a\0b", 3));
+  assignment->add_arguments("a.txt");
+  assignment->set_batch_index(5);
+  const auto read = ReadAssignmentsOf(message, StreamId(1), kHere);
+  EXPECT_THAT(WorkOf(read.assigned.at(0)).request.command.environment,
+              ElementsAre(Pair("FILE", "in/a.txt"), Pair("VERSION", "{} of {1}"), Pair("FILE", "theirs"),
+                          Pair("MUSTER_TASK_ID", "11"), Pair("MUSTER_ATTEMPT", "2"), Pair("MUSTER_WORKER", "w1"),
+                          Pair("MUSTER_INDEX", "5")));
+}
+
+TEST(AttemptWork, ATaskOfAWorkflowLearnsOfItAndOfTheMaster) {
+  v1::SessionRequest message;
+  message.add_specs(Echo().SerializeAsString());
+  v1::TaskSpec own = Echo();
+  own.mutable_command()->mutable_environment(0)->set_name("MUSTER_MASTER");
+  message.add_specs(own.SerializeAsString());
+  Assign(&message, 33)->set_workflow_id("4F");
+  Assign(&message, 34)->set_spec(1);
+  message.mutable_assignments(1)->set_workflow_id("4F");
+  Assign(&message, 35);
+  const auto read = ReadAssignmentsOf(message, StreamId(1), kHere);
+  const auto environment = [&read](size_t which) { return WorkOf(read.assigned.at(which)).request.command.environment; };
+  EXPECT_THAT(environment(0), Contains(Pair("MUSTER_WORKFLOW", "4F")));
+  EXPECT_THAT(environment(0), Contains(Pair("MUSTER_MASTER", "master:7070")));
+  EXPECT_THAT(environment(1), Contains(Pair("MUSTER_WORKFLOW", "4F")));
+  EXPECT_THAT(environment(1), Contains(Pair("MUSTER_MASTER", "in/{}"))) << "its own";
+  EXPECT_THAT(environment(1), Not(Contains(Pair("MUSTER_MASTER", "master:7070"))));
+  EXPECT_THAT(environment(2), Not(Contains(Pair("MUSTER_WORKFLOW", testing::_))));
+  EXPECT_THAT(environment(2), Not(Contains(Pair("MUSTER_MASTER", testing::_))));
+}
+
+TEST(AttemptWork, OutputsAreOfSingleTasksOfTheExecutorCommand) {
+  v1::SessionRequest message;
+  v1::TaskSpec spec = Echo();
+  spec.add_outputs("version");
+  message.add_specs(spec.SerializeAsString());
+  spec.set_executor("noop");
+  message.add_specs(spec.SerializeAsString());
+  Assign(&message, 1);
+  Assign(&message, 2)->set_batch_index(1);
+  Assign(&message, 3)->set_spec(1);
+  const auto read = ReadAssignmentsOf(message, StreamId(1), kHere);
+  EXPECT_THAT(WorkOf(read.assigned.at(0)).outputs, ElementsAre("version"));
+  EXPECT_THAT(WorkOf(read.assigned.at(1)).outputs, IsEmpty());
+  EXPECT_THAT(WorkOf(read.assigned.at(2)).outputs, IsEmpty());
 }
 
 TEST(AttemptWork, TasksOfOneSpecificationShareItsParsing) {
@@ -76,7 +141,7 @@ TEST(AttemptWork, TasksOfOneSpecificationShareItsParsing) {
   message.add_specs(spec.SerializeAsString());
   Assign(&message, 1);
   Assign(&message, 2)->mutable_run_timeout()->set_seconds(9);
-  const auto read = ReadAssignmentsOf(message, StreamId(1), "w1");
+  const auto read = ReadAssignmentsOf(message, StreamId(1), kHere);
   ASSERT_EQ(read.assigned.size(), 2u);
   EXPECT_EQ(read.assigned[1].slots, 2u);
   EXPECT_EQ(read.assigned[1].on_worker_loss, OnWorkerLoss::kRerunAfterFence);
@@ -90,7 +155,7 @@ TEST(AttemptWork, WhatCannotBeReadIsBrokenAndSaysWhy) {
   message.add_specs("\xff\xff\xff");
   Assign(&message, 1);
   Assign(&message, 2)->set_spec(7);
-  const auto read = ReadAssignmentsOf(message, StreamId(1), "w1");
+  const auto read = ReadAssignmentsOf(message, StreamId(1), kHere);
   ASSERT_EQ(read.assigned.size(), 2u);
   EXPECT_FALSE(WorkOf(read.assigned[0]).broken.empty());
   EXPECT_FALSE(WorkOf(read.assigned[1]).broken.empty());
@@ -101,7 +166,7 @@ TEST(AttemptWork, ImpossibleNamesAreLeftOut) {
   message.add_specs(Echo().SerializeAsString());
   Assign(&message, 0);
   Assign(&message, uint64_t{1} << 63);
-  const auto read = ReadAssignmentsOf(message, StreamId(1), "w1");
+  const auto read = ReadAssignmentsOf(message, StreamId(1), kHere);
   EXPECT_THAT(read.assigned, IsEmpty());
   EXPECT_EQ(read.malformed, 2u);
 }

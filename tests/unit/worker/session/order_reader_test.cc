@@ -16,7 +16,7 @@ class OrderReaderTest : public testing::Test {
  protected:
   SessionMessage Read() {
     SessionMessage message{.stream = StreamId(3)};
-    malformed_ = ReadOrders(request_, {"w1", absl::Seconds(25), absl::FromUnixSeconds(100)}, &message);
+    malformed_ = ReadOrders(request_, {{"w1", "master:7070"}, absl::Seconds(25), absl::FromUnixSeconds(100)}, &message);
     return message;
   }
   template <typename Event>
