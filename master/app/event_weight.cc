@@ -40,7 +40,8 @@ int64_t ExtraBytes(const core::WorkerReports& reports) {
   auto bytes = kItemBytes * static_cast<int64_t>(reports.started.size() + reports.given_back.size() +
                                                  reports.refused.size());
   for (const AttemptReportPtr& result : reports.results) {
-    bytes += kEventBytes + OutputBytes(result->stdout_output) + OutputBytes(result->stderr_output);
+    bytes += kEventBytes + OutputBytes(result->stdout_output) + OutputBytes(result->stderr_output) +
+             static_cast<int64_t>(BytesOf(result->outputs));
   }
   return bytes;
 }

@@ -1,9 +1,12 @@
 #include "master/dispatcher/report_reader.h"
 
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/convert/convert.h"
+#include "common/domain/named_value.h"
 #include "muster/v1/worker_service.pb.h"
 
 namespace muster::dispatcher {
@@ -61,6 +64,24 @@ void ReadStarts(const google::protobuf::RepeatedPtrField<v1::AttemptStart>& from
   }
 }
 
+// Of something that may be a success; each name once.
+void KeepPossibleOutputs(v1::AttemptResult* result, Reports* reports) {
+  if (result->outputs_size() == 0) return;
+  const bool exited = result->end().reason() == v1::END_REASON_EXITED;
+  std::set<std::string_view> names;
+  google::protobuf::RepeatedPtrField<v1::NamedValue> kept;
+  for (const v1::NamedValue& one : result->outputs()) {
+    const bool possible = exited && names.size() < kMostOutputs && IsOutputName(one.name()) && IsOutputValue(one.value()) &&
+                          names.insert(one.name()).second;
+    if (possible) {
+      *kept.Add() = one;
+    } else {
+      ++reports->malformed;
+    }
+  }
+  result->mutable_outputs()->Swap(&kept);
+}
+
 }  // namespace
 
 Reports ReadReports(v1::SessionResponse* message, WorkerId worker, SessionNumber session) {
@@ -76,6 +97,7 @@ Reports ReadReports(v1::SessionResponse* message, WorkerId worker, SessionNumber
       ++reports.malformed;
       continue;
     }
+    KeepPossibleOutputs(&result, &reports);
     event.results.push_back(convert::FromProto(&result));
   }
   for (const v1::AttemptKey& key : message->given_back()) {

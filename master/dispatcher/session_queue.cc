@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kOrderBytes = 48;
 constexpr int64_t kAssignmentBytes = 96;
+constexpr size_t kVariableBytes = 16;  // of a message around it, at most
 
 const std::vector<std::string>* RowOf(const core::Assign& assign) {
   if (assign.rows == nullptr || assign.row_index >= assign.rows->size()) return nullptr;
@@ -26,6 +27,10 @@ int64_t RowBytes(const core::Assign& assign) {
     for (const std::string& value : *row) bytes += static_cast<int64_t>(value.size()) + 8;
   }
   return bytes;
+}
+
+int64_t VariableBytes(const core::Assign& assign) {
+  return static_cast<int64_t>(BytesOf(assign.variables) + kVariableBytes * assign.variables.size());
 }
 
 // Builds one message and knows how full it is.
@@ -49,7 +54,7 @@ class MessageBuilder {
     if (message_->assignments_size() >= bounds_.assignments) return Taken::kNextMessage;
     const auto known = specs_.find(assign.spec.get());
     const int64_t spec_bytes = known == specs_.end() ? static_cast<int64_t>(assign.spec->payload_for_workers().size()) + 8 : 0;
-    const int64_t bytes = kAssignmentBytes + spec_bytes + RowBytes(assign);
+    const int64_t bytes = kAssignmentBytes + spec_bytes + RowBytes(assign) + VariableBytes(assign);
     if (bytes_ + bytes > bounds_.most_bytes) return orders_ > 0 ? Taken::kNextMessage : Taken::kNever;
     if (orders_ > 0 && bytes_ + bytes > 4 * bounds_.full_bytes) return Taken::kNextMessage;
     v1::Assignment* out = message_->add_assignments();
@@ -67,6 +72,8 @@ class MessageBuilder {
       convert::ToProto(absl::Now() + assign.run_timeout, out->mutable_deadline());
     }
     out->set_prefetched(assign.prefetched);
+    convert::ToProto(assign.variables, out->mutable_variables());
+    if (assign.workflow) out->set_workflow_id(IdToText(assign.workflow.value()));
     bytes_ += bytes;
     return Taken::kYes;
   }

@@ -31,6 +31,7 @@ void SetReport(const AttemptReport& report, TaskNote* note) {
   note->started = report.start_time;
   note->stdout_bytes = report.stdout_output.total_bytes;
   note->stderr_bytes = report.stderr_output.total_bytes;
+  note->outputs = report.outputs;
 }
 
 }  // namespace

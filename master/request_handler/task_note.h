@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "common/domain/attempt.h"
 #include "common/domain/ids.h"
+#include "common/domain/named_value.h"
 #include "common/domain/task_spec.h"
 #include "common/domain/task_state.h"
 #include "master/core/cluster_core.h"
@@ -45,6 +46,7 @@ struct TaskNote {
   std::optional<AttemptEnd> end;
   int64_t stdout_bytes = 0;
   int64_t stderr_bytes = 0;
+  NamedValues outputs;
 
   std::optional<UsualRunTime> straggles;  // it runs much longer than this
 

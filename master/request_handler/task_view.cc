@@ -56,7 +56,7 @@ void SetSpec(const TaskNote& note, Detail detail, SpecCache* specs, v1::Task* to
   if (detail != Detail::kFull) Shorten(to->mutable_spec());
 }
 
-void SetNewestAttempt(const TaskNote& note, v1::Task* to) {
+void SetNewestAttempt(const TaskNote& note, Detail detail, v1::Task* to) {
   if (!note.attempt) return;
   v1::Attempt* attempt = to->add_attempts();
   attempt->set_number(note.attempt.value());
@@ -71,6 +71,7 @@ void SetNewestAttempt(const TaskNote& note, v1::Task* to) {
     attempt->mutable_end()->set_reason(static_cast<v1::EndReason>(note.end_reason));
     attempt->mutable_end()->set_message(note.reason);
   }
+  if (detail != Detail::kBrief) convert::ToProto(note.outputs, attempt->mutable_outputs());
 }
 
 void SetReported(const AttemptReport& report, v1::Attempt* to) {
@@ -79,6 +80,7 @@ void SetReported(const AttemptReport& report, v1::Attempt* to) {
   convert::ToProto(report.end, to->mutable_end());
   if (report.stdout_output.total_bytes > 0) SetSummary(report.stdout_output, to->mutable_end()->mutable_stdout());
   if (report.stderr_output.total_bytes > 0) SetSummary(report.stderr_output, to->mutable_end()->mutable_stderr());
+  convert::ToProto(report.outputs, to->mutable_outputs());
 }
 
 // `end` is an AttemptEndRow or the OutcomeRow: what the cluster made of the attempt, reported or not.
@@ -128,7 +130,7 @@ void ViewNote(const TaskNote& note, Detail detail, SpecCache* specs, v1::Task* t
     convert::ToProto(note.straggles->p90, to->mutable_straggler()->mutable_p90());
     to->mutable_straggler()->set_run_count(static_cast<int32_t>(note.straggles->runs));
   }
-  SetNewestAttempt(note, to);
+  SetNewestAttempt(note, detail, to);
 }
 
 void ViewAttempts(const store::StoredTask& task, const TaskNote& note, v1::Task* to) {

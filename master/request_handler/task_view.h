@@ -2,7 +2,7 @@
 //
 // Three sizes: kFull for `get` (the whole specification, every attempt); kList for lists and watchers (without input,
 // script, environment and parameters; the newest attempt alone); kBrief for attached readers, as kList but without the
-// specification for a batch's tasks, which are many and share it.
+// values that it wrote, and without the specification for a batch's tasks, which are many and share it.
 // Where the row is known, a batch's task shows its command with its arguments put in.
 //
 // Thread rule: pure functions; a SpecCache is used by one thread at a time.

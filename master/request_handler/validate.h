@@ -4,7 +4,7 @@
 // reason is the first one's. Reasons are stable: NO_COMMAND, NUL_BYTE, ARGUMENT_TOO_LONG, COMMAND_TOO_LONG,
 // INPUT_TOO_LONG, BAD_NAME, BAD_PRIORITY, BAD_DURATION, BAD_TIME, BAD_ENVIRONMENT, BAD_ATTEMPTS, BAD_RESOURCES,
 // BAD_NEED, BAD_LABEL, BAD_DIRECTORY, BAD_PARAMETERS, BAD_LIMIT, BAD_OWNER, BAD_REQUEST_ID, BAD_ROWS, BAD_CALL, BAD_VALUE,
-// BAD_DEPENDENCY.
+// BAD_DEPENDENCY, BAD_VALIDATION, BAD_OUTPUTS.
 //
 // What only the cluster knows (is there such an executor, is there room in the queue) is the core's to refuse.
 // Thread rule: pure functions. Errors: INVALID_ARGUMENT with field violations.

@@ -71,6 +71,9 @@ void CheckRows(const v1::SubmitBatchRequest& request, const TaskLimits& limits, 
     violations->Add("BAD_ROWS", "rows", absl::StrCat("has ", request.rows_size(), " rows; at most ", limits.rows));
     return;
   }
+  if (request.template_().outputs_size() > 0) {
+    violations->Add("BAD_OUTPUTS", "template.outputs", "are of single tasks, not of a batch's; leave them out");
+  }
   const Template form(request.template_());
   for (int i = 0; i < request.rows_size(); ++i) {
     const auto& values = request.rows(i).values();

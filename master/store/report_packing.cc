@@ -15,6 +15,26 @@ void OutputFields(Archive& archive, Output& output) {
   archive(output.sha256);
 }
 
+// Last, and nothing when there are none: most have none. What comes after it one day needs their number, 0 as well.
+void Values(Packer& packer, const NamedValues& values) {
+  if (values.empty()) return;
+  packer.Unsigned(values.size());
+  for (const NamedValue& one : values) {
+    packer(one.name);
+    packer(one.value);
+  }
+}
+
+void Values(Unpacker& unpacker, NamedValues& values) {
+  if (unpacker.done()) return;
+  const uint64_t count = unpacker.Unsigned();
+  for (uint64_t i = 0; i < count && unpacker.ok(); ++i) {
+    const std::string_view name = unpacker.Bytes();
+    const std::string_view value = unpacker.Bytes();
+    if (unpacker.ok()) values.push_back({std::string(name), std::string(value)});
+  }
+}
+
 template <typename Archive, typename Report>
 void ReportFields(Archive& archive, Report& report) {
   auto& end = report.end;
@@ -35,6 +55,7 @@ void ReportFields(Archive& archive, Report& report) {
   archive(report.stopped);
   OutputFields(archive, report.stdout_output);
   OutputFields(archive, report.stderr_output);
+  Values(archive, report.outputs);
 }
 
 }  // namespace

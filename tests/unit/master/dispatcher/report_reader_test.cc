@@ -96,5 +96,57 @@ TEST(ReadReportsTest, EverythingElseIsTold) {
   EXPECT_LE(reports.event.refused[0].reason.size(), 1024u);
 }
 
+v1::AttemptResult* AddResult(v1::SessionResponse* message, v1::EndReason reason) {
+  v1::AttemptResult* result = message->add_results();
+  SetKey(static_cast<uint64_t>(message->results_size()), 1, result->mutable_key());
+  result->mutable_end()->set_reason(reason);
+  return result;
+}
+
+void AddOutput(const std::string& name, const std::string& value, v1::AttemptResult* result) {
+  v1::NamedValue* output = result->add_outputs();
+  output->set_name(name);
+  output->set_value(value);
+}
+
+TEST(ReadReportsTest, OutputsAreRead) {
+  v1::SessionResponse message;
+  v1::AttemptResult* result = AddResult(&message, v1::END_REASON_EXITED);
+  AddOutput("version", "1.4", result);
+  AddOutput("digest", "", result);
+  const Reports reports = ReadReports(&message, WorkerId(1), SessionNumber(2));
+  EXPECT_EQ(reports.malformed, 0u);
+  EXPECT_EQ(reports.event.results.at(0)->outputs, (NamedValues{{"version", "1.4"}, {"digest", ""}}));
+}
+
+TEST(ReadReportsTest, OutputsThatCannotBeAreDroppedAndTheResultIsKept) {
+  v1::SessionResponse message;
+  v1::AttemptResult* result = AddResult(&message, v1::END_REASON_EXITED);
+  AddOutput("version", "1.4", result);
+  AddOutput("version", "again", result);
+  AddOutput("not a name", "1", result);
+  AddOutput("", "1", result);
+  AddOutput(std::string(200, 'n'), "1", result);
+  AddOutput("long", std::string(5000, 'x'), result);
+  AddOutput("lines", "a\nb", result);
+  AddOutput("nul", std::string("a\0b", 3), result);
+  AddOutput("bytes", "\xff", result);
+  AddOutput("last", "kept", result);
+  const Reports reports = ReadReports(&message, WorkerId(1), SessionNumber(2));
+  EXPECT_EQ(reports.malformed, 8u);
+  EXPECT_EQ(reports.event.results.at(0)->outputs, (NamedValues{{"version", "1.4"}, {"last", "kept"}}));
+}
+
+TEST(ReadReportsTest, NoMoreOutputsThanATaskMayHaveAndNoneOfWhatHasNotExited) {
+  v1::SessionResponse message;
+  v1::AttemptResult* many = AddResult(&message, v1::END_REASON_EXITED);
+  for (int i = 0; i < 100; ++i) AddOutput("n" + std::to_string(i), "v", many);
+  AddOutput("version", "1.4", AddResult(&message, v1::END_REASON_VALIDATION_FAILED));
+  const Reports reports = ReadReports(&message, WorkerId(1), SessionNumber(2));
+  EXPECT_EQ(reports.event.results.at(0)->outputs.size(), kMostOutputs);
+  EXPECT_TRUE(reports.event.results.at(1)->outputs.empty());
+  EXPECT_EQ(reports.malformed, 37u);
+}
+
 }  // namespace
 }  // namespace muster::dispatcher

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/id_text.h"
 #include "muster/v1/worker_service.pb.h"
 
 namespace muster::dispatcher {
@@ -62,6 +63,39 @@ TEST_F(SessionQueueTest, WhatATaskWaitedForIsNotSent) {
   ASSERT_EQ(messages.size(), 1u);
   EXPECT_EQ(messages[0].specs(0), std::string(10, 's'));
   EXPECT_TRUE(too_large_.empty());
+}
+
+TEST_F(SessionQueueTest, OutputsOfOthersAndTheWorkflowTravelWithTheAssignment) {
+  core::Assign assign = Assignment(1, Spec(10));
+  assign.workflow = TaskId(33);
+  assign.variables = {{"VERSION", "1.4"}, {"EMPTY", ""}};
+  queue_.Add(assign);
+  queue_.Add(Assignment(2, Spec(10)));
+  const auto messages = All(&queue_);
+  ASSERT_EQ(messages.size(), 1u);
+  const v1::Assignment& sent = messages[0].assignments(0);
+  EXPECT_EQ(sent.workflow_id(), IdToText(33));
+  ASSERT_EQ(sent.variables_size(), 2);
+  EXPECT_EQ(sent.variables(0).name(), "VERSION");
+  EXPECT_EQ(sent.variables(0).value(), "1.4");
+  EXPECT_EQ(sent.variables(1).value(), "");
+  EXPECT_EQ(messages[0].assignments(1).workflow_id(), "");
+  EXPECT_EQ(messages[0].assignments(1).variables_size(), 0);
+}
+
+TEST_F(SessionQueueTest, OutputsOfOthersCountInAMessagesSize) {
+  core::Assign assign = Assignment(1, Spec(10));
+  for (int i = 0; i < 64; ++i) assign.variables.push_back({"V" + std::to_string(i), std::string(4096, 'x')});
+  for (uint64_t task = 1; task <= 10; ++task) {
+    assign.key.task = TaskId(task);
+    queue_.Add(assign);
+  }
+  int assigned = 0;
+  for (const auto& message : All(&queue_)) {
+    EXPECT_LE(static_cast<int64_t>(message.ByteSizeLong()), bounds_.most_bytes);
+    assigned += message.assignments_size();
+  }
+  EXPECT_EQ(assigned, 10);
 }
 
 TEST_F(SessionQueueTest, AllThatWaitsTravelsTogether) {

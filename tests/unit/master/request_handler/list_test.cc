@@ -65,6 +65,23 @@ TEST_F(ListTest, WhatIsSubmittedMeanwhileDoesNotMoveThePages) {
   EXPECT_EQ(all.size(), 4u);
 }
 
+TEST_F(ListTest, WhatATaskWroteIsShownWithItsAttemptOfAListAndOfAGet) {
+  master.Join("w1", 1);
+  const std::string id = master.Submit([](v1::SubmitRequest* request) { request->mutable_task()->add_outputs("version"); });
+  master.End(master.AwaitAssignment(), 0, "", "", {{"version", "1.4"}});
+  ASSERT_TRUE(master.AwaitState(id, v1::TASK_STATE_SUCCEEDED));
+  v1::ListRequest request;
+  request.mutable_filter()->set_include_finished(true);
+  const auto page = List(request);
+  ASSERT_TRUE(page.ok()) << page.status();
+  for (const v1::Task& task : {page->tasks(0), master.Get(id)}) {
+    ASSERT_EQ(task.attempts_size(), 1);
+    ASSERT_EQ(task.attempts(0).outputs_size(), 1);
+    EXPECT_EQ(task.attempts(0).outputs(0).name(), "version");
+    EXPECT_EQ(task.attempts(0).outputs(0).value(), "1.4");
+  }
+}
+
 TEST_F(ListTest, AFilterSelectsByQueueOwnerLabelAndState) {
   const std::string other = master.Submit();
   const std::string wanted = master.Submit([](v1::SubmitRequest* request) {

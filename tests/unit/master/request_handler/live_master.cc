@@ -100,7 +100,7 @@ void LiveMaster::Started(AttemptKey key) {
   loop_->PostAlways(std::move(reports));
 }
 
-void LiveMaster::End(AttemptKey key, int exit_code, const std::string& out, const std::string& err) {
+void LiveMaster::End(AttemptKey key, int exit_code, const std::string& out, const std::string& err, NamedValues outputs) {
   auto report = std::make_shared<AttemptReport>();
   report->key = key;
   report->end.reason = EndReason::kExited;
@@ -111,6 +111,7 @@ void LiveMaster::End(AttemptKey key, int exit_code, const std::string& out, cons
   report->stderr_output.total_bytes = static_cast<int64_t>(err.size());
   report->start_time = report->end_time = absl::Now();
   report->started = true;
+  report->outputs = std::move(outputs);
   core::WorkerReports reports = workers_->ReportsFor(key);
   reports.results.push_back(std::move(report));
   loop_->PostAlways(std::move(reports));

@@ -251,7 +251,7 @@ class LiveMaster {
   void Output(AttemptKey key, core::OutputStreamKind stream, int64_t offset, const std::string& bytes) {
     service_->OnOutput(key, stream, offset, bytes, 0);
   }
-  void End(AttemptKey key, int exit_code, const std::string& out = "", const std::string& err = "");
+  void End(AttemptKey key, int exit_code, const std::string& out = "", const std::string& err = "", NamedValues outputs = {});
 
   // One task for `command`, submitted and accepted; its id.
   std::string Submit(std::function<void(v1::SubmitRequest*)> change = nullptr);

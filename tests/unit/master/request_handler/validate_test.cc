@@ -46,6 +46,27 @@ std::vector<Rule> Rules() {
       {"NoArgv", [](auto* s) { s->clear_command(); }, "NO_COMMAND", "task.command.argv"},
       {"ALimitOfNothing", [](auto* s) { s->set_limit(3); }, "BAD_LIMIT", "task.limit_key"},
       {"AKeyWithoutALimit", [](auto* s) { s->set_limit_key("user=ann"); }, "BAD_LIMIT", "task.limit"},
+      {"OutputsOfAnotherExecutor",
+       [](auto* s) {
+         s->clear_command();
+         s->set_executor("noop");
+         s->add_outputs("version");
+       },
+       "BAD_OUTPUTS", "task.outputs"},
+      {"AnOutputTwice",
+       [](auto* s) {
+         s->add_outputs("version");
+         s->add_outputs("version");
+       },
+       "BAD_OUTPUTS", "task.outputs[1]"},
+      {"AnOutputThatIsNoVariable", [](auto* s) { s->add_outputs("the-version"); }, "BAD_OUTPUTS", "task.outputs[0]"},
+      {"AnOutputWithoutAName", [](auto* s) { s->add_outputs(""); }, "BAD_OUTPUTS", "task.outputs[0]"},
+      {"AnOutputWithALongName", [](auto* s) { s->add_outputs(std::string(129, 'n')); }, "BAD_OUTPUTS", "task.outputs[0]"},
+      {"TooManyOutputs",
+       [](auto* s) {
+         for (int i = 0; i < 65; ++i) s->add_outputs("n" + std::to_string(i));
+       },
+       "BAD_OUTPUTS", "task.outputs"},
       {"AKeyWithASpace",
        [](auto* s) {
          s->set_limit_key("user ann");
@@ -236,6 +257,13 @@ TEST(Validate, EveryRuleNamesItsFieldAndItsReason) {
   }
 }
 
+TEST(Validate, AsManyOutputsAsThereMayBePass) {
+  v1::TaskSpec spec = Good();
+  for (int i = 0; i < 64; ++i) spec.add_outputs("n" + std::to_string(i));
+  spec.set_outputs(0, std::string(128, 'n'));
+  EXPECT_TRUE(Check(spec).ok()) << Check(spec);
+}
+
 TEST(Validate, OneValueOfANeededLabelMayBeAvoided) {
   v1::TaskSpec spec = Good();
   spec.mutable_requirements()->add_needs("zone");
@@ -357,6 +385,13 @@ TEST(ValidateRows, AVariableThatARowMakesTooLongIsRefused) {
   EXPECT_TRUE(Rows(request).ok());
   variable->set_value("{}{}");
   EXPECT_EQ(ReasonOf(Rows(request)), "ARGUMENT_TOO_LONG");
+}
+
+TEST(ValidateRows, ABatchHasNoOutputs) {
+  v1::SubmitBatchRequest request = Batch({{"a"}}, {"echo", "{}"});
+  request.mutable_template_()->add_outputs("version");
+  EXPECT_EQ(ReasonOf(Rows(request)), "BAD_OUTPUTS");
+  EXPECT_EQ(ViolationsOf(Rows(request)).at(0).field, "template.outputs");
 }
 
 TEST(ValidateRows, TheValuesAreTakenInOrder) {

@@ -64,6 +64,54 @@ TEST(PackingTest, AReportOfAnOlderVersionLeavesNewerFieldsAsTheyAre) {
   EXPECT_EQ(shorter->end.message, "");
 }
 
+AttemptReport ReportWith(NamedValues outputs) {
+  AttemptReport report;
+  report.end.reason = EndReason::kExited;
+  report.end.message = "in words";
+  report.started = true;
+  report.stderr_output.total_bytes = 7;
+  report.stderr_output.sha256 = std::string(32, 'x');
+  report.outputs = std::move(outputs);
+  return report;
+}
+
+std::string Packed(const AttemptReport& report) {
+  std::string bytes;
+  PackReport(report, &bytes);
+  return bytes;
+}
+
+TEST(PackingTest, AReportWithoutOutputsIsWhatItWasBeforeThereWereAny) {
+  // As the version before wrote it.
+  constexpr char kBefore[] = "\x01\x00\x00\x00\x08in words\x00\x00\x00\x00\x00\x00"
+                             "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00\x01\x00" "\x00\x00\x00"
+                             "\x0e\x00\x20xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+  const std::string before(kBefore, sizeof(kBefore) - 1);
+  EXPECT_EQ(Packed(ReportWith({})), before);
+  const auto read = UnpackReport(before, {});
+  ASSERT_NE(read, nullptr);
+  EXPECT_EQ(read->end.message, "in words");
+  EXPECT_TRUE(read->started);
+  EXPECT_EQ(read->stderr_output.sha256, std::string(32, 'x'));
+  EXPECT_TRUE(read->outputs.empty());
+}
+
+TEST(PackingTest, OutputsComeBack) {
+  const NamedValues outputs = {{"version", "1.4"}, {"empty", ""}, {"long", std::string(4096, 'v')}};
+  const auto read = UnpackReport(Packed(ReportWith(outputs)), {});
+  ASSERT_NE(read, nullptr);
+  EXPECT_EQ(read->outputs, outputs);
+}
+
+TEST(PackingTest, OutputsThatAreCutOrClaimTooManyAreNoReport) {
+  const size_t before = Packed(ReportWith({})).size();
+  const std::string bytes = Packed(ReportWith({{"version", "1.4"}}));
+  for (size_t size = before + 1; size < bytes.size(); ++size) {
+    EXPECT_EQ(UnpackReport(std::string_view(bytes).substr(0, size), {}), nullptr) << size;
+  }
+  EXPECT_EQ(UnpackReport(Packed(ReportWith({})) + "\xff\xff\xff\xff\xff\xff\xff\x7f", {}), nullptr);
+}
+
 TEST(PackingTest, RowsThatAreTooFewOrTooManyAreRefused) {
   std::string bytes;
   PackArgumentRows({{"a"}, {"b", "c"}}, &bytes);

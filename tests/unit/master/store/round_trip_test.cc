@@ -149,6 +149,7 @@ TEST_F(RoundTripTest, AReportComesBackWithItsOutput) {
   report->stderr_output.total_bytes = 2;
   report->end.usage.wall_time = absl::Seconds(2);
   report->stopped = true;
+  report->outputs = {{"version", "1.4"}, {"digest", ""}};
   core::Transaction transaction;
   transaction.specifications = {SingleTask(1)};
   transaction.attempts = {Attempt(1, 1)};
@@ -169,6 +170,8 @@ TEST_F(RoundTripTest, AReportComesBackWithItsOutput) {
   EXPECT_EQ(got.end_time, report->end_time);
   EXPECT_TRUE(got.started);
   EXPECT_TRUE(got.stopped);
+  EXPECT_EQ(got.outputs, report->outputs);
+  EXPECT_EQ((*store_->FindTask(TaskId(1)))->outcome->report->outputs, report->outputs);
   EXPECT_EQ(got.stdout_output.head, report->stdout_output.head);
   EXPECT_EQ(got.stdout_output.tail, report->stdout_output.tail);
   EXPECT_EQ(got.stdout_output.tail_offset, 5'000'000);
