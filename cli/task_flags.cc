@@ -25,6 +25,7 @@
 #include "common/convert/convert.h"
 #include "common/convert/overlay.h"
 #include "common/domain/exit_codes.h"
+#include "common/domain/named_value.h"
 
 namespace muster::cli {
 namespace {
@@ -112,6 +113,18 @@ absl::Status SetValidation(const TaskFlags& flags, v1::TaskSpec* spec) {
   return absl::OkStatus();
 }
 
+absl::Status AddOutputs(const std::string& text, v1::TaskSpec* spec) {
+  if (text.empty()) return absl::OkStatus();
+  for (const absl::string_view word : absl::StrSplit(text, ',')) {
+    const std::string name(word);
+    if (!IsOutputName(name)) {
+      return UsageError(absl::StrCat("--outputs: '", OneLine(name, 60), "' is no name; give NAME,NAME of letters, digits and _"));
+    }
+    spec->add_outputs(name);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status SetRetryDelay(const std::string& text, v1::RetryPolicy* retry) {
@@ -173,6 +186,7 @@ void TaskFlags::Declare(Flags& flags) {
   flags.Word("--validate-output", &validate_output, "REGEX", "A line of its output must match (RE2), or it has failed.");
   flags.Word("--validate", &validate, "CMD", "A line for /bin/sh, run where it ran, with its stdout as stdin; it must exit with 0.");
   flags.Time("--validate-timeout", &validate_timeout, "D", "--validate has failed when it runs longer (60s).");
+  flags.Word("--outputs", &outputs, "NAME,NAME", "Values that it may write, as lines NAME=VALUE, to the file $MUSTER_OUTPUTS.");
   flags.Choice("--on-worker-loss", &on_worker_loss, {"rerun", "rerun-after-fence", "hold"},
                "When its worker is lost: again; never twice at once; never by itself.");
   flags.Word("--limit-key", &limit_key, "KEY=VAL", "With --limit: what the limit is of, in whatever queues.");
@@ -282,6 +296,7 @@ absl::StatusOr<v1::TaskSpec> TaskFlags::Build(const std::vector<std::string>& ar
   }
   if (!retry_delay.empty()) MUSTER_RETURN_IF_ERROR(SetRetryDelay(retry_delay, spec.mutable_retry()));
   MUSTER_RETURN_IF_ERROR(SetValidation(*this, &spec));
+  MUSTER_RETURN_IF_ERROR(AddOutputs(outputs, &spec));
   if (!on_worker_loss.empty()) {
     MUSTER_ASSIGN_OR_RETURN(const v1::OnWorkerLoss mode, ParseLossMode(on_worker_loss));
     spec.set_on_worker_loss(mode);

@@ -19,7 +19,7 @@ class Flags;
 
 struct TaskFlags {
   std::string name, queue, executor, working_directory, stdin_file, script, on_worker_loss, at, limit_key;
-  std::string retry_on, never_retry, retry_delay, accept_exit, validate_output, validate;
+  std::string retry_on, never_retry, retry_delay, accept_exit, validate_output, validate, outputs;
   std::string file;  // -f
   std::string request_id;
   std::optional<int64_t> priority, retries, slots, limit;

@@ -98,11 +98,20 @@ void AddSpec(const v1::TaskSpec& spec, Page* page) {
   if (needs.arrangement() == v1::ARRANGEMENT_PACK) page->Line("Arrangement", "pack");
   page->Line("Avoids", absl::StrJoin(needs.avoids(), ", "));
   page->Line("After", DependenciesText(spec));
+  page->Line("May write", absl::StrJoin(spec.outputs(), ", "));
   if (spec.has_run_timeout()) page->Line("Timeout", DurationText(convert::FromProto(spec.run_timeout())));
   if (spec.has_queue_timeout()) page->Line("Queue timeout", DurationText(convert::FromProto(spec.queue_timeout())));
   if (spec.retry().max_attempts() > 1) page->Line("Attempts", absl::StrCat("at most ", spec.retry().max_attempts()));
   if (spec.on_worker_loss() > v1::ON_WORKER_LOSS_RERUN) {
     page->Line("Worker loss", spec.on_worker_loss() == v1::ON_WORKER_LOSS_HOLD ? "hold" : "rerun after fence");
+  }
+}
+
+void AddOutputs(const v1::Task& task, Page* page) {
+  const v1::Attempt* const newest = Newest(task);
+  if (newest == nullptr) return;
+  for (const v1::NamedValue& output : newest->outputs()) {
+    page->Line(absl::StrCat("Output ", OneLine(output.name(), kAnyWidth)), output.value().empty() ? "(empty)" : output.value());
   }
 }
 
@@ -205,6 +214,7 @@ std::string TaskPage(const v1::Task& task, absl::Time now) {
   if (task.spec().has_start_time()) page.Line("Not before", TimeAndAge(convert::FromProto(task.spec().start_time()), now));
   if (task.has_end_time()) page.Line("Ended", TimeAndAge(convert::FromProto(task.end_time()), now));
   AddSpec(task.spec(), &page);
+  AddOutputs(task, &page);
   if (!task.attempts().empty()) page.Whole("Attempts:");
   for (const v1::Attempt& attempt : task.attempts()) AddAttempt(attempt, created, now, &page);
   return page.Take();

@@ -20,6 +20,7 @@ namespace muster::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string Printed(const std::function<void()>& print) {
   testing::internal::CaptureStdout();
@@ -110,6 +111,31 @@ TEST(TaskTable, APageTellsEachAttemptWithItsTimesAndUsage) {
   EXPECT_THAT(page, HasSubstr("waited 2s, sent 1s, ran 5s"));
   EXPECT_THAT(page, HasSubstr("memory peak 1.0 MiB"));
   EXPECT_THAT(page, HasSubstr("a late result was dropped"));
+}
+
+TEST(TaskTable, APageTellsWhatATaskMayWriteAndWhatItWrote) {
+  v1::Task task;
+  task.set_id("3F");
+  task.mutable_spec()->add_outputs("version");
+  task.mutable_spec()->add_outputs("digest");
+  EXPECT_THAT(TaskPage(task, absl::Now()), HasSubstr("May write:     version, digest\n"));
+  EXPECT_THAT(TaskPage(task, absl::Now()), Not(HasSubstr("Output")));
+  task.add_attempts();
+  v1::Attempt* attempt = task.add_attempts();
+  const auto add = [attempt](const std::string& name, const std::string& value) {
+    v1::NamedValue* output = attempt->add_outputs();
+    output->set_name(name);
+    output->set_value(value);
+  };
+  add("version", "1.4");
+  add("digest", "a\x1b[31m\rb");
+  add("empty", "");
+  add("na\nme\x07", "of a master that lies");
+  const std::string page = TaskPage(task, absl::Now());
+  EXPECT_THAT(page, HasSubstr("\nOutput version: 1.4\n"));
+  EXPECT_THAT(page, HasSubstr("\nOutput digest: a?[31m?b\n"));
+  EXPECT_THAT(page, HasSubstr("\nOutput empty:  (empty)\n"));
+  EXPECT_THAT(page, HasSubstr("\nOutput na me?: of a master that lies\n"));
 }
 
 TEST(WorkerTable, AnUnhealthyExecutorShowsWithItsReason) {

@@ -47,6 +47,7 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   flags.validate_output = "^ok$";
   flags.validate = "test -s out";
   flags.validate_timeout = absl::Seconds(5);
+  flags.outputs = "version,digest";
   const auto spec = flags.Build({"echo", "hi"}, kNow);
   ASSERT_TRUE(spec.ok()) << spec.status();
   EXPECT_THAT(spec->command().argv(), ElementsAre("echo", "hi"));
@@ -58,6 +59,7 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   EXPECT_EQ(spec->retry().max_delay().seconds(), 60);
   EXPECT_EQ(spec->run_timeout().seconds(), 90);
   EXPECT_THAT(spec->validation().accepted_exit_codes(), ElementsAre(0, 3));
+  EXPECT_THAT(spec->outputs(), ElementsAre("version", "digest"));
   EXPECT_EQ(spec->validation().output_pattern(), "^ok$");
   EXPECT_EQ(spec->validation().command(), "test -s out");
   EXPECT_EQ(spec->validation().timeout().seconds(), 5);
@@ -197,6 +199,8 @@ TEST(TaskFlags, WrongValuesAreWrongUsageAndNameTheirFlag) {
   EXPECT_THAT(refused([](TaskFlags* f) { f->retry_on = "1-9", f->never_retry = "64,3"; }),
               HasSubstr("exit code 3 is in --retry-on and in --never-retry"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->accept_exit = "zero"; }), HasSubstr("--accept-exit"));
+  EXPECT_THAT(refused([](TaskFlags* f) { f->outputs = "version,"; }), HasSubstr("--outputs: '' is no name"));
+  EXPECT_THAT(refused([](TaskFlags* f) { f->outputs = "the-version"; }), HasSubstr("--outputs: 'the-version' is no name"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->validate_timeout = absl::Seconds(1); }), HasSubstr("--validate"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->retry_delay = "1m,1s"; }), HasSubstr("--retry-delay"));
   EXPECT_THAT(refused([](TaskFlags* f) { f->resources = {"gpu"}; }), HasSubstr("--resource"));
