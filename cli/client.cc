@@ -304,6 +304,9 @@ class ClientImpl final : public Client {
   absl::StatusOr<v1::RunWorkflowResponse> RunWorkflow(const std::vector<v1::RunWorkflowRequest>& parts) override {
     return CallInParts<v1::RunWorkflowResponse>(parts, &v1::WorkflowService::Stub::async::Run);
   }
+  absl::StatusOr<v1::AddToWorkflowResponse> AddToWorkflow(const std::vector<v1::AddToWorkflowRequest>& parts) override {
+    return CallInParts<v1::AddToWorkflowResponse>(parts, &v1::WorkflowService::Stub::async::Add);
+  }
   absl::StatusOr<v1::PlanWorkflowResponse> PlanWorkflow(const std::vector<v1::PlanWorkflowRequest>& parts) override {
     return CallInParts<v1::PlanWorkflowResponse>(parts, &v1::WorkflowService::Stub::async::Plan);
   }

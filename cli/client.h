@@ -108,6 +108,7 @@ class Client {
   virtual absl::StatusOr<v1::RunScheduleResponse> RunSchedule(const v1::RunScheduleRequest& request) = 0;
   // What the parts say together; sent again as a whole.
   virtual absl::StatusOr<v1::RunWorkflowResponse> RunWorkflow(const std::vector<v1::RunWorkflowRequest>& parts) = 0;
+  virtual absl::StatusOr<v1::AddToWorkflowResponse> AddToWorkflow(const std::vector<v1::AddToWorkflowRequest>& parts) = 0;
   virtual absl::StatusOr<v1::PlanWorkflowResponse> PlanWorkflow(const std::vector<v1::PlanWorkflowRequest>& parts) = 0;
   virtual absl::StatusOr<v1::GetWorkflowResponse> GetWorkflow(const v1::GetWorkflowRequest& request) = 0;
   virtual absl::StatusOr<v1::ListWorkflowsResponse> ListWorkflows(const v1::ListWorkflowsRequest& request) = 0;

@@ -1,4 +1,5 @@
-// muster flow run|plan|get|ls|retry|cancel|import: workflows.
+// muster flow run|add|plan|get|ls|retry|cancel|import: workflows.
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -39,9 +40,9 @@ struct FileFlags {
   }
 
   template <typename Request>
-  absl::StatusOr<std::vector<Request>> Parts() const {
-    MUSTER_ASSIGN_OR_RETURN(v1::WorkflowSpec spec, ReadWorkflow(file));
-    SetOwner(Owner(), &spec);
+  absl::StatusOr<std::vector<Request>> Parts(FileKind kind = FileKind::kWorkflow) const {
+    MUSTER_ASSIGN_OR_RETURN(v1::WorkflowSpec spec, ReadWorkflow(file, kind));
+    if (kind == FileKind::kWorkflow) SetOwner(Owner(), &spec);  // else the workflow's
     Request first;
     MUSTER_RETURN_IF_ERROR(ReadParameters(sets, first.mutable_parameters()));
     std::vector<Request> parts;
@@ -54,6 +55,13 @@ struct FileFlags {
     return parts;
   }
 };
+
+template <typename Request>
+int32_t NodeCount(const std::vector<Request>& parts) {
+  int32_t nodes = 0;
+  for (const Request& part : parts) nodes += part.workflow().nodes_size();
+  return nodes;
+}
 
 Action SetUpFlowRun(Flags& flags) {
   struct Values {
@@ -72,9 +80,7 @@ Action SetUpFlowRun(Flags& flags) {
                  "  muster flow run tasks/            a folder of task files");
   return [values](Session& session) -> absl::StatusOr<int> {
     MUSTER_ASSIGN_OR_RETURN(auto parts, values->file.Parts<v1::RunWorkflowRequest>());
-    int32_t nodes = 0;
-    for (const v1::RunWorkflowRequest& part : parts) nodes += part.workflow().nodes_size();
-    parts.front().set_node_count(nodes);
+    parts.front().set_node_count(NodeCount(parts));
     parts.front().set_request_id(values->request_id.empty() ? MakeRequestId() : values->request_id);
     if (!values->no_wait) session.HandleInterrupts();
     MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
@@ -94,6 +100,44 @@ Action SetUpFlowRun(Flags& flags) {
     session.terminal().Say(absl::StrCat("workflow ", response.workflow().id(), " runs ", response.workflow().task_count(),
                                         response.workflow().task_count() == 1 ? " task" : " tasks"));
     return FollowFlow(session, response.workflow().id(), format);
+  };
+}
+
+Action SetUpFlowAdd(Flags& flags) {
+  struct Values {
+    FileFlags file;
+    std::string selector, request_id;
+    OutputFlags output;
+  };
+  auto values = std::make_shared<Values>();
+  flags.Usage("flow add [flags] FILE|DIR|-");
+  values->file.Declare(flags);
+  flags.Word("--to", &values->selector, "ID|NAME", "The workflow, which has not ended. Default: $MUSTER_WORKFLOW, the one that this command is a task of.");
+  flags.Text("--request-id", &values->request_id, "ID", "Makes the call safe to repeat. Without one, what was added to this workflow before is not added again.");
+  values->output.Declare(flags);
+  flags.Examples("  muster flow add more.yaml                  in a task of a workflow: more tasks for it\n"
+                 "  generate | muster flow add --to nightly -  from outside, while it runs");
+  return [values](Session& session) -> absl::StatusOr<int> {
+    std::string selector = values->selector;
+    if (const char* const own = std::getenv("MUSTER_WORKFLOW"); selector.empty() && own != nullptr) selector = own;
+    if (selector.empty()) return UsageError("which workflow? This command is no task of one (MUSTER_WORKFLOW is not set); name it with --to");
+    MUSTER_ASSIGN_OR_RETURN(auto parts, values->file.Parts<v1::AddToWorkflowRequest>(FileKind::kMoreTasks));
+    parts.front().set_selector(selector);
+    parts.front().set_node_count(NodeCount(parts));
+    parts.front().set_request_id(values->request_id);
+    MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
+    MUSTER_ASSIGN_OR_RETURN(const v1::AddToWorkflowResponse response, client->AddToWorkflow(parts));
+    for (const std::string& warning : response.warnings()) {
+      session.terminal().Say(absl::StrCat("accepted, but nothing can run some of it now: ", warning));
+    }
+    const Format format = values->output.Get();
+    if (IsData(format)) {
+      PrintMessage(format, response);
+    } else {
+      session.terminal().Say(absl::StrCat("workflow ", response.workflow().id(), " has ", response.task_count(),
+                                          response.task_count() == 1 ? " task" : " tasks", " more"));
+    }
+    return 0;
   };
 }
 
@@ -282,8 +326,9 @@ Action SetUpFlowCancel(Flags& flags) {
 }  // namespace
 
 Action SetUpFlow(Flags& flags) {
-  flags.Usage("flow run|plan|get|ls|retry|cancel|import ...");
+  flags.Usage("flow run|add|plan|get|ls|retry|cancel|import ...");
   flags.Verb("run", "Run a workflow and follow it to its end.", SetUpFlowRun);
+  flags.Verb("add", "Add tasks to a workflow that has not ended: of a task, to its own.", SetUpFlowAdd);
   flags.Verb("plan", "What it would be: stages, longest way, work, slots. Changes nothing.", SetUpFlowPlan);
   flags.Verb("get", "Show its graph, with states and times.", SetUpFlowGet);
   flags.Verb("ls", "List workflows.", SetUpFlowList);

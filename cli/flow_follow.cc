@@ -22,7 +22,7 @@ constexpr int kFailed = 1;
 bool HasEnded(const v1::Workflow& workflow) { return workflow.state() >= v1::WORKFLOW_STATE_SUCCEEDED; }
 
 // What failed by itself, the first few.
-absl::Status TellFailures(Session& session, Client& client, const std::string& id) {
+absl::StatusOr<bool> TellFailures(Session& session, Client& client, const std::string& id) {
   v1::GetWorkflowRequest request;
   request.set_selector(id);
   request.set_page_size(1000);
@@ -38,7 +38,7 @@ absl::Status TellFailures(Session& session, Client& client, const std::string& i
                                         ") failed", node.reason().empty() ? "" : ": ", node.reason()));
   }
   if (page.nodes_size() > kMostFailuresTold || !page.next_page_token().empty()) session.terminal().Say("and more; `muster flow get` shows all");
-  return absl::OkStatus();
+  return page.nodes_size() > 0;
 }
 
 }  // namespace
@@ -87,7 +87,10 @@ absl::StatusOr<int> FollowFlow(Session& session, const std::string& selector, Fo
   MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
   const absl::Time end = convert::FromProto(ended.end_time());
   const absl::Time start = ended.has_start_time() ? convert::FromProto(ended.start_time()) : end;
-  if (ended.state() == v1::WORKFLOW_STATE_FAILED) MUSTER_RETURN_IF_ERROR(TellFailures(session, *client, ended.id()));
+  if (ended.state() == v1::WORKFLOW_STATE_FAILED) {
+    MUSTER_ASSIGN_OR_RETURN(const bool told, TellFailures(session, *client, ended.id()));
+    if (!told) session.terminal().Say(absl::StrCat("workflow ", ended.id(), " ", ended.reason()));
+  }
   session.terminal().Say(absl::StrCat("workflow ", ended.id(), " ", StateName(ended.state()), " after ", DurationText(end - start), ": ",
                                       CountsText({ended.counts().begin(), ended.counts().end()})));
   if (IsData(format)) PrintMessage(format, ended);

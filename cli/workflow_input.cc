@@ -45,7 +45,7 @@ absl::StatusOr<std::vector<std::filesystem::path>> FilesOf(const std::string& fo
   return files;
 }
 
-absl::StatusOr<v1::WorkflowSpec> ReadFolder(const std::string& folder) {
+absl::StatusOr<v1::WorkflowSpec> ReadFolder(const std::string& folder, FileKind kind) {
   MUSTER_ASSIGN_OR_RETURN(const std::vector<std::filesystem::path> files, FilesOf(folder));
   std::optional<WorkflowSource> head;
   std::vector<TaskSource> tasks;
@@ -62,19 +62,19 @@ absl::StatusOr<v1::WorkflowSpec> ReadFolder(const std::string& folder) {
       head = std::move(source);
     }
   }
-  return ReadWorkflowFolder(ToLine(folder), std::move(head), std::move(tasks));
+  return ReadWorkflowFolder(ToLine(folder), std::move(head), std::move(tasks), kind);
 }
 
 }  // namespace
 
-absl::StatusOr<v1::WorkflowSpec> ReadWorkflow(const std::string& path) {
+absl::StatusOr<v1::WorkflowSpec> ReadWorkflow(const std::string& path, FileKind kind) {
   std::error_code error;
   absl::StatusOr<v1::WorkflowSpec> spec;
   if (path != "-" && std::filesystem::is_directory(path, error)) {
-    spec = ReadFolder(path);
+    spec = ReadFolder(path, kind);
   } else {
     MUSTER_ASSIGN_OR_RETURN(WorkflowSource source, ReadSource(path));
-    spec = ReadWorkflowText(std::move(source));
+    spec = ReadWorkflowText(std::move(source), kind);
   }
   if (spec.ok()) return spec;
   return UsageError(std::string(spec.status().message()));

@@ -12,12 +12,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "cli/workflow_file/workflow_file.h"
 #include "muster/v1/workflow.pb.h"
 
 namespace muster::cli {
 
 // "-": stdin.
-absl::StatusOr<v1::WorkflowSpec> ReadWorkflow(const std::string& path);
+absl::StatusOr<v1::WorkflowSpec> ReadWorkflow(const std::string& path, FileKind kind = FileKind::kWorkflow);
 
 // Of each of its tasks that says none.
 void SetOwner(const std::string& owner, v1::WorkflowSpec* spec);

@@ -67,6 +67,10 @@ absl::StatusOr<std::vector<WorkflowEdge>> Links::NeedsOf(NodeIndex index, v1::Wo
   std::vector<WorkflowEdge> edges;
   absl::flat_hash_set<NodeIndex> seen;
   for (const WrittenNeed& written : tasks_[index].needs) {
+    if (IsElsewhere(written.need.node())) {
+      *node->add_needs() = written.need;
+      continue;
+    }
     MUSTER_ASSIGN_OR_RETURN(const NodeIndex needed, IndexOf(written.at, written.need.node()));
     if (needed == index) return written.at.Bad(absl::StrCat("the task '", ShownWord(node->name()), "' needs itself and could never start; take this need out"));
     if (!seen.insert(needed).second) return written.at.Bad(absl::StrCat("'", ShownWord(written.need.node()), "' is needed a second time; name it once, with one condition"));
@@ -77,6 +81,7 @@ absl::StatusOr<std::vector<WorkflowEdge>> Links::NeedsOf(NodeIndex index, v1::Wo
 }
 
 absl::Status Links::CheckUse(const WrittenTask::Use& use, const v1::WorkflowNode& user, const v1::WorkflowSpec& spec) const {
+  if (IsElsewhere(use.task)) return CheckIsNeeded(use, user);
   MUSTER_ASSIGN_OR_RETURN(const NodeIndex index, IndexOf(use.at, use.task));
   const v1::WorkflowNode& from = spec.nodes(static_cast<int>(index));
   const auto& outputs = from.outputs();
@@ -86,6 +91,10 @@ absl::Status Links::CheckUse(const WrittenTask::Use& use, const v1::WorkflowNode
     const std::string nearest = NearestText(use.output, {outputs.begin(), outputs.end()});
     return use.at.Bad(absl::StrCat(what, nearest.empty() ? absl::StrCat("; give it outputs: [", ShownWord(use.output), "]") : nearest));
   }
+  return CheckIsNeeded(use, user);
+}
+
+absl::Status Links::CheckIsNeeded(const WrittenTask::Use& use, const v1::WorkflowNode& user) {
   const auto is_it = [&](const v1::Need& need) { return need.node() == use.task; };
   if (std::any_of(user.needs().begin(), user.needs().end(), is_it)) return absl::OkStatus();
   return use.at.Bad(absl::StrCat("an output of '", ShownWord(use.task), "', which '", ShownWord(user.name()), "' does not need; put ", ShownWord(use.task), " under its needs"));

@@ -18,6 +18,9 @@ namespace muster::cli {
 
 class Links {
  public:
+  // `others_exist`: what is not in the file may be there all the same, and the master checks it.
+  explicit Links(bool others_exist) : others_exist_(others_exist) {}
+
   // The next task, its name set; its needs and uses are taken. The document must live.
   absl::Status Add(const Document::Node& key, WrittenTask& task);
   // Gives the nodes, those that were added, their needs; refuses what is unknown, and circles.
@@ -33,8 +36,12 @@ class Links {
   absl::StatusOr<NodeIndex> IndexOf(const Document::Node& at, const std::string& name) const;
   absl::StatusOr<std::vector<WorkflowEdge>> NeedsOf(NodeIndex index, v1::WorkflowNode* node) const;
   absl::Status CheckUse(const WrittenTask::Use& use, const v1::WorkflowNode& user, const v1::WorkflowSpec& spec) const;
+  static absl::Status CheckIsNeeded(const WrittenTask::Use& use, const v1::WorkflowNode& user);
   absl::Status CircleRefusal(const WorkflowCycle& cycle, const v1::WorkflowSpec& spec) const;
 
+  bool IsElsewhere(const std::string& name) const { return others_exist_ && !indices_.contains(name); }
+
+  const bool others_exist_;
   std::vector<Task> tasks_;
   absl::flat_hash_map<std::string, NodeIndex> indices_;
 };

@@ -344,7 +344,8 @@ std::vector<std::string> DefaultFieldNames() {
   std::vector<std::string> names;
   const google::protobuf::Descriptor& type = *v1::TaskSpec::descriptor();
   for (int i = 0; i < type.field_count(); ++i) {
-    if (!IsRefused(type.field(i)->name())) names.push_back(type.field(i)->name());
+    const std::string& name = type.field(i)->name();
+    if (!IsRefused(name) && !IsOneOf(name, kNodeFields)) names.push_back(name);
   }
   for (const ShortField& field : kShortFields) names.push_back(field.name);
   names.insert(names.end(), std::begin(kOwnFields), std::end(kOwnFields));

@@ -59,7 +59,7 @@ absl::Status ReadParameter(const Document::Entry& entry, v1::WorkflowParameter* 
 // Reads a head and tasks, then ties them together.
 class WorkflowReader {
  public:
-  WorkflowReader() : tasks_(parameters_) {}
+  explicit WorkflowReader(FileKind kind) : kind_(kind), tasks_(parameters_), links_(kind == FileKind::kMoreTasks) {}
 
   // Everything but tasks.
   absl::Status ReadHead(const Node& map) {
@@ -96,6 +96,10 @@ class WorkflowReader {
   absl::Status ReadHeadField(const Document::Entry& entry) {
     const std::string_view key = entry.key.text();
     if (entry.value.is_null() || key == "parameters") return CheckHeadField(entry.key);
+    if (kind_ == FileKind::kMoreTasks && key != "defaults") {
+      MUSTER_RETURN_IF_ERROR(CheckHeadField(entry.key));
+      return entry.key.Bad(absl::StrCat("'", ShownWord(key), "' is the whole workflow's; more tasks for it come with parameters, defaults and tasks alone"));
+    }
     if (key == "max_parallel") return ReadParallel(entry.value, &spec_);
     if (key == "defaults") return tasks_.SetDefaults(entry.value);
     MUSTER_RETURN_IF_ERROR(CheckHeadField(entry.key));
@@ -123,6 +127,7 @@ class WorkflowReader {
     return absl::OkStatus();
   }
 
+  const FileKind kind_;
   ParameterNames parameters_;
   TaskFieldReader tasks_;
   Links links_;
@@ -137,11 +142,11 @@ absl::Status CheckTop(const Node& root) {
 
 }  // namespace
 
-absl::StatusOr<v1::WorkflowSpec> ReadWorkflowText(WorkflowSource file) {
+absl::StatusOr<v1::WorkflowSpec> ReadWorkflowText(WorkflowSource file, FileKind kind) {
   MUSTER_ASSIGN_OR_RETURN(const Document document, Document::Parse(std::move(file.name), std::move(file.text)));
   const Node root = document.root();
   MUSTER_RETURN_IF_ERROR(CheckTop(root));
-  WorkflowReader reader;
+  WorkflowReader reader(kind);
   MUSTER_RETURN_IF_ERROR(reader.ReadHead(root));
   const Node tasks = root.Find("tasks");
   if (!tasks || tasks.is_null()) return reader.Finish(tasks ? tasks : root);
@@ -150,8 +155,9 @@ absl::StatusOr<v1::WorkflowSpec> ReadWorkflowText(WorkflowSource file) {
   return reader.Finish(tasks);
 }
 
-absl::StatusOr<v1::WorkflowSpec> ReadWorkflowFolder(const std::string& folder, std::optional<WorkflowSource> head, std::vector<TaskSource> tasks) {
-  WorkflowReader reader;
+absl::StatusOr<v1::WorkflowSpec> ReadWorkflowFolder(const std::string& folder, std::optional<WorkflowSource> head, std::vector<TaskSource> tasks,
+                                                   FileKind kind) {
+  WorkflowReader reader(kind);
   std::vector<Document> documents;  // places in them are looked at to the end
   documents.reserve(tasks.size() + 1);
   if (head) {

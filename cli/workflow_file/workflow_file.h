@@ -23,7 +23,13 @@ struct WorkflowSource {
   std::string text;
 };
 
-absl::StatusOr<v1::WorkflowSpec> ReadWorkflowText(WorkflowSource file);
+enum class FileKind {
+  kWorkflow,
+  kMoreTasks,  // for a workflow that is there: its tasks may be needed, and only the master knows them; of the head there
+               // are parameters and defaults alone
+};
+
+absl::StatusOr<v1::WorkflowSpec> ReadWorkflowText(WorkflowSource file, FileKind kind = FileKind::kWorkflow);
 
 // A folder: each file is one task, named as given unless it has a `name`.
 struct TaskSource {
@@ -31,7 +37,8 @@ struct TaskSource {
   WorkflowSource file;
 };
 // `head` has everything but tasks; `folder` is for messages.
-absl::StatusOr<v1::WorkflowSpec> ReadWorkflowFolder(const std::string& folder, std::optional<WorkflowSource> head, std::vector<TaskSource> tasks);
+absl::StatusOr<v1::WorkflowSpec> ReadWorkflowFolder(const std::string& folder, std::optional<WorkflowSource> head, std::vector<TaskSource> tasks,
+                                                   FileKind kind = FileKind::kWorkflow);
 
 // Every field of the file's top, for the schema's test.
 std::vector<std::string> WorkflowFieldNames();

@@ -202,11 +202,11 @@ bool TakesRowValues(const FieldDescriptor& field) {
          &field == v1::Validation::descriptor()->FindFieldByNumber(v1::Validation::kCommandFieldNumber);
 }
 
-absl::Status FillParameters(const google::protobuf::RepeatedPtrField<v1::ParameterValue>& given, v1::WorkflowSpec* spec) {
+absl::Status FillParameters(const google::protobuf::RepeatedPtrField<v1::ParameterValue>& given, v1::WorkflowSpec* spec, int first) {
   MUSTER_ASSIGN_OR_RETURN(ParameterValues values, Defaults(*spec));
   MUSTER_RETURN_IF_ERROR(PutIn(given, &values));
   size_t added = 0;
-  for (v1::WorkflowNode& node : *spec->mutable_nodes()) MUSTER_RETURN_IF_ERROR(FillNode(values, &added, &node));
+  for (int i = first; i < spec->nodes_size(); ++i) MUSTER_RETURN_IF_ERROR(FillNode(values, &added, spec->mutable_nodes(i)));
   return absl::OkStatus();
 }
 

@@ -21,8 +21,9 @@ namespace muster::convert {
 // By so much may values make a workflow larger.
 inline constexpr size_t kMostParameterBytes = size_t{16} << 20;
 
-// Exactly once for a workflow: values and `\{{` are not looked at again. On an error the specification is half filled in.
-absl::Status FillParameters(const google::protobuf::RepeatedPtrField<v1::ParameterValue>& given, v1::WorkflowSpec* spec);
+// Exactly once for a node: values and `\{{` are not looked at again. Nodes before `first` have been filled in. On an error the
+// specification is half filled in.
+absl::Status FillParameters(const google::protobuf::RepeatedPtrField<v1::ParameterValue>& given, v1::WorkflowSpec* spec, int first = 0);
 
 // The fields of a task's messages that a worker puts a row's values into (FillArguments, FillText).
 bool TakesRowValues(const google::protobuf::FieldDescriptor& field);

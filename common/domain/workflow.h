@@ -4,8 +4,10 @@
 // Thread rule: immutable once shared. The states and what leads from one to the other: docs/states.md.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,9 +35,41 @@ struct NodeNeed {
   friend bool operator==(const NodeNeed&, const NodeNeed&) = default;
 };
 
+// An output of another node, which it needs.
+struct OutputOf {
+  uint32_t node = 0;
+  uint32_t output = 0;  // its place among that node's
+  std::string text;     // "fetch.version", for people
+};
+
+inline constexpr size_t kMostWorkflowOutputs = 10'000;  // of all nodes: the master keeps them in memory
+
+struct NodeVariable {
+  std::string name;  // of the environment
+  OutputOf value;
+};
+
+// `left == right`, or `left != right`.
+struct NodeCondition {
+  std::optional<OutputOf> left;
+  std::string text;  // without `left`: what stands there
+  bool negated = false;
+  std::string right;
+};
+
+struct NodeValues {
+  std::vector<std::string> outputs;  // that its command may write
+  std::vector<NodeVariable> variables;
+  std::optional<NodeCondition> condition;
+
+  // What another's outputs decide of it: whether, and with what, it starts.
+  bool HangsOnValues() const { return !variables.empty() || condition.has_value(); }
+};
+
 struct WorkflowNode {
   std::vector<NodeNeed> needs;
   bool may_fail = false;
+  std::shared_ptr<const NodeValues> values;  // null: it neither has nor uses any
 };
 
 struct WorkflowSpec {

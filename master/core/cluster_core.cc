@@ -60,6 +60,7 @@ class ClusterCore::Impl {
   // One for each event, chosen by overloading.
   void On(const Moment& turn, SubmitTasks event) { admission_.OnSubmit(turn, std::move(event)); }
   void On(const Moment& turn, SubmitWorkflow event) { workflow_events_.OnSubmit(turn, std::move(event)); }
+  void On(const Moment& turn, AddToWorkflow event) { workflow_events_.OnAdd(turn, std::move(event)); }
   void On(const Moment& turn, RetryWorkflow event) { workflow_events_.OnRetry(turn, std::move(event)); }
   void On(const Moment& turn, const CancelWorkflow& event) { workflow_events_.OnCancel(turn, event); }
   void On(const Moment& turn, const CancelTasks& event) { cancels_.OnCancel(turn, event); }

@@ -45,6 +45,11 @@ void Dispatching::Send(const Moment& turn, Task& task, WorkerId worker, bool pre
   assign.batch_index = task.batch_index();
   assign.prefetched = prefetched;
   assign.run_timeout = task.spec().run_timeout;
+  assign.workflow = task.group->workflow;
+  if (assign.workflow) {
+    const Workflow& workflow = *cluster_.workflows.Find(assign.workflow);
+    assign.variables = VariablesOf(*workflow.spec, task.group->node, workflow.values);
+  }
   turn.Emit(std::move(assign));
 }
 

@@ -76,7 +76,6 @@ struct WorkflowView {
   absl::Time ended = absl::InfinitePast();
   bool cancel_requested = false;
   WorkflowTally tally;
-  uint32_t retries = 0;
 };
 
 // `workflow` is empty when the call was repeated: the store knows it.

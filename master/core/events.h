@@ -69,6 +69,17 @@ struct SubmitWorkflow {
   bool id_is_taken = false;  // as SubmitTasks'
 };
 
+// New nodes of a workflow that is open, with their tasks. Answered by WorkflowAnswer.
+struct AddToWorkflow {
+  CallId call;
+  RequestKey request;
+  TaskId workflow;
+  WorkflowSpecPtr before;  // its specification that the nodes were checked with
+  WorkflowSpecPtr after;   // the same, and the new nodes behind those that it had
+  std::vector<NewNode> nodes;
+  bool id_is_taken = false;
+};
+
 // More tasks of a workflow that has ended: for those of its nodes that are to be tried again. Answered by WorkflowAnswer.
 struct RetryWorkflow {
   CallId call;
@@ -283,7 +294,7 @@ struct FireEvent {
   std::vector<EventRun> runs;
 };
 
-using Event = std::variant<SubmitTasks, SubmitWorkflow, RetryWorkflow, CancelWorkflow, CancelTasks, WorkerJoin, WorkerHeartbeat, SessionOpened, SessionClosed,
+using Event = std::variant<SubmitTasks, SubmitWorkflow, AddToWorkflow, RetryWorkflow, CancelWorkflow, CancelTasks, WorkerJoin, WorkerHeartbeat, SessionOpened, SessionClosed,
                            WorkerReports, UpdateWorker, DrainWorker, QuarantineWorker, ResumeWorker, UpdateQueue,
                            PauseQueue, ResumeQueue, UpdatePlacement, StopAdmission, StopMaster, NoteRefusals, NotePurge, EndsFound,
                            ChangeSchedule, FireEvent>;

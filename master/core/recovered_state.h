@@ -51,6 +51,8 @@ struct RecoveredEnd {
   uint32_t node = 0;
   TaskState state = TaskState::kNone;
   EndReason reason = EndReason::kNone;
+  NamedValues outputs;  // of a success
+  std::string message;  // of one that broke at a value
 };
 
 // A workflow that has not ended. Its open tasks are among the others, and their groups know it.

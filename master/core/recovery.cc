@@ -58,8 +58,8 @@ void Recovery::RestoreWorkflow(const RecoveredWorkflow& recovered) {
   // What its rule cancelled is known by what had failed before.
   for (const bool cancelled : {false, true}) {
     for (const RecoveredEnd& end : recovered.ends) {
-      if ((end.state == TaskState::kCancelled) != cancelled) continue;
-      cluster_.workflows.CountEnd(&workflow, end.task, end.node, end.state, end.reason);
+      if ((end.state == TaskState::kCancelled && !BrokeAtValue(end.state, end.reason)) != cancelled) continue;
+      cluster_.workflows.CountEnd(&workflow, end);
     }
     workflow.stopping = workflow.Stops();
   }

@@ -152,7 +152,8 @@ struct RunTimeRows {
   std::vector<uint64_t> dropped;
 };
 
-// A workflow that was accepted, with the tasks of its first part: `id` is one of their sequence.
+// A workflow that was accepted, with the tasks of its first part: `id` is one of their sequence. One that is there already
+// has more nodes now, behind those that it had, and comes with a part that has their tasks.
 struct WorkflowRow {
   TaskId id;
   WorkflowSpecPtr spec;
@@ -171,6 +172,7 @@ struct WorkflowPartRow {
 struct WorkflowTally {
   uint64_t by_state[16] = {};
   uint64_t skipped = 0;  // of the CANCELLED ones: a need or a condition did not hold, or a failure stopped the workflow
+  uint64_t retries = 0;  // how often what had failed was tried again
 };
 
 // Where a workflow is. The newest row of one holds; a new workflow comes with one.

@@ -85,7 +85,7 @@ void Transitions::Move(const Moment& turn, Task& task, StateData to, Cause cause
     WriteOutcome(turn, task, cause);
     cluster_.dependencies.OnEnd(task.id, {task.group->row.first, task.group->row.count}, task.state_now());
     cluster_.schedules.OnTaskEnd(task.id, task.state_now(), cause.reason, turn.now);
-    cluster_.workflows.End(task, task.state_now(), cause.end_reason);
+    cluster_.workflows.End(task, task.state_now(), cause.end_reason, cause.report.get(), cause.reason);
     ++cluster_.counters.ended_by_state[static_cast<size_t>(task.state_now())];
     LeaveKey(task);
     cluster_.tasks.Remove(task.id);

@@ -5,10 +5,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/base/check.h"
 #include "common/base/id_text.h"
 #include "common/base/planted_fault.h"
 #include "common/base/refusal.h"
+#include "common/domain/workflow_graph.h"
 
 namespace muster::core {
 namespace {
@@ -55,7 +57,10 @@ std::vector<TaskRange> Joined(const WorkflowLayout& layout) {
   return joined;
 }
 
+constexpr char kValues[] = "values: ";
+
 std::string WhatFailed(const WorkflowCounts& counts) {
+  if (!counts.broke_at.empty()) return absl::StrCat("broke at task ", IdToText(counts.first_failed.value()), ": ", absl::StripPrefix(counts.broke_at, kValues));
   return absl::StrCat("task ", IdToText(counts.first_failed.value()), " ended ", std::string(TaskStateName(counts.failed_as)),
                       counts.failed > 1 ? absl::StrCat(", and ", counts.failed - 1, " more failed") : "");
 }
@@ -67,6 +72,25 @@ std::string ReasonOf(const Workflow& workflow) {
   }
   if (workflow.counts.failed > 0) return WhatFailed(workflow.counts);
   return "";
+}
+
+// Whether more tasks can be added to it: they would be stopped, or it has too many.
+absl::Status CheckAddition(const Workflow& workflow, const AddToWorkflow& event) {
+  if (!workflow.cancelled_by.empty()) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "WORKFLOW_STOPS", "it is being cancelled, and takes no more tasks");
+  }
+  if (workflow.Stops()) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "WORKFLOW_STOPS", absl::StrCat("it stops, and takes no more tasks: ", WhatFailed(workflow.counts)));
+  }
+  if (workflow.spec != event.before) {
+    return Refuse(absl::StatusCode::kAborted, "WORKFLOW_CHANGED", "others have added tasks to it meanwhile; send the call again");
+  }
+  const uint64_t count = workflow.layout.task_count() + SizeOfNodes(event.nodes).count;
+  if (count > kMostWorkflowTasks) {
+    return RefuseField("BAD_WORKFLOW", "workflow.nodes", absl::StrCat("are ", count, " tasks with those that it has; at most ", kMostWorkflowTasks,
+                                                                      ": make several workflows of it"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status NoSuchWorkflow(TaskId id) {
@@ -86,7 +110,7 @@ WorkflowView ViewOf(const Workflow& workflow) {
   view.started = workflow.started;
   view.cancel_requested = !workflow.cancelled_by.empty();
   view.tally = workflow.counts;
-  view.retries = workflow.layout.parts() - 1;
+  view.tally.retries = workflow.layout.retries();
   return view;
 }
 
@@ -141,6 +165,22 @@ Workflow& WorkflowEvents::Take(const Moment& turn, SubmitWorkflow event, Workflo
   return workflow;
 }
 
+void WorkflowEvents::OnAdd(const Moment& turn, AddToWorkflow event) {
+  WorkflowAnswer answer;
+  answer.call = event.call;
+  if (AnswerEarly(turn, event.request, event.id_is_taken, event.nodes, &answer)) return;
+  Workflow* const workflow = cluster_.workflows.Find(event.workflow);
+  answer.status = workflow == nullptr ? NoSuchWorkflow(event.workflow) : CheckAddition(*workflow, event);
+  if (!answer.status.ok()) return turn.Emit(std::move(answer));
+  workflow->spec = std::move(event.after);
+  workflow->layout.Grow(workflow->spec->nodes.size());
+  turn.rows().workflows.push_back({workflow->id, workflow->spec, workflow->created});
+  const TaskId first = cluster_.next_id;
+  AcceptNodes(turn, workflow, std::move(event.nodes), &answer);
+  cluster_.workflows.Touch(workflow->id);
+  Answer(turn, event.request, *workflow, {first, cluster_.next_id.value() - first.value()}, std::move(answer));
+}
+
 void WorkflowEvents::OnRetry(const Moment& turn, RetryWorkflow event) {
   WorkflowAnswer answer;
   answer.call = event.call;
@@ -161,6 +201,7 @@ void WorkflowEvents::OnRetry(const Moment& turn, RetryWorkflow event) {
   for (const RecoveredEnd& end : event.kept) {
     ++workflow.counts.by_state[static_cast<size_t>(end.state)];
     if (WasSkipped(end.state, end.reason)) ++workflow.counts.skipped;
+    if (end.state == TaskState::kSucceeded) workflow.values.Keep(*workflow.spec, end.node, end.outputs);
   }
   const TaskId first = cluster_.next_id;
   AcceptNodes(turn, &workflow, std::move(event.nodes), &answer);
@@ -235,7 +276,7 @@ void WorkflowEvents::OnTurn(const Moment& turn) {
     if (workflow == nullptr) continue;
     const bool stops = workflow->Stops();
     if (stops) Stop(turn, workflow, &left);
-    if (!stops || workflow->next_to_stop == workflow->layout.nodes()) LetGo(turn, workflow);
+    if (!stops || workflow->next_to_stop == workflow->layout.nodes()) JudgeAndLetGo(turn, workflow, &left);
     EndIfDone(turn, workflow);
   }
   StartThoseInTurn(turn);
@@ -249,7 +290,8 @@ void WorkflowEvents::StartThoseInTurn(const Moment& turn) {
     Workflow& workflow = *workflows.Find(workflows.pending().begin()->second);
     workflow.started = turn.now;
     Set(turn, &workflow, WorkflowState::kRunning, workflow.cancel_reason);
-    LetGo(turn, &workflow);
+    size_t left = kEndsATurn;
+    JudgeAndLetGo(turn, &workflow, &left);
   }
 }
 
@@ -264,6 +306,26 @@ void WorkflowEvents::CountSlots() {
   const uint64_t before = std::exchange(slots_, 0);
   for (const WorkerId worker : cluster_.workers.Ids()) slots_ += cluster_.workers.facts(worker).offer.capacity.slots;
   if (slots_ > before) cluster_.workflows.TouchAll();
+}
+
+void WorkflowEvents::JudgeAndLetGo(const Moment& turn, Workflow* workflow, size_t* left) {
+  if (workflow->state != WorkflowState::kRunning) return;
+  while (!workflow->unjudged.empty() && *left > 0) JudgeTask(turn, workflow, *cluster_.tasks.Find(*workflow->unjudged.begin()), left);
+  // What has just broken stops it first; what is left goes on in the next turn.
+  const bool stops = workflow->Stops() && workflow->next_to_stop < workflow->layout.nodes();
+  if (!workflow->unjudged.empty()) cluster_.workflows.Touch(workflow->id);
+  if (workflow->unjudged.empty() && !stops) LetGo(turn, workflow);
+}
+
+void WorkflowEvents::JudgeTask(const Moment& turn, Workflow* workflow, Task& task, size_t* left) {
+  const Judgement judgement = Judge(*workflow->spec, task.group->node, workflow->values);
+  workflow->unjudged.erase(task.id);
+  if (judgement.kind == Judgement::Kind::kStarts) return;
+  const bool broken = judgement.kind == Judgement::Kind::kBroken;
+  transitions_.End(turn, task, TaskState::kCancelled,
+                   {absl::StrCat(broken ? kValues : "condition: ", judgement.reason), nullptr,
+                    broken ? EndReason::kStartFailed : EndReason::kNone});
+  --*left;
 }
 
 void WorkflowEvents::LetGo(const Moment& turn, Workflow* workflow) {
@@ -315,6 +377,7 @@ void WorkflowEvents::Set(const Moment& turn, Workflow* workflow, WorkflowState s
   MUSTER_CHECK(state == workflow->state || CanMove(workflow->state, state));
   const bool ends = HasEnded(state);
   cluster_.workflows.SetState(workflow, state);
+  workflow->counts.retries = workflow->layout.retries();
   turn.rows().workflow_states.push_back({workflow->id, state, workflow->started, ends ? turn.now : absl::InfinitePast(),
                                          workflow->cancelled_by, reason, workflow->counts});
   turn.Log(activity::WorkflowStateChanged{workflow->id, state, reason});

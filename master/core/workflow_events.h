@@ -31,6 +31,7 @@ class WorkflowEvents {
   void OnSubmit(const Moment& turn, SubmitWorkflow event);
   // One that no call brings, by the same rules.
   absl::StatusOr<TaskId> Accept(const Moment& turn, SubmitWorkflow event);
+  void OnAdd(const Moment& turn, AddToWorkflow event);
   void OnRetry(const Moment& turn, RetryWorkflow event);
   void OnCancel(const Moment& turn, const CancelWorkflow& event);
   void OnTurn(const Moment& turn);
@@ -46,6 +47,9 @@ class WorkflowEvents {
   void Answer(const Moment& turn, const RequestKey& request, const Workflow& workflow, TaskRange tasks, WorkflowAnswer answer);
 
   void StartThoseInTurn(const Moment& turn);
+  // Those at its gate that values decide on start, are skipped, or break it; the others follow as places come free.
+  void JudgeAndLetGo(const Moment& turn, Workflow* workflow, size_t* left);
+  void JudgeTask(const Moment& turn, Workflow* workflow, Task& task, size_t* left);
   void LetGo(const Moment& turn, Workflow* workflow);
   void Stop(const Moment& turn, Workflow* workflow, size_t* left);
   void StopTasks(const Moment& turn, Workflow* workflow, TaskRange tasks, size_t* left);

@@ -27,6 +27,7 @@ std::vector<TaskRange> Without(const std::vector<TaskRange>& ranges, std::vector
 
 void WorkflowLayout::Add(const std::vector<NodeTasks>& part) {
   ++parts_;
+  if (std::any_of(part.begin(), part.end(), [](const NodeTasks& made) { return !made.replaces.empty(); })) ++retries_;
   for (const NodeTasks& made : part) {
     MUSTER_CHECK(made.node < now_.size());
     Now& now = now_[made.node];

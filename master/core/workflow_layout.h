@@ -1,7 +1,7 @@
 // Which tasks a workflow's nodes are just now, and what a new task of a node therefore waits for.
 //
 // Its parts are the calls that made tasks of it: the first one made all of them, each later one new tasks for what had
-// failed. A node that is in a part waits for the tasks that the nodes it needs have in the same part, since what was kept
+// failed, or tasks of new nodes. A node that is in a part waits for the tasks that the nodes it needs have in the same part, since what was kept
 // of those has succeeded; where a needed node is not in the part, for what it was before.
 //
 //   layout.Add(part);                        // in the order of the calls
@@ -22,6 +22,8 @@ class WorkflowLayout {
  public:
   explicit WorkflowLayout(size_t nodes) : now_(nodes) {}
 
+  // To so many nodes; the new ones have no tasks yet.
+  void Grow(size_t nodes) { now_.resize(nodes); }
   void Add(const std::vector<NodeTasks>& part);
   std::vector<Dependency> DependenciesOf(const WorkflowSpec& spec, uint32_t node) const;
 
@@ -29,7 +31,8 @@ class WorkflowLayout {
   const std::vector<TaskRange>& TasksOf(uint32_t node) const { return now_[node].tasks; }
   size_t nodes() const { return now_.size(); }
   uint64_t task_count() const;  // of all nodes
-  uint32_t parts() const { return parts_; }
+  // How many of its parts tried again what was there.
+  uint32_t retries() const { return retries_; }
 
  private:
   struct Now {
@@ -39,6 +42,7 @@ class WorkflowLayout {
   };
 
   uint32_t parts_ = 0;
+  uint32_t retries_ = 0;
   std::vector<Now> now_;
 };
 

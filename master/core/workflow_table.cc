@@ -9,6 +9,8 @@ namespace muster::core {
 
 bool WasSkipped(TaskState state, EndReason reason) { return state == TaskState::kCancelled && reason == EndReason::kNone; }
 
+bool BrokeAtValue(TaskState state, EndReason reason) { return state == TaskState::kCancelled && reason == EndReason::kStartFailed; }
+
 uint64_t MaxParallelOf(const CoreConfig& config, const Workflow& workflow) {
   return workflow.spec->max_parallel != 0 ? workflow.spec->max_parallel : static_cast<uint64_t>(config.workflows_max_parallel);
 }
@@ -61,6 +63,8 @@ void WorkflowTable::Enter(const Task& task) {
   ++workflow.counts.by_state[static_cast<size_t>(task.state_now())];
   if (IsAtGate(task)) {
     workflow.gate.insert(task.id);
+    const NodeValues* const values = workflow.spec->nodes[task.group->node].values.get();
+    if (values != nullptr && values->HangsOnValues()) workflow.unjudged.insert(task.id);
     touched_.insert(workflow.id);
   } else if (!WaitsForNeeds(task)) {
     ++workflow.in_flight;
@@ -74,29 +78,36 @@ void WorkflowTable::Leave(const Task& task) {
   --workflow.counts.by_state[static_cast<size_t>(task.state_now())];
   if (IsAtGate(task)) {
     workflow.gate.erase(task.id);
+    workflow.unjudged.erase(task.id);
   } else if (!WaitsForNeeds(task)) {
     --workflow.in_flight;
   }
 }
 
-void WorkflowTable::End(const Task& task, TaskState state, EndReason reason) {
-  if (task.group->workflow) CountEnd(Find(task.group->workflow), task.id, task.group->node, state, reason);
+void WorkflowTable::End(const Task& task, TaskState state, EndReason reason, const AttemptReport* report, const std::string& why) {
+  if (!task.group->workflow) return;
+  RecoveredEnd end{task.id, task.group->node, state, reason};
+  if (report != nullptr) end.outputs = report->outputs;
+  if (BrokeAtValue(state, reason)) end.message = why;
+  CountEnd(Find(task.group->workflow), end);
 }
 
-void WorkflowTable::CountEnd(Workflow* workflow, TaskId task, uint32_t node, TaskState state, EndReason reason) {
+void WorkflowTable::CountEnd(Workflow* workflow, const RecoveredEnd& end) {
   WorkflowCounts& counts = workflow->counts;
-  ++counts.by_state[static_cast<size_t>(state)];
+  ++counts.by_state[static_cast<size_t>(end.state)];
   touched_.insert(workflow->id);
-  if (WasSkipped(state, reason)) {
+  if (WasSkipped(end.state, end.reason)) {
     ++counts.skipped;
     return;
   }
-  if (state == TaskState::kSucceeded || workflow->spec->nodes[node].may_fail) return;
+  if (end.state == TaskState::kSucceeded) return workflow->values.Keep(*workflow->spec, end.node, end.outputs);
+  if (workflow->spec->nodes[end.node].may_fail) return;
   // What its own rule or its own end cancelled is no failure of its own.
-  if (state == TaskState::kCancelled && (workflow->stopping || !workflow->cancelled_by.empty())) return;
+  if (end.state == TaskState::kCancelled && (workflow->stopping || !workflow->cancelled_by.empty())) return;
   if (++counts.failed > 1) return;
-  counts.first_failed = task;
-  counts.failed_as = state;
+  counts.first_failed = end.task;
+  counts.failed_as = end.state;
+  counts.broke_at = end.message;
 }
 
 absl::btree_set<TaskId> WorkflowTable::TakeTouched() { return std::exchange(touched_, {}); }

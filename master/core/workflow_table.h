@@ -22,9 +22,11 @@
 #include "common/domain/ids.h"
 #include "common/domain/task_state.h"
 #include "common/domain/workflow.h"
+#include "master/core/recovered_state.h"
 #include "master/core/task_table.h"
 #include "master/core/transaction.h"
 #include "master/core/workflow_layout.h"
+#include "master/core/workflow_values.h"
 
 namespace muster::core {
 
@@ -32,6 +34,7 @@ struct WorkflowCounts : WorkflowTally {
   uint64_t failed = 0;   // ended otherwise than SUCCEEDED or skipped, and may not
   TaskId first_failed;   // 0: none
   TaskState failed_as = TaskState::kNone;
+  std::string broke_at;  // what the first one lacked, when it could not start for want of a value
 };
 
 struct Workflow {
@@ -51,6 +54,8 @@ struct Workflow {
   uint64_t open = 0;
   uint64_t in_flight = 0;            // past the gate and not ended
   absl::btree_set<TaskId> gate;
+  absl::btree_set<TaskId> unjudged;  // of those at the gate: values decide whether they start
+  WorkflowValues values;
   bool stopping = false;             // its failure rule was applied, or is being
   uint32_t next_to_stop = 0;         // node
 
@@ -65,6 +70,8 @@ std::string WaitsForWorkflowWords(const struct Cluster& cluster, const Task& tas
 
 // A CANCELLED task that nobody cancelled: it never had an attempt, and its end has no reason of an attempt.
 bool WasSkipped(TaskState state, EndReason reason);
+// A CANCELLED task that a value was wanting for: as if it had failed to start.
+bool BrokeAtValue(TaskState state, EndReason reason);
 
 class WorkflowTable {
  public:
@@ -77,7 +84,7 @@ class WorkflowTable {
   const ById& all() const { return workflows_; }
 
   // As the store knows it: how a task of a node ended.
-  void CountEnd(Workflow* workflow, TaskId task, uint32_t node, TaskState state, EndReason reason);
+  void CountEnd(Workflow* workflow, const RecoveredEnd& end);
   void SetState(Workflow* workflow, WorkflowState state);
   using Pending = absl::btree_set<std::pair<TaskId, TaskId>>;  // by arrival
   const Pending& pending() const { return pending_; }
@@ -86,7 +93,7 @@ class WorkflowTable {
   void Enter(const Task& task);
   void Leave(const Task& task);
   // It has ended, after Leave.
-  void End(const Task& task, TaskState state, EndReason reason);
+  void End(const Task& task, TaskState state, EndReason reason, const AttemptReport* report, const std::string& why);
 
   // Those that something happened to, each once; the caller takes them.
   absl::btree_set<TaskId> TakeTouched();

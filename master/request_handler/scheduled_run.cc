@@ -53,8 +53,8 @@ TaskSpecPtr FinishRun(const QueueBoard* queues, v1::TaskSpec spec, const core::R
 core::SubmitWorkflow FinishRun(const QueueBoard* queues, CheckedWorkflow workflow, const core::RunOrigin& origin) {
   if (workflow.spec.name().empty()) workflow.spec.set_name(origin.schedule);
   for (v1::WorkflowNode& node : *workflow.spec.mutable_nodes()) AddOrigin(origin, node.mutable_task());
-  const std::vector<TaskSpecPtr> specs = AcceptNodes(queues, &workflow.spec);
-  return MakeSubmitWorkflow(std::move(workflow), specs, [](uint64_t) { return std::nullopt; });
+  const std::vector<TaskSpecPtr> specs = AcceptNodes(queues, &workflow);
+  return MakeSubmitWorkflow(std::move(workflow), specs, {});
 }
 
 TaskSpecPtr MakeScheduledRun(const QueueBoard* queues, const TaskSpecPtr& scheduled, const core::RunOrigin& origin) {

@@ -1,6 +1,7 @@
 #include "master/request_handler/workflow_context.h"
 
 #include "common/base/status_macros.h"
+#include "master/request_handler/ask_loop.h"
 
 namespace muster::handler {
 
@@ -10,8 +11,18 @@ absl::StatusOr<KnownRequest> WorkflowContext::LookUp(const core::RequestKey& req
   MUSTER_ASSIGN_OR_RETURN(const auto row, deps.store->FindRequest(request.owner, request.id));
   if (!row.has_value()) return known;
   known.id_is_taken = row->digest != request.digest;
-  if (!known.id_is_taken) known.workflow = row->batch;
+  if (known.id_is_taken) return known;
+  known.workflow = row->batch;
+  if (!row->tasks.empty()) known.tasks = row->tasks.front();
   return known;
+}
+
+absl::StatusOr<KnownTimes> WorkflowContext::MedianTimes(const std::vector<TaskSpecPtr>& specs) {
+  std::vector<uint64_t> fingerprints;
+  fingerprints.reserve(specs.size());
+  for (const TaskSpecPtr& spec : specs) fingerprints.push_back(spec->fingerprint);
+  return AskLoop<KnownTimes>(deps.inspector, deps.limits.inspect_wait,
+                             [fingerprints = std::move(fingerprints)](const core::ClusterCore& core) { return core.MedianTimes(fingerprints); });
 }
 
 }  // namespace muster::handler

@@ -1,12 +1,13 @@
 // What the calls of the workflow service share: what they were given, the threads that may block, and the way of an event
 // to the core and of its answer back.
 //
-// Thread rule: any thread; LookUp blocks (store). Ownership: owned by WorkflowService, which stops the pool before its
+// Thread rule: any thread; LookUp blocks (store), and so does MedianTimes (loop). Ownership: owned by WorkflowService, which stops the pool before its
 // calls go; everything in `deps` must outlive it.
 #pragma once
 
 #include <functional>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +19,7 @@
 #include "master/request_handler/queue_board.h"
 #include "master/request_handler/read_pool.h"
 #include "master/request_handler/refusal_log.h"
+#include "master/request_handler/workflow_intake.h"
 #include "master/store/store.h"
 
 namespace muster::handler {
@@ -37,6 +39,7 @@ struct WorkflowDeps {
 // What the store says of a call with a request id.
 struct KnownRequest {
   TaskId workflow;  // of the call as it came before; 0: it is new
+  TaskRange tasks;           // that it made, ids of batches among them
   bool id_is_taken = false;  // by a call that asked for something else
 };
 
@@ -45,6 +48,7 @@ class WorkflowContext {
   explicit WorkflowContext(const WorkflowDeps& given) : deps(given), pool(given.read_threads, given.read_queue) {}
 
   absl::StatusOr<KnownRequest> LookUp(const core::RequestKey& request);
+  absl::StatusOr<KnownTimes> MedianTimes(const std::vector<TaskSpecPtr>& specs);
 
   // `done` is told the core's answer when it is durable, or why there is none.
   template <typename Event>

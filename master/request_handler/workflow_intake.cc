@@ -12,6 +12,7 @@
 #include "common/convert/workflow_parameters.h"
 #include "master/request_handler/names.h"
 #include "master/request_handler/validate.h"
+#include "master/request_handler/workflow_values.h"
 
 namespace muster::handler {
 namespace {
@@ -25,6 +26,7 @@ std::string FieldOf(int node) { return absl::StrCat("workflow.nodes[", node, "]"
 void CheckLeftOut(const v1::TaskSpec& task, const std::string& field, Violations* violations) {
   if (!task.name().empty()) violations->Add("BAD_WORKFLOW", field + ".name", "stays unset: the node's name is the task's");
   if (task.dependencies_size() > 0) violations->Add("BAD_WORKFLOW", field + ".dependencies", "stay unset: `needs` of the node says it");
+  if (task.outputs_size() > 0) violations->Add("BAD_WORKFLOW", field + ".outputs", "stay unset: `outputs` of the node says it");
   if (task.has_start_time()) violations->Add("BAD_WORKFLOW", field + ".start_time", "stays unset in a workflow");
 }
 
@@ -41,27 +43,19 @@ void CheckNode(const v1::WorkflowNode& node, const std::string& field, const Tas
   CheckRows(batch, limits, violations);
 }
 
-absl::Status RefuseValues(const v1::WorkflowSpec& spec) {
-  for (int i = 0; i < spec.nodes_size(); ++i) {
-    const v1::WorkflowNode& node = spec.nodes(i);
-    if (node.outputs_size() == 0 && node.variables_size() == 0 && !node.has_condition()) continue;
-    return Refuse(absl::StatusCode::kUnimplemented, "NO_VALUES_YET",
-                  absl::StrCat(FieldOf(i), " (", node.name(), "): this master passes no values on yet; leave outputs, variables and condition out"));
-  }
-  return absl::OkStatus();
-}
-
 // What all of its tasks have of it.
-void Spread(v1::WorkflowSpec* spec) {
+void Spread(v1::WorkflowSpec* spec, int first_new) {
   std::string owner;
   for (const v1::WorkflowNode& node : spec->nodes()) {
     if (!node.task().owner().empty()) owner = node.task().owner();
     if (!owner.empty()) break;
   }
-  for (v1::WorkflowNode& node : *spec->mutable_nodes()) {
+  for (int i = first_new; i < spec->nodes_size(); ++i) {
+    v1::WorkflowNode& node = *spec->mutable_nodes(i);
     v1::TaskSpec& task = *node.mutable_task();
     task.set_name(node.name());
     task.set_in_workflow(true);
+    *task.mutable_outputs() = node.outputs();
     if (task.owner().empty()) task.set_owner(owner);
     for (const v1::Label& label : spec->labels()) {
       const bool own = std::any_of(task.labels().begin(), task.labels().end(), [&](const v1::Label& it) { return it.key() == label.key(); });
@@ -83,6 +77,50 @@ absl::Status CheckWhole(const v1::WorkflowSpec& spec) {
   }
   if (!v1::FailureRule_IsValid(spec.on_failure())) return RefuseField("BAD_WORKFLOW", "workflow.on_failure", "is no rule that this master knows");
   return absl::OkStatus();
+}
+
+// What is the whole workflow's is not an addition's to say.
+absl::Status CheckAdded(const v1::WorkflowSpec& spec) {
+  const auto stays_unset = [](const char* field) {
+    return RefuseField("BAD_WORKFLOW", absl::StrCat("workflow.", field), "stays unset where tasks are added: the workflow has its own");
+  };
+  if (!spec.name().empty()) return stays_unset("name");
+  if (spec.max_parallel() != 0) return stays_unset("max_parallel");
+  if (spec.on_failure() != v1::FAILURE_RULE_UNSPECIFIED) return stays_unset("on_failure");
+  if (spec.labels_size() > 0) return stays_unset("labels");
+  if (spec.nodes().empty()) return RefuseField("BAD_WORKFLOW", "workflow.nodes", "is empty; there is nothing to add");
+  return absl::OkStatus();
+}
+
+absl::Status TooLarge() {
+  return RefuseField("BAD_WORKFLOW", "workflow",
+                     absl::StrCat("is larger than ", WorkflowIntake::kMostBytes >> 20, " MiB; let tasks share rows, or cut it in two"));
+}
+
+absl::Status CheckCount(const v1::RunWorkflowRequest& request) {
+  if (request.node_count() == 0 || request.node_count() == request.workflow().nodes_size()) return absl::OkStatus();
+  return RefuseField("BAD_CALL", "node_count", absl::StrCat("says ", request.node_count(), ", and ", request.workflow().nodes_size(),
+                                                            " came: the call broke off"));
+}
+
+// The whole graph, and the new nodes' tasks, which it completes.
+absl::Status Check(const v1::RunWorkflowRequest& request, const TaskLimits& limits, CheckedWorkflow* checked) {
+  v1::WorkflowSpec& spec = checked->spec;
+  MUSTER_ASSIGN_OR_RETURN(checked->graph, convert::MakeWorkflowGraph(spec));
+  MUSTER_RETURN_IF_ERROR(convert::FillParameters(request.parameters(), &spec, checked->first_new));
+  Violations violations;
+  PatternCheck patterns;
+  CheckRequestId(request.request_id(), &violations);
+  for (int i = checked->first_new; i < spec.nodes_size() && violations.empty(); ++i) {
+    CheckLeftOut(spec.nodes(i).task(), FieldOf(i) + ".task", &violations);
+  }
+  CheckValueUses(spec, &violations);
+  MUSTER_RETURN_IF_ERROR(violations.ToStatus());
+  Spread(&spec, checked->first_new);  // the labels of all count among those of each
+  for (int i = checked->first_new; i < spec.nodes_size() && violations.empty(); ++i) {
+    CheckNode(spec.nodes(i), FieldOf(i), limits, &patterns, &violations);
+  }
+  return violations.ToStatus();
 }
 
 std::vector<NodeIndex> InOrderOfNumbers(const WorkflowGraph& graph, const std::vector<absl::Duration>& times) {
@@ -113,13 +151,14 @@ std::string PayloadOf(v1::WorkflowSpec* spec) {
 
 }  // namespace
 
-absl::Status WorkflowIntake::Add(v1::RunWorkflowRequest part) {
+absl::Status WorkflowIntake::Add(v1::RunWorkflowRequest part, std::string selector) {
   bytes_ += part.ByteSizeLong();
   if (bytes_ > kMostBytes) {
-    return RefuseField("BAD_WORKFLOW", "workflow", absl::StrCat("is larger than ", kMostBytes >> 20, " MiB; let tasks share rows, or cut it in two"));
+    return TooLarge();
   }
   if (!std::exchange(started_, true)) {
     whole_ = std::move(part);
+    selector_ = std::move(selector);
     return absl::OkStatus();
   }
   v1::WorkflowSpec& spec = *whole_.mutable_workflow();
@@ -131,48 +170,50 @@ absl::Status WorkflowIntake::Add(v1::RunWorkflowRequest part) {
 }
 
 absl::StatusOr<CheckedWorkflow> CheckWorkflow(v1::RunWorkflowRequest* request, const TaskLimits& limits) {
-  if (request->node_count() != 0 && request->node_count() != request->workflow().nodes_size()) {
-    return RefuseField("BAD_CALL", "node_count", absl::StrCat("says ", request->node_count(), ", and ", request->workflow().nodes_size(),
-                                                              " came: the call broke off"));
-  }
+  MUSTER_RETURN_IF_ERROR(CheckCount(*request));
+  MUSTER_RETURN_IF_ERROR(CheckWhole(request->workflow()));
   CheckedWorkflow checked;
   checked.spec.Swap(request->mutable_workflow());
-  MUSTER_RETURN_IF_ERROR(CheckWhole(checked.spec));
-  MUSTER_ASSIGN_OR_RETURN(checked.graph, convert::MakeWorkflowGraph(checked.spec));
-  MUSTER_RETURN_IF_ERROR(convert::FillParameters(request->parameters(), &checked.spec));
-  MUSTER_RETURN_IF_ERROR(RefuseValues(checked.spec));
-  Violations violations;
-  PatternCheck patterns;
-  CheckRequestId(request->request_id(), &violations);
-  for (int i = 0; i < checked.spec.nodes_size() && violations.empty(); ++i) {
-    CheckLeftOut(checked.spec.nodes(i).task(), FieldOf(i) + ".task", &violations);
-  }
-  MUSTER_RETURN_IF_ERROR(violations.ToStatus());
-  Spread(&checked.spec);  // the labels of all count among those of each
-  for (int i = 0; i < checked.spec.nodes_size() && violations.empty(); ++i) {
-    CheckNode(checked.spec.nodes(i), FieldOf(i), limits, &patterns, &violations);
-  }
-  MUSTER_RETURN_IF_ERROR(violations.ToStatus());
+  MUSTER_RETURN_IF_ERROR(Check(*request, limits, &checked));
   return checked;
 }
 
-std::vector<TaskSpecPtr> AcceptNodes(const QueueBoard* queues, v1::WorkflowSpec* spec) {
+absl::StatusOr<CheckedWorkflow> CheckAddition(const v1::WorkflowSpec& there, v1::RunWorkflowRequest* request, const TaskLimits& limits) {
+  MUSTER_RETURN_IF_ERROR(CheckCount(*request));
+  v1::WorkflowSpec& added = *request->mutable_workflow();
+  MUSTER_RETURN_IF_ERROR(CheckAdded(added));
+  if (there.ByteSizeLong() + added.ByteSizeLong() > WorkflowIntake::kMostBytes) return TooLarge();
+  CheckedWorkflow checked;
+  checked.spec = there;
+  checked.first_new = there.nodes_size();
+  *checked.spec.mutable_parameters() = added.parameters();
+  for (v1::WorkflowNode& node : *added.mutable_nodes()) *checked.spec.add_nodes() = std::move(node);
+  MUSTER_RETURN_IF_ERROR(Check(*request, limits, &checked));
+  *checked.spec.mutable_parameters() = there.parameters();
+  return checked;
+}
+
+std::vector<TaskSpecPtr> AcceptNodes(const QueueBoard* queues, CheckedWorkflow* workflow) {
+  v1::WorkflowSpec& spec = workflow->spec;
   std::vector<TaskSpecPtr> specs;
-  specs.reserve(static_cast<size_t>(spec->nodes_size()));
-  for (v1::WorkflowNode& node : *spec->mutable_nodes()) specs.push_back(AcceptWhole(queues, node.mutable_task()));
+  specs.reserve(static_cast<size_t>(spec.nodes_size() - workflow->first_new));
+  for (int i = workflow->first_new; i < spec.nodes_size(); ++i) {
+    specs.push_back(AcceptWhole(queues, spec.mutable_nodes(i)->mutable_task()));
+  }
   return specs;
 }
 
-core::SubmitWorkflow MakeSubmitWorkflow(CheckedWorkflow workflow, const std::vector<TaskSpecPtr>& specs, KnownTime known) {
-  std::vector<absl::Duration> times;
-  times.reserve(specs.size());
-  for (const TaskSpecPtr& spec : specs) times.push_back(known(spec->fingerprint).value_or(kAssumed));
+core::SubmitWorkflow MakeSubmitWorkflow(CheckedWorkflow workflow, const std::vector<TaskSpecPtr>& specs, const KnownTimes& times) {
+  const auto first_new = static_cast<size_t>(workflow.first_new);
+  std::vector<absl::Duration> assumed(workflow.graph.node_count(), kAssumed);
+  for (size_t i = 0; i < times.size(); ++i) assumed[first_new + i] = times[i].value_or(kAssumed);
   core::SubmitWorkflow event;
   event.nodes.reserve(specs.size());
-  for (const NodeIndex node : InOrderOfNumbers(workflow.graph, times)) {
+  for (const NodeIndex node : InOrderOfNumbers(workflow.graph, assumed)) {
+    if (node < first_new) continue;
     core::NewNode& made = event.nodes.emplace_back();
     made.node = node;
-    made.spec = std::make_shared<TaskSpec>(*specs[node]);
+    made.spec = std::make_shared<TaskSpec>(*specs[node - first_new]);
     made.rows = RowsOf(workflow.spec.mutable_nodes(static_cast<int>(node)));
   }
   const std::string owner = specs.empty() ? "" : specs.front()->owner;

@@ -1,12 +1,9 @@
 #include "master/request_handler/workflow_run_calls.h"
 
-#include <optional>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "common/base/status_macros.h"
 #include "common/convert/convert.h"
-#include "master/request_handler/ask_loop.h"
 #include "master/request_handler/context.h"
 #include "master/request_handler/validate.h"
 #include "master/request_handler/workflow_plan.h"
@@ -20,21 +17,14 @@ void WorkflowRunCalls::Run(std::shared_ptr<WorkflowIntake> intake, v1::RunWorkfl
   if (!request.id.empty()) request.digest = DigestOf(intake->whole());
   absl::StatusOr<CheckedWorkflow> checked = CheckWorkflow(&intake->whole(), context_->deps.limits);
   if (!checked.ok()) return done(checked.status());
-  const std::vector<TaskSpecPtr> specs = AcceptNodes(context_->deps.queues, &checked->spec);
-  const auto times = MedianTimes(specs);
+  const std::vector<TaskSpecPtr> specs = AcceptNodes(context_->deps.queues, &*checked);
+  const absl::StatusOr<KnownTimes> times = context_->MedianTimes(specs);
   if (!times.ok()) return done(times.status());
-  absl::flat_hash_map<uint64_t, absl::Duration> known;
-  for (size_t i = 0; i < specs.size(); ++i) {
-    if ((*times)[i].has_value()) known[specs[i]->fingerprint] = *(*times)[i];
-  }
   request.owner = specs.front()->owner;
   const absl::StatusOr<KnownRequest> before = context_->LookUp(request);
   if (!before.ok()) return done(before.status());
   if (before->workflow) return done(reader_->ShowById(before->workflow, response->mutable_workflow()));
-  core::SubmitWorkflow event = MakeSubmitWorkflow(*std::move(checked), specs, [&known](uint64_t fingerprint) {
-    const auto found = known.find(fingerprint);
-    return found == known.end() ? std::nullopt : std::optional(found->second);
-  });
+  core::SubmitWorkflow event = MakeSubmitWorkflow(*std::move(checked), specs, *times);
   event.request = std::move(request);
   event.id_is_taken = before->id_is_taken;
   context_->Post(std::move(event), [this, response, done](const absl::StatusOr<core::WorkflowAnswer>& answer) {
@@ -52,19 +42,10 @@ void WorkflowRunCalls::Run(std::shared_ptr<WorkflowIntake> intake, v1::RunWorkfl
 
 absl::Status WorkflowRunCalls::Plan(WorkflowIntake* intake, v1::PlanWorkflowResponse* response) {
   MUSTER_ASSIGN_OR_RETURN(CheckedWorkflow checked, CheckWorkflow(&intake->whole(), context_->deps.limits));
-  const std::vector<TaskSpecPtr> specs = AcceptNodes(context_->deps.queues, &checked.spec);
-  MUSTER_ASSIGN_OR_RETURN(const auto times, MedianTimes(specs));
+  const std::vector<TaskSpecPtr> specs = AcceptNodes(context_->deps.queues, &checked);
+  MUSTER_ASSIGN_OR_RETURN(const KnownTimes times, context_->MedianTimes(specs));
   ToProto(workflows::MakePlan(checked.graph, times), checked.graph, checked.spec, response);
   return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<std::optional<absl::Duration>>> WorkflowRunCalls::MedianTimes(const std::vector<TaskSpecPtr>& specs) {
-  std::vector<uint64_t> fingerprints;
-  fingerprints.reserve(specs.size());
-  for (const TaskSpecPtr& spec : specs) fingerprints.push_back(spec->fingerprint);
-  using Times = std::vector<std::optional<absl::Duration>>;
-  return AskLoop<Times>(context_->deps.inspector, context_->deps.limits.inspect_wait,
-                        [fingerprints = std::move(fingerprints)](const core::ClusterCore& core) { return core.MedianTimes(fingerprints); });
 }
 
 }  // namespace muster::handler

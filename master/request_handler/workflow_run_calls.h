@@ -7,12 +7,8 @@
 #pragma once
 
 #include <memory>
-#include <optional>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "master/request_handler/workflow_context.h"
 #include "master/request_handler/workflow_intake.h"
 #include "master/request_handler/workflow_reader.h"
@@ -28,8 +24,6 @@ class WorkflowRunCalls {
   absl::Status Plan(WorkflowIntake* intake, v1::PlanWorkflowResponse* response);
 
  private:
-  absl::StatusOr<std::vector<std::optional<absl::Duration>>> MedianTimes(const std::vector<TaskSpecPtr>& specs);
-
   WorkflowContext* const context_;
   WorkflowReader* const reader_;
 };

@@ -20,6 +20,19 @@ v1::RunWorkflowRequest AsRun(v1::PlanWorkflowRequest request) {
   return run;
 }
 
+v1::RunWorkflowRequest AsRun(v1::AddToWorkflowRequest request) {
+  v1::RunWorkflowRequest run;
+  run.mutable_workflow()->Swap(request.mutable_workflow());
+  run.mutable_parameters()->Swap(request.mutable_parameters());
+  run.set_request_id(request.request_id());
+  run.set_node_count(request.node_count());
+  return run;
+}
+
+template <typename Request>
+std::string SelectorOf(const Request&) { return ""; }
+std::string SelectorOf(const v1::AddToWorkflowRequest& request) { return request.selector(); }
+
 }  // namespace
 
 // Collects the messages of a call; then `whole` is told, on the thread that read the last one.
@@ -41,7 +54,8 @@ class WorkflowService::PartsReactor final : public grpc::ServerReadReactor<Reque
     if (service_->held_bytes_.fetch_add(static_cast<int64_t>(part_.ByteSizeLong())) > kMostHeldBytes) {
       return End(RefuseForNow("MASTER_BUSY", "too many large workflows are on their way", absl::Seconds(1)));
     }
-    const absl::Status added = intake_->Add(AsRun(std::move(part_)));
+    std::string selector = SelectorOf(part_);
+    const absl::Status added = intake_->Add(AsRun(std::move(part_)), std::move(selector));
     if (!added.ok()) return End(added);
     part_.Clear();
     this->StartRead(&part_);
@@ -66,6 +80,12 @@ class WorkflowService::PartsReactor final : public grpc::ServerReadReactor<Reque
 grpc::ServerReadReactor<v1::RunWorkflowRequest>* WorkflowService::Run(Context* context, v1::RunWorkflowResponse* response) {
   return new PartsReactor<v1::RunWorkflowRequest>(this, context, [this, response](auto intake, const Done& done) {
     if (!context_.pool.Post([this, intake, response, done] { runs_.Run(intake, response, done); })) done(PoolIsFull());
+  });
+}
+
+grpc::ServerReadReactor<v1::AddToWorkflowRequest>* WorkflowService::Add(Context* context, v1::AddToWorkflowResponse* response) {
+  return new PartsReactor<v1::AddToWorkflowRequest>(this, context, [this, response](auto intake, const Done& done) {
+    if (!context_.pool.Post([this, intake, response, done] { adds_.Add(intake, response, done); })) done(PoolIsFull());
   });
 }
 

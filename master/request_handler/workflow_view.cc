@@ -26,6 +26,7 @@ void TallyToProto(const core::WorkflowTally& tally, v1::Workflow* to) {
   }
   to->set_task_count(static_cast<int64_t>(all));
   to->set_skipped_count(static_cast<int64_t>(tally.skipped));
+  to->set_retry_count(static_cast<int32_t>(tally.retries));
 }
 
 void SpecToProto(TaskId id, const WorkflowSpec& spec, v1::Workflow* to) {
@@ -51,7 +52,6 @@ void ToProto(const core::WorkflowView& from, v1::Workflow* to) {
   TimeToProto(from.ended, &v1::Workflow::mutable_end_time, to);
   TallyToProto(from.tally, to);
   to->set_cancel_requested(from.cancel_requested);
-  to->set_retry_count(static_cast<int32_t>(from.retries));
 }
 
 void ToProto(const store::StoredWorkflow& from, v1::Workflow* to) {
@@ -63,7 +63,6 @@ void ToProto(const store::StoredWorkflow& from, v1::Workflow* to) {
   TimeToProto(from.state.ended, &v1::Workflow::mutable_end_time, to);
   TallyToProto(from.state.tally, to);
   to->set_cancel_requested(!from.state.cancelled_by.empty());
-  to->set_retry_count(static_cast<int32_t>(std::max<uint32_t>(from.part_count, 1) - 1));
 }
 
 void ToProto(const v1::WorkflowNode& node, const std::vector<TaskRange>& tasks, const std::vector<TaskId>& earlier,

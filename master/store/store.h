@@ -49,7 +49,6 @@ struct StoredBatch {
 struct StoredWorkflow {
   core::WorkflowRow row;
   std::vector<core::WorkflowPartRow> parts;  // oldest first; not in lists
-  uint32_t part_count = 0;
   core::WorkflowStateRow state;
 };
 

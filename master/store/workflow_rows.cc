@@ -9,6 +9,7 @@
 #include "master/core/recovered_workflows.h"
 #include "master/core/workflow_table.h"
 #include "master/store/packing.h"
+#include "master/store/report_packing.h"
 #include "master/store/schema.h"
 #include "master/store/transaction_writer.h"
 #include "muster/v1/workflow.pb.h"
@@ -52,12 +53,14 @@ void PackTally(const core::WorkflowTally& tally, std::string* out) {
   Packer packer(out);
   packer(tally.skipped);
   for (const uint64_t count : tally.by_state) packer(count);
+  packer(tally.retries);
 }
 
 bool UnpackTally(std::string_view bytes, core::WorkflowTally* tally) {
   Unpacker unpacker(bytes);
   unpacker(tally->skipped);
   for (uint64_t& count : tally->by_state) unpacker(count);
+  if (!unpacker.done()) unpacker(tally->retries);
   return unpacker.ok();
 }
 
@@ -90,12 +93,21 @@ absl::StatusOr<std::optional<core::WorkflowStateRow>> ReadState(Database* databa
 absl::Status ReadEnds(Database* database, const core::WorkflowRow& workflow, const std::vector<core::WorkflowPartRow>& parts,
                       std::vector<core::RecoveredEnd>* found) {
   for (const auto& [node, tasks] : core::CurrentTasks(*workflow.spec, parts)) {
-    Query ends(database, "SELECT task, state, reason FROM outcome WHERE task >= ? AND task < ?");
+    const NodeValues* const values = workflow.spec->nodes[node].values.get();
+    const bool has_outputs = values != nullptr && !values->outputs.empty();
+    Query ends(database, has_outputs ? "SELECT task, state, reason, message, report FROM outcome WHERE task >= ? AND task < ?"
+                                     : "SELECT task, state, reason, message FROM outcome WHERE task >= ? AND task < ?");
     ends.Bind(1, static_cast<int64_t>(tasks.first.value()));
     ends.Bind(2, static_cast<int64_t>(tasks.first.value() + tasks.count));
     while (ends.Next()) {
       if (!IsTerminal(static_cast<TaskState>(ends.Int(1)))) return ends.Damaged("it is no end");
-      found->push_back({IdAt(ends, 0), node, static_cast<TaskState>(ends.Int(1)), static_cast<EndReason>(ends.Int(2))});
+      core::RecoveredEnd& end = found->emplace_back(
+          core::RecoveredEnd{IdAt(ends, 0), node, static_cast<TaskState>(ends.Int(1)), static_cast<EndReason>(ends.Int(2))});
+      if (core::BrokeAtValue(end.state, end.reason)) end.message = std::string(ends.Bytes(3));
+      if (!has_outputs || ends.IsNull(4)) continue;
+      const auto report = UnpackReport(ends.Bytes(4), {end.task, AttemptNumber()});
+      if (report == nullptr) return ends.Damaged("its report cannot be read");
+      end.outputs = report->outputs;
     }
     MUSTER_RETURN_IF_ERROR(ends.status());
   }
@@ -107,10 +119,6 @@ absl::StatusOr<StoredWorkflow> ReadWhole(Database* database, core::WorkflowRow r
   if (with_parts) {
     MUSTER_ASSIGN_OR_RETURN(stored.parts, ReadParts(database, row));
   }
-  Query parts(database, "SELECT count(*) FROM workflow_part WHERE workflow = ?");
-  parts.Bind(1, static_cast<int64_t>(row.id.value()));
-  if (parts.Next()) stored.part_count = static_cast<uint32_t>(parts.Int(0));
-  MUSTER_RETURN_IF_ERROR(parts.status());
   MUSTER_ASSIGN_OR_RETURN(const auto state, ReadState(database, row.id));
   if (state.has_value()) stored.state = *state;
   stored.row = std::move(row);

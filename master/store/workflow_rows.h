@@ -1,7 +1,8 @@
 // The tables of workflows: what was accepted, which tasks were made of it, and where it is.
 //
-//   workflow        one row each; the specification without its tasks, which have rows of their own
-//   workflow_part   one for each call that made tasks: the first, and one for each retry
+//   workflow        one row each; the specification without its tasks, which have rows of their own. One with more nodes
+//                   replaces the one before
+//   workflow_part   one for each call that made tasks: the first, and one for each addition and each retry
 //   workflow_state  the newest replaces the one before
 // Thread rule: a connection's. Errors: as Database; DATA_LOSS naming file, table and row.
 #pragma once
@@ -25,7 +26,7 @@ class WorkflowWriter {
   absl::Status Write(Database* database, const core::Transaction& transaction, int64_t commit, RunningDigest* digest);
 
  private:
-  TableWriter workflows_{"workflow (id, name, owner, created, spec, commit_number, crc)", 7};
+  TableWriter workflows_{"workflow (id, name, owner, created, spec, commit_number, crc)", 7, "INSERT OR REPLACE INTO "};
   TableWriter parts_{"workflow_part (first, workflow, created, tasks, commit_number, crc)", 6};
   TableWriter states_{"workflow_state (workflow, state, started, ended, cancelled_by, reason, tally, commit_number, crc)", 9,
                       "INSERT OR REPLACE INTO "};

@@ -44,6 +44,7 @@ MUTANTS = {
     "old_ends": [(CORE, "DependenciesTest.*")],
     "purge_needed": [(STORE, "WaitedForTest.*")],
     "workflow_place_too_many": [(CORE, "WorkflowsTest.*")],
+    "workflow_condition_ignored": [(CORE, "WorkflowValuesTest.*:WorkflowsTest.*")],
     "workflow_needs_lost": [(CORE, "WorkflowsTest.*"), (STORE, "WorkflowRowsTest.*")],
     "schedule_progress_apart": [(CORE, "ScheduleKillTest.*")],
     "torn_tail": [(STORE, "DamageTest.*")],

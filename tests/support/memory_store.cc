@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "master/core/recovered_workflows.h"
+#include "master/core/workflow_table.h"
 
 namespace muster::testing {
 namespace {
@@ -80,9 +81,11 @@ std::string MemoryStore::AddSpecification(const core::SpecificationRow& row) {
 }
 
 std::string MemoryStore::AddWorkflow(const core::WorkflowRow& row) {
-  if (tasks_.count(row.id) > 0 || !workflows_.emplace(row.id, core::RecoveredWorkflow{row, {}, {}, {}}).second) {
-    return About(row.id, "a workflow under an id that is another's");
-  }
+  if (tasks_.count(row.id) > 0) return About(row.id, "a workflow under an id that is a task's");
+  const auto [known, is_new] = workflows_.try_emplace(row.id, core::RecoveredWorkflow{row, {}, {}, {}});
+  if (is_new) return "";
+  if (row.spec->nodes.size() <= known->second.row.spec->nodes.size()) return About(row.id, "a workflow again, without new nodes");
+  known->second.row = row;
   return "";
 }
 
@@ -243,7 +246,10 @@ core::RecoveredState MemoryStore::LoadOpen() {
     for (const auto& [node, range] : core::CurrentTasks(*workflow.row.spec, workflow.parts)) {
       for (uint64_t i = 0; i < range.count; ++i) {
         const StoredTask& task = tasks_.at(TaskId(range.first.value() + i));
-        if (task.outcome) workflow.ends.push_back({task.outcome->task, node, task.outcome->state, task.outcome->reason});
+        if (!task.outcome) continue;
+        workflow.ends.push_back({task.outcome->task, node, task.outcome->state, task.outcome->reason});
+        if (task.outcome->report) workflow.ends.back().outputs = task.outcome->report->outputs;
+        if (core::BrokeAtValue(task.outcome->state, task.outcome->reason)) workflow.ends.back().message = task.outcome->message;
       }
     }
   }

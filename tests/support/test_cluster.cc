@@ -210,6 +210,12 @@ void TestCluster::Validating(TaskId task) {
 
 void TestCluster::Exit(TaskId task, int code) { ReportAs(WorkerOf(task), Report(KeyOf(task), EndReason::kExited, code)); }
 
+void TestCluster::Succeed(TaskId task, NamedValues outputs) {
+  auto report = std::make_shared<AttemptReport>(*Report(KeyOf(task), EndReason::kExited));
+  report->outputs = std::move(outputs);
+  ReportAs(WorkerOf(task), std::move(report));
+}
+
 void TestCluster::End(TaskId task, EndReason reason, bool started, bool stopped) {
   ReportAs(WorkerOf(task), Report(KeyOf(task), reason, 0, started, stopped));
 }

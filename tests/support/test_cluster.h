@@ -71,6 +71,7 @@ class TestCluster {
   void Validating(TaskId task);
   void StartedAs(const std::string& worker, AttemptKey key);
   void Exit(TaskId task, int code);
+  void Succeed(TaskId task, NamedValues outputs);
   void End(TaskId task, EndReason reason, bool started = true, bool stopped = false);
   void ReportAs(const std::string& worker, AttemptReportPtr report);
   void GiveBack(TaskId task);

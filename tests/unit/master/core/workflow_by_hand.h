@@ -20,6 +20,15 @@ inline core::NewNode Node(uint32_t node, uint64_t rows = 0) {
   return made;
 }
 
+inline WorkflowNode Needs(std::vector<NodeNeed> needs, bool may_fail = false) { return {std::move(needs), may_fail}; }
+
+// What it has and uses of outputs.
+inline WorkflowNode With(NodeValues values, WorkflowNode node = {}) {
+  node.values = std::make_shared<const NodeValues>(std::move(values));
+  return node;
+}
+inline OutputOf OutputNamed(uint32_t node, uint32_t output = 0) { return {node, output, "n" + std::to_string(node) + ".o" + std::to_string(output)}; }
+
 // Each node is named after its number, and comes after what it needs.
 inline core::SubmitWorkflow Flow(std::vector<WorkflowNode> nodes, const std::function<void(WorkflowSpec&)>& change = nullptr) {
   auto spec = std::make_shared<WorkflowSpec>();
@@ -41,6 +50,21 @@ inline TaskId SubmitFlow(TestCluster& cluster, core::SubmitWorkflow submit) {
   if (answers.empty()) return TaskId();
   EXPECT_TRUE(answers.front().status.ok()) << answers.front().status;
   return answers.front().id;
+}
+
+// More nodes behind those that the workflow has.
+inline core::AddToWorkflow Addition(TestCluster& cluster, TaskId flow, std::vector<WorkflowNode> nodes) {
+  const auto view = cluster.core().FindWorkflow(flow);
+  core::AddToWorkflow add{CallId(2)};
+  add.workflow = flow;
+  add.before = view ? view->spec : nullptr;
+  auto after = std::make_shared<WorkflowSpec>(view ? *view->spec : WorkflowSpec());
+  for (WorkflowNode& node : nodes) {
+    add.nodes.push_back(Node(static_cast<uint32_t>(after->nodes.size())));
+    after->nodes.push_back(std::move(node));
+  }
+  add.after = std::move(after);
+  return add;
 }
 
 // Of the newest part.

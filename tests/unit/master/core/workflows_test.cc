@@ -16,17 +16,18 @@
 namespace muster::core {
 namespace {
 
+using muster::testing::Addition;
 using muster::testing::Flow;
 using muster::testing::HeldBy;
+using muster::testing::Needs;
 using muster::testing::Node;
+using muster::testing::OutputNamed;
 using muster::testing::StateOfFlow;
 using muster::testing::SubmitFlow;
 using muster::testing::TaskOf;
 using muster::testing::TasksOf;
 using muster::testing::TestCluster;
 using Condition = DependencyCondition;
-
-WorkflowNode Needs(std::vector<NodeNeed> needs, bool may_fail = false) { return {std::move(needs), may_fail}; }
 
 TEST(WorkflowsTest, AChainRunsInItsOrderAndEndsSucceeded) {
   TestCluster cluster;
@@ -300,23 +301,40 @@ class RandomFlows {
     return config_;
   }
 
+  // Of each third one an output, "0" or "1" when it is written; who needs one may use it.
+  std::shared_ptr<const NodeValues> RandomValues(const std::vector<NodeNeed>& needs, const std::vector<WorkflowNode>& before) {
+    NodeValues values;
+    if (random_() % 3 == 0) values.outputs = {"o0"};
+    for (const NodeNeed& need : needs) {
+      const bool has_output = before[need.node].values != nullptr && !before[need.node].values->outputs.empty();
+      if (has_output && random_() % 2 == 0) values.variables.push_back({absl::StrCat("V", need.node), OutputNamed(need.node)});
+      if (has_output && random_() % 2 == 0) values.condition = NodeCondition{OutputNamed(need.node), "", random_() % 2 == 0, "1"};
+    }
+    return values.outputs.empty() && !values.HangsOnValues() ? nullptr : std::make_shared<const NodeValues>(std::move(values));
+  }
+
+  WorkflowNode RandomNode(const std::vector<WorkflowNode>& before) {
+    WorkflowNode made;
+    for (uint32_t need = 0; need < before.size(); ++need) {
+      if (random_() % 4 == 0) made.needs.push_back({need, static_cast<Condition>(1 + random_() % 3)});
+    }
+    made.may_fail = random_() % 6 == 0;
+    made.values = RandomValues(made.needs, before);
+    return made;
+  }
+
   void Submit() {
     std::vector<WorkflowNode> nodes;
     const uint32_t count = 1 + random_() % 10;
-    for (uint32_t node = 0; node < count; ++node) {
-      WorkflowNode made;
-      for (uint32_t need = 0; need < node; ++need) {
-        if (random_() % 4 == 0) made.needs.push_back({need, static_cast<Condition>(1 + random_() % 3)});
-      }
-      made.may_fail = random_() % 6 == 0;
-      nodes.push_back(std::move(made));
-    }
+    for (uint32_t node = 0; node < count; ++node) nodes.push_back(RandomNode(nodes));
     SubmitWorkflow submit = Flow(std::move(nodes), [this](WorkflowSpec& spec) {
       spec.on_failure = static_cast<FailureRule>(1 + random_() % 3);
       spec.max_parallel = random_() % 3;
     });
     for (uint32_t node = 0; node < count; ++node) {
-      if (random_() % 4 == 0) submit.nodes[node] = Node(node, 1 + random_() % 4);
+      const auto& values = submit.workflow->nodes[node].values;
+      const bool has_outputs = values != nullptr && !values->outputs.empty();
+      if (!has_outputs && random_() % 4 == 0) submit.nodes[node] = Node(node, 1 + random_() % 4);
     }
     RandomFlow flow;
     flow.spec = submit.workflow;
@@ -328,7 +346,10 @@ class RandomFlows {
 
   void Step() {
     const auto held = HeldBy(cluster_);
-    if (random_() % 12 == 0) {
+    if (additions_ < 6 && random_() % 10 == 0) {
+      ++additions_;
+      Add();
+    } else if (random_() % 12 == 0) {
       cluster_.Restart(config_);
       CheckStep();
       cluster_.Join("a", 3, HeldBy(cluster_));
@@ -338,12 +359,77 @@ class RandomFlows {
       if (stored.cancel) {
         cluster_.End(task, EndReason::kCancelled, true, true);
       } else {
-        cluster_.Exit(task, random_() % 5 == 0 ? 1 : 0);
+        random_() % 5 == 0 ? cluster_.Exit(task, 1) : cluster_.Succeed(task, RandomOutputs());
       }
     } else {
       cluster_.Turn();
     }
     CheckStep();
+  }
+
+  NamedValues RandomOutputs() {
+    if (random_() % 8 == 0) return {};
+    return {{"o0", random_() % 2 == 0 ? "0" : "1"}, {"undeclared", "x"}};
+  }
+
+  // What the stored outcome says of an output: nothing when it was not written.
+  std::optional<std::string> Written(const RandomFlow& flow, const OutputOf& output) {
+    const auto& stored = cluster_.Stored(flow.tasks[output.node].first);
+    if (!stored.outcome || stored.outcome->state != TaskState::kSucceeded || stored.outcome->report == nullptr) return std::nullopt;
+    const NamedValues& outputs = stored.outcome->report->outputs;
+    return outputs.empty() ? std::nullopt : std::optional(outputs.front().value);
+  }
+
+  // Whether the outputs that there are let it start: no condition fails, no value is wanting.
+  enum class Values { kStart, kSkip, kBreak };
+  Values Of(const RandomFlow& flow, uint32_t node) {
+    const NodeValues* const values = flow.spec->nodes[node].values.get();
+    if (values == nullptr) return Values::kStart;
+    if (values->condition) {
+      const auto left = Written(flow, *values->condition->left);
+      if (!left) return Values::kBreak;
+      if ((*left == "1") == values->condition->negated) return Values::kSkip;
+    }
+    for (const NodeVariable& variable : values->variables) {
+      if (!Written(flow, variable.value)) return Values::kBreak;
+    }
+    return Values::kStart;
+  }
+
+  // With what each was sent: the values of those that it needs.
+  void CheckAssignments() {
+    for (const Assign& assign : cluster_.Seen<Assign>()) {
+      for (const RandomFlow& flow : flows_) {
+        if (flow.id != assign.workflow) continue;
+        for (uint32_t node = 0; node < flow.tasks.size(); ++node) {
+          if (assign.key.task.value() - flow.tasks[node].first.value() >= flow.tasks[node].count) continue;
+          NamedValues wanted;
+          if (const auto& values = flow.spec->nodes[node].values) {
+            for (const NodeVariable& variable : values->variables) wanted.push_back({variable.name, *Written(flow, variable.value)});
+          }
+          ASSERT_EQ(assign.variables, wanted);
+        }
+      }
+    }
+  }
+
+  // One of its tasks has found more to do.
+  void Add() {
+    RandomFlow& flow = flows_[random_() % flows_.size()];
+    std::vector<WorkflowNode> all = flow.spec->nodes;
+    std::vector<WorkflowNode> nodes;
+    for (uint32_t i = 1 + random_() % 3; i > 0; --i) {
+      all.push_back(RandomNode(all));
+      nodes.push_back(all.back());
+    }
+    AddToWorkflow add = Addition(cluster_, flow.id, std::move(nodes));
+    const WorkflowSpecPtr after = add.after;
+    cluster_.Apply(std::move(add));
+    if (!cluster_.Seen<WorkflowAnswer>().front().status.ok()) return;
+    for (size_t node = flow.spec->nodes.size(); node < after->nodes.size(); ++node) {
+      flow.tasks.push_back(TasksOf(cluster_, flow.id, static_cast<uint32_t>(node)));
+    }
+    flow.spec = after;
   }
 
   bool AllEnded() {
@@ -374,6 +460,7 @@ class RandomFlows {
 
   // All that was ever sent may be sent by what is durable; no bound is passed; nothing is sent twice.
   void CheckStep() {
+    CheckAssignments();
     uint64_t running_flows = 0;
     for (const RandomFlow& flow : flows_) {
       uint64_t running = 0;
@@ -384,6 +471,7 @@ class RandomFlows {
           if (stored.attempts.empty()) continue;
           if (!stored.outcome) ++running;
           for (const NodeNeed& need : flow.spec->nodes[node].needs) ASSERT_EQ(Of(flow, need), Truth::kHolds) << "node " << node;
+          ASSERT_EQ(Of(flow, node), Values::kStart) << "node " << node;
         }
       }
       const uint32_t most = flow.spec->max_parallel != 0 ? flow.spec->max_parallel : config_.workflows_max_parallel;
@@ -409,8 +497,13 @@ class RandomFlows {
         const bool ran = !stored.attempts.empty();
         if (ran && stored.outcome->state == TaskState::kFailed && !flow.spec->nodes[node].may_fail) failed = true;
         ASSERT_TRUE(!ran || holds);
+        const Values values = holds ? Of(flow, node) : Values::kSkip;
+        if (BrokeAtValue(stored.outcome->state, stored.outcome->reason)) {
+          ASSERT_EQ(values, Values::kBreak) << "node " << node;
+          failed = failed || !flow.spec->nodes[node].may_fail;
+        }
         if (flow.spec->on_failure == FailureRule::kContinue || for_failures) {
-          ASSERT_EQ(ran, holds) << "node " << node;
+          ASSERT_EQ(ran, values == Values::kStart) << "node " << node;
         }
       }
     }
@@ -421,6 +514,7 @@ class RandomFlows {
   CoreConfig config_;
   TestCluster cluster_;
   std::vector<RandomFlow> flows_;
+  int additions_ = 0;
 };
 
 TEST(WorkflowsTest, RandomGraphsKeepTheirNeedsTheirBoundsAndTheirEndsWhereverTheMasterDies) {

@@ -60,6 +60,21 @@ class WorkflowServiceTest : public ::testing::Test {
     if (!status.ok()) return rpc::FromGrpc(status);
     return response;
   }
+  absl::StatusOr<v1::AddToWorkflowResponse> Add(const std::string& selector, const std::function<void(v1::WorkflowSpec*)>& change,
+                                                const std::string& request_id = "") {
+    v1::AddToWorkflowRequest request;
+    request.set_selector(selector);
+    request.set_request_id(request_id);
+    change(request.mutable_workflow());
+    v1::AddToWorkflowResponse response;
+    grpc::ClientContext context;
+    const auto writer = stub_->Add(&context, &response);
+    writer->Write(request);
+    writer->WritesDone();
+    const grpc::Status status = writer->Finish();
+    if (!status.ok()) return rpc::FromGrpc(status);
+    return response;
+  }
   size_t KnownWorkflows() { return master_.store().ListWorkflows({.ended_too = true})->size(); }
   void AwaitState(const std::string& selector, v1::WorkflowState state) {
     for (const absl::Time deadline = absl::Now() + absl::Seconds(20); Get(selector).workflow().state() != state;) {
@@ -115,7 +130,6 @@ TEST_F(WorkflowServiceTest, WhatIsWrongNamesItsField) {
               HasSubstr("workflow.nodes[0].task"));
   EXPECT_THAT(refusal([](auto* request) { AddNode("a", {}, request->mutable_workflow())->mutable_task()->set_name("b"); }),
               HasSubstr("workflow.nodes[0].task.name"));
-  EXPECT_THAT(refusal([](auto* request) { AddNode("a", {}, request->mutable_workflow())->add_outputs("version"); }), HasSubstr("no values on yet"));
   EXPECT_THAT(refusal([](auto* request) {
                 AddNode("a", {}, request->mutable_workflow());
                 for (int i = 0; i < 65; ++i) request->mutable_workflow()->add_labels()->set_key("k");
@@ -132,6 +146,86 @@ TEST_F(WorkflowServiceTest, WhatIsWrongNamesItsField) {
               }),
               HasSubstr("workflow.on_failure"));
   EXPECT_EQ(KnownWorkflows(), 0u);
+}
+
+v1::WorkflowNode* AddReader(v1::WorkflowSpec* spec) {
+  v1::WorkflowNode* const node = AddNode("load", {"fetch"}, spec);
+  v1::OutputVariable* const variable = node->add_variables();
+  variable->set_name("VERSION");
+  variable->set_node("fetch");
+  variable->set_output("version");
+  return node;
+}
+
+TEST_F(WorkflowServiceTest, AValueThatCannotBeHadIsRefusedWithItsField) {
+  const auto refusal = [this](const std::function<void(v1::WorkflowNode* from, v1::WorkflowNode* to)>& change) {
+    return std::string(RunOne([&](auto* request) {
+                         v1::WorkflowNode* from = AddNode("fetch", {}, request->mutable_workflow());
+                         from->add_outputs("version");
+                         AddReader(request->mutable_workflow());
+                         change(request->mutable_workflow()->mutable_nodes(0), request->mutable_workflow()->mutable_nodes(1));
+                       }).status().message());
+  };
+  EXPECT_EQ(refusal([](auto*, auto*) {}), "");
+  EXPECT_THAT(refusal([](auto*, auto* to) { to->mutable_variables(0)->set_node("fecth"); }),
+              HasSubstr("workflow.nodes[1].variables[0].node: there is no task 'fecth'"));
+  EXPECT_THAT(refusal([](auto*, auto* to) { to->mutable_variables(0)->set_output("rows"); }), HasSubstr("has no output 'rows'"));
+  EXPECT_THAT(refusal([](auto*, auto* to) { to->clear_needs(); }), HasSubstr("is not needed by this task"));
+  EXPECT_THAT(refusal([](auto*, auto* to) { to->mutable_variables(0)->set_name("MUSTER_TASK_ID"); }), HasSubstr("variables[0].name"));
+  EXPECT_THAT(refusal([](auto*, auto* to) { to->mutable_variables(0)->set_name("A=B"); }), HasSubstr("variables[0].name"));
+  EXPECT_THAT(refusal([](auto*, auto* to) { *to->add_variables() = to->variables(0); }), HasSubstr("is set twice"));
+  EXPECT_THAT(refusal([](auto*, auto* to) { to->mutable_condition()->set_node("nobody"); }), HasSubstr("workflow.nodes[1].condition.node"));
+  EXPECT_THAT(refusal([](auto*, auto* to) { to->mutable_condition()->set_output("version"); }), HasSubstr("name the task"));
+  EXPECT_THAT(refusal([](auto*, auto* to) { to->mutable_condition()->set_right(std::string(5000, 'x')); }), HasSubstr("more than 4096 bytes"));
+  EXPECT_THAT(refusal([](auto* from, auto*) { from->mutable_task()->add_outputs("version"); }), HasSubstr("`outputs` of the node says it"));
+  EXPECT_THAT(refusal([](auto* from, auto*) { from->add_rows()->add_values("a"); }), HasSubstr("are not for a batch"));
+}
+
+TEST_F(WorkflowServiceTest, AddedTasksAreTheWorkflowsOwnAndTheSameOnesAreAddedOnce) {
+  const auto run = RunOne([](auto* request) {
+    AddNode("fetch", {}, request->mutable_workflow())->add_outputs("version");
+    v1::Label* const label = request->mutable_workflow()->add_labels();
+    label->set_key("team");
+    label->set_value("data");
+  });
+  ASSERT_TRUE(run.ok()) << run.status();
+  const auto more = [](v1::WorkflowSpec* spec) {
+    v1::WorkflowNode* const node = AddReader(spec);
+    node->mutable_task()->set_owner("mallory@host");
+    node->add_rows()->add_values("1");
+    node->add_rows()->add_values("2");
+    node->mutable_task()->mutable_command()->add_argv("{{ word }} {1}");
+    spec->add_parameters()->set_name("word");
+    spec->mutable_parameters(0)->set_default_value("hello");
+  };
+  for (int i = 0; i < 2; ++i) {
+    const auto added = Add("nightly", more);
+    ASSERT_TRUE(added.ok()) << added.status();
+    EXPECT_EQ(added->task_count(), 2);
+    EXPECT_EQ(added->workflow().task_count(), 3);
+    EXPECT_EQ(added->workflow().retry_count(), 0);
+  }
+  const v1::GetWorkflowResponse now = Get("nightly");
+  ASSERT_EQ(now.nodes_size(), 2);
+  EXPECT_EQ(now.nodes(1).name(), "load");
+  const v1::Task task = master_.Get(now.nodes(1).tasks(0).first_id());
+  EXPECT_EQ(task.spec().owner(), "ann@host");
+  ASSERT_EQ(task.spec().labels_size(), 1);
+  EXPECT_EQ(task.spec().labels(0).value(), "data");
+  EXPECT_THAT(std::string(Add("nightly", more, "another").status().message()), HasSubstr("'load' is the name of nodes[1], too"));
+}
+
+TEST_F(WorkflowServiceTest, WhatCannotBeAddedIsRefusedAndNothingIsAdded) {
+  ASSERT_TRUE(RunOne([](auto* request) { AddNode("fetch", {}, request->mutable_workflow()); }).ok());
+  const auto refusal = [this](const std::function<void(v1::WorkflowSpec*)>& change) { return std::string(Add("nightly", change).status().message()); };
+  EXPECT_THAT(refusal([](auto*) {}), HasSubstr("there is nothing to add"));
+  EXPECT_THAT(refusal([](auto* spec) { AddNode("a", {"fecth"}, spec); }), HasSubstr("did you mean 'fetch'?"));
+  EXPECT_THAT(refusal([](auto* spec) { AddNode("a", {"b"}, spec), AddNode("b", {"a"}, spec); }), HasSubstr("circle"));
+  EXPECT_THAT(refusal([](auto* spec) { AddNode("a", {}, spec), spec->set_name("x"); }), HasSubstr("workflow.name: stays unset"));
+  EXPECT_THAT(refusal([](auto* spec) { AddNode("a", {}, spec), spec->set_max_parallel(3); }), HasSubstr("workflow.max_parallel"));
+  EXPECT_THAT(refusal([](auto* spec) { AddNode("a", {}, spec)->mutable_task()->clear_command(); }), HasSubstr("workflow.nodes[1].task"));
+  EXPECT_THAT(std::string(Add("nobody", [](auto* spec) { AddNode("a", {}, spec); }).status().message()), HasSubstr("nobody"));
+  EXPECT_EQ(Get("nightly").workflow().task_count(), 1);
 }
 
 TEST_F(WorkflowServiceTest, ARowThatFailedIsTriedAgainWithItsValuesAndItsPlace) {

@@ -102,7 +102,6 @@ TEST_F(WorkflowRowsTest, OneThatHasEndedIsReadAndIsNotOpen) {
   ASSERT_TRUE(stored.ok() && stored->has_value()) << stored.status();
   EXPECT_EQ((*stored)->state.state, WorkflowState::kFailed);
   EXPECT_EQ((*stored)->state.tally.skipped, 1u);
-  EXPECT_EQ((*stored)->part_count, 1u);
   EXPECT_THAT(*store_->FindWorkflowsByName("nightly", 5), ElementsAre(TaskId(1)));
   EXPECT_EQ(store_->WorkflowEnds(**stored)->size(), 3u);
   EXPECT_TRUE(store_->ListWorkflows({})->empty());
