@@ -15,6 +15,7 @@ struct WorkflowSums {
   uint64_t open = 0;
   uint64_t at_gate = 0;
   uint64_t in_flight = 0;
+  uint64_t queued = 0;
 };
 
 struct Sums {
@@ -84,6 +85,7 @@ void CheckInWorkflow(const Cluster& cluster, const Task& task, Sums* sums) {
   ++of_workflow.open;
   if (IsAtGate(task)) ++of_workflow.at_gate;
   if (!IsAtGate(task) && !WaitsForNeeds(task)) ++of_workflow.in_flight;
+  if (task.state_now() == TaskState::kQueued) ++of_workflow.queued;
 }
 
 void CheckTask(const Cluster& cluster, const Task& task, Sums* sums) {
@@ -181,18 +183,20 @@ void CheckSchedules(const Cluster& cluster) {
 }
 
 void CheckWorkflows(const Cluster& cluster, const Sums& sums) {
-  size_t pending = 0;
+  size_t pending = 0, sharers = 0;
   for (const auto& [id, workflow] : cluster.workflows.all()) {
     const auto found = sums.of_workflow.find(id);
     const WorkflowSums of_it = found == sums.of_workflow.end() ? WorkflowSums() : found->second;
     MUSTER_CHECK(workflow->open == of_it.open && workflow->gate.size() == of_it.at_gate && workflow->in_flight == of_it.in_flight);
+    MUSTER_CHECK(workflow->queued == of_it.queued);
     MUSTER_CHECK(!HasEnded(workflow->state));
     if (workflow->state == WorkflowState::kPending) ++pending;
+    if (workflow->state == WorkflowState::kRunning && of_it.at_gate > 0) ++sharers;
     uint64_t all = 0;
     for (const uint64_t count : workflow->counts.by_state) all += count;
     MUSTER_CHECK(workflow->broken.empty() ? all == workflow->layout.task_count() : all < workflow->layout.task_count());
   }
-  MUSTER_CHECK(pending == cluster.workflows.pending().size());
+  MUSTER_CHECK(pending == cluster.workflows.pending().size() && sharers == cluster.workflows.sharers());
 }
 
 }  // namespace

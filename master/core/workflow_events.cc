@@ -298,14 +298,23 @@ void WorkflowEvents::StartThoseInTurn(const Moment& turn) {
 uint64_t WorkflowEvents::WindowOf(const Workflow& workflow) const {
   if (workflow.state != WorkflowState::kRunning) return 0;
   const uint64_t asked = MaxParallelOf(cluster_.config, workflow);
-  return asked != 0 ? asked : std::max(kLeastWindow, 2 * slots_);
+  return asked != 0 ? asked : std::numeric_limits<uint32_t>::max();
+}
+
+uint64_t WorkflowEvents::LineOf(const Moment& turn, Workflow* workflow) const {
+  const uint64_t slots = cluster_.workflows.slots();
+  if (Mutated("workflow_line_unbounded")) return WorkflowLine::MostOf(slots);
+  const uint64_t least = WorkflowLine::LeastOf(slots, cluster_.workflows.sharers());
+  if (workflow->queued >= least && !workflow->line.IsLow(workflow->queued)) return 0;
+  return workflow->line.Refill(workflow->queued, least, WorkflowLine::MostOf(slots), turn.now);
 }
 
 void WorkflowEvents::CountSlots() {
   slots_revision_ = cluster_.offers_revision;
-  const uint64_t before = std::exchange(slots_, 0);
-  for (const WorkerId worker : cluster_.workers.Ids()) slots_ += cluster_.workers.facts(worker).offer.capacity.slots;
-  if (slots_ > before) cluster_.workflows.TouchAll();
+  uint64_t slots = 0;
+  for (const WorkerId worker : cluster_.workers.Ids()) slots += cluster_.workers.facts(worker).offer.capacity.slots;
+  if (slots > cluster_.workflows.slots()) cluster_.workflows.TouchAll();
+  cluster_.workflows.SetSlots(slots);
 }
 
 void WorkflowEvents::JudgeAndLetGo(const Moment& turn, Workflow* workflow, size_t* left) {
@@ -330,7 +339,9 @@ void WorkflowEvents::JudgeTask(const Moment& turn, Workflow* workflow, Task& tas
 
 void WorkflowEvents::LetGo(const Moment& turn, Workflow* workflow) {
   const uint64_t window = WindowOf(*workflow) + (Mutated("workflow_place_too_many") ? 1 : 0);
-  while (workflow->in_flight < window && !workflow->gate.empty()) {
+  if (workflow->in_flight >= window || workflow->gate.empty()) return;
+  const uint64_t line = LineOf(turn, workflow);
+  while (workflow->in_flight < window && workflow->queued < line && !workflow->gate.empty()) {
     transitions_.Release(turn, *cluster_.tasks.Find(*workflow->gate.begin()));
   }
 }

@@ -23,7 +23,6 @@ namespace muster::core {
 class WorkflowEvents {
  public:
   static constexpr size_t kEndsATurn = 10'000;  // tasks that a rule ends
-  static constexpr uint64_t kLeastWindow = 256;
 
   WorkflowEvents(Cluster* cluster, Transitions* transitions, Admission* admission, Cancels* cancels)
       : cluster_(*cluster), transitions_(*transitions), admission_(*admission), cancels_(*cancels) {}
@@ -57,14 +56,15 @@ class WorkflowEvents {
   void Set(const Moment& turn, Workflow* workflow, WorkflowState state, const std::string& reason);
   // How many of its tasks may be past the gate.
   uint64_t WindowOf(const Workflow& workflow) const;
+  // How many of them may be queued; 0: enough are.
+  uint64_t LineOf(const Moment& turn, Workflow* workflow) const;
   void CountSlots();
 
   Cluster& cluster_;
   Transitions& transitions_;
   Admission& admission_;
   Cancels& cancels_;
-  uint64_t slots_revision_ = 0;  // of the offers that `slots_` is of
-  uint64_t slots_ = 0;           // of the cluster
+  uint64_t slots_revision_ = 0;  // of the offers that were counted last
 };
 
 // With its reason in words.

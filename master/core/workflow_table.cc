@@ -23,9 +23,12 @@ std::string WaitsForWorkflowWords(const Cluster& cluster, const Task& task) {
     return absl::StrCat(name, " waits for its turn: workflows.max_running is ", cluster.config.workflows_max_running);
   }
   const uint64_t most = MaxParallelOf(cluster.config, workflow);
-  return absl::StrCat(name, most != 0 ? absl::StrCat(" runs at most ", most, most == 1 ? " task" : " tasks", " at once")
-                                      : std::string(" has enough tasks in line"),
-                      ", and ", workflow.in_flight, workflow.in_flight == 1 ? " is" : " are", " on the way");
+  if (most == 0 || workflow.in_flight < most) {
+    return absl::StrCat(name, " has its share of the queue: ", workflow.queued, " of its tasks ", workflow.queued == 1 ? "stands" : "stand",
+                        " in line before this one");
+  }
+  return absl::StrCat(name, " runs at most ", most, most == 1 ? " task" : " tasks", " at once, and ", workflow.in_flight,
+                      workflow.in_flight == 1 ? " is" : " are", " on the way");
 }
 
 Workflow* WorkflowTable::Add(TaskId id, WorkflowSpecPtr spec) {
@@ -42,10 +45,14 @@ void WorkflowTable::SetState(Workflow* workflow, WorkflowState state) {
   } else {
     pending_.erase({workflow->arrival, workflow->id});
   }
+  CountShare(workflow);
 }
 
 void WorkflowTable::Remove(TaskId id) {
-  if (const Workflow* const workflow = Find(id); workflow != nullptr) pending_.erase({workflow->arrival, id});
+  if (const Workflow* const workflow = Find(id); workflow != nullptr) {
+    pending_.erase({workflow->arrival, id});
+    if (workflow->shares) --sharers_;
+  }
   touched_.erase(id);
   workflows_.erase(id);
 }
@@ -66,8 +73,10 @@ void WorkflowTable::Enter(const Task& task) {
     const NodeValues* const values = workflow.spec->nodes[task.group->node].values.get();
     if (values != nullptr && values->HangsOnValues()) workflow.unjudged.insert(task.id);
     touched_.insert(workflow.id);
+    CountShare(&workflow);
   } else if (!WaitsForNeeds(task)) {
     ++workflow.in_flight;
+    if (task.state_now() == TaskState::kQueued) ++workflow.queued;
   }
 }
 
@@ -79,9 +88,19 @@ void WorkflowTable::Leave(const Task& task) {
   if (IsAtGate(task)) {
     workflow.gate.erase(task.id);
     workflow.unjudged.erase(task.id);
+    CountShare(&workflow);
   } else if (!WaitsForNeeds(task)) {
     --workflow.in_flight;
+    if (task.state_now() != TaskState::kQueued) return;
+    --workflow.queued;
+    if (!workflow.gate.empty() && workflow.line.IsLow(workflow.queued)) touched_.insert(workflow.id);
   }
+}
+
+void WorkflowTable::CountShare(Workflow* workflow) {
+  const bool shares = workflow->state == WorkflowState::kRunning && !workflow->gate.empty();
+  if (shares == std::exchange(workflow->shares, shares)) return;
+  sharers_ += shares ? 1 : -1;
 }
 
 void WorkflowTable::End(const Task& task, TaskState state, EndReason reason, const AttemptReport* report, const std::string& why) {

@@ -2,9 +2,9 @@
 //
 // A workflow's tasks are tasks as all others; they know it by their group. Those whose needs hold stand at its `gate`
 // (PENDING) until the workflow has a place for one more: at most max_parallel of them are queued or running at a time,
-// and without such a bound about twice as many as the cluster has slots, so that a wide workflow and a narrow one share
-// a queue fairly: each released task goes to the end of the line. At the gate the lowest id is first, which is the one
-// with the longest way to the end behind it, for so they were numbered.
+// and few of each workflow are queued (workflow_line.h), so that a wide workflow and a narrow one share a queue fairly:
+// each released task goes to the end of the line. At the gate the lowest id is first, which is the one with the longest
+// way to the end behind it, for so they were numbered.
 //
 // Kept by Transitions with each change of a task; acted on by WorkflowEvents (workflow_events.h), once a turn.
 // Thread rule: one thread. Ownership: the table owns its workflows; a Workflow* is valid until Remove.
@@ -26,6 +26,7 @@
 #include "master/core/task_table.h"
 #include "master/core/transaction.h"
 #include "master/core/workflow_layout.h"
+#include "master/core/workflow_line.h"
 #include "master/core/workflow_values.h"
 
 namespace muster::core {
@@ -53,6 +54,9 @@ struct Workflow {
   WorkflowCounts counts;
   uint64_t open = 0;
   uint64_t in_flight = 0;            // past the gate and not ended
+  uint64_t queued = 0;               // of those
+  WorkflowLine line;                 // how many may be
+  bool shares = false;               // it runs, and has more to let go
   absl::btree_set<TaskId> gate;
   absl::btree_set<TaskId> unjudged;  // of those at the gate: values decide whether they start
   WorkflowValues values;
@@ -101,10 +105,20 @@ class WorkflowTable {
   void TouchAll();
   bool any_touched() const { return !touched_.empty(); }
 
+  // How many run and have more to let go.
+  uint64_t sharers() const { return sharers_; }
+  // The cluster's, as they were counted last.
+  uint64_t slots() const { return slots_; }
+  void SetSlots(uint64_t slots) { slots_ = slots; }
+
  private:
+  void CountShare(Workflow* workflow);
+
   ById workflows_;
   Pending pending_;
   absl::btree_set<TaskId> touched_;
+  uint64_t sharers_ = 0;
+  uint64_t slots_ = 0;
 };
 
 }  // namespace muster::core

@@ -45,6 +45,7 @@ MUTANTS = {
     "purge_needed": [(STORE, "WaitedForTest.*")],
     "workflow_place_too_many": [(CORE, "WorkflowsTest.*")],
     "workflow_condition_ignored": [(CORE, "WorkflowValuesTest.*:WorkflowsTest.*")],
+    "workflow_line_unbounded": [(CORE, "FairWorkflowsTest.*")],
     "workflow_needs_lost": [(CORE, "WorkflowsTest.*"), (STORE, "WorkflowRowsTest.*")],
     "schedule_progress_apart": [(CORE, "ScheduleKillTest.*")],
     "torn_tail": [(STORE, "DamageTest.*")],
