@@ -82,6 +82,9 @@ struct WorkflowSpec {
 };
 using WorkflowSpecPtr = std::shared_ptr<const WorkflowSpec>;
 
+// The places of its nodes, each after those that it needs; otherwise as they come free of needs.
+std::vector<uint32_t> OrderOf(const WorkflowSpec& spec);
+
 // The tasks that were made of a node by one call: of a batch, all of them or those of its rows that are tried again.
 struct NodeTasks {
   uint32_t node = 0;

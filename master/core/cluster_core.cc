@@ -268,7 +268,9 @@ std::vector<std::optional<absl::Duration>> ClusterCore::MedianTimes(const std::v
 std::optional<WorkflowView> ClusterCore::FindWorkflow(TaskId id) const {
   const Workflow* const workflow = impl_->cluster_.workflows.Find(id);
   if (workflow == nullptr) return std::nullopt;
-  return ViewOf(*workflow);
+  WorkflowView view = ViewOf(*workflow);
+  view.time_left = workflow->forecast.TimeLeft(impl_->cluster_, *workflow, impl_->now());
+  return view;
 }
 std::vector<WorkerView> ClusterCore::Workers() const { return ViewOfWorkers(impl_->cluster_); }
 std::optional<WorkerView> ClusterCore::FindWorker(std::string_view name) const {

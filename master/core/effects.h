@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -76,6 +77,7 @@ struct WorkflowView {
   absl::Time ended = absl::InfinitePast();
   bool cancel_requested = false;
   WorkflowTally tally;
+  std::optional<absl::Duration> time_left;  // where it was asked for (workflow_forecast.h); empty: unknown
 };
 
 // `workflow` is empty when the call was repeated: the store knows it.

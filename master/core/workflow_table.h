@@ -25,6 +25,7 @@
 #include "master/core/recovered_state.h"
 #include "master/core/task_table.h"
 #include "master/core/transaction.h"
+#include "master/core/workflow_forecast.h"
 #include "master/core/workflow_layout.h"
 #include "master/core/workflow_line.h"
 #include "master/core/workflow_values.h"
@@ -57,6 +58,7 @@ struct Workflow {
   uint64_t queued = 0;               // of those
   WorkflowLine line;                 // how many may be
   bool shares = false;               // it runs, and has more to let go
+  mutable WorkflowForecast forecast;  // for those who look; nothing is decided by it
   absl::btree_set<TaskId> gate;
   absl::btree_set<TaskId> unjudged;  // of those at the gate: values decide whether they start
   WorkflowValues values;

@@ -24,10 +24,7 @@ struct WorkflowRetry {
   std::vector<core::RecoveredEnd> kept;
 };
 
-// `ends`: of every task that its nodes are now, node by node. `order`: every node after what it needs.
+// `ends`: of every task that its nodes are now, node by node. `order`: OrderOf(spec).
 WorkflowRetry ChooseRetry(const WorkflowSpec& spec, const std::vector<uint32_t>& order, const std::vector<core::RecoveredEnd>& ends);
-
-// Such an order; nodes that were accepted form no circle.
-std::vector<uint32_t> OrderOf(const WorkflowSpec& spec);
 
 }  // namespace muster::handler

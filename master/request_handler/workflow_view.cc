@@ -52,6 +52,7 @@ void ToProto(const core::WorkflowView& from, v1::Workflow* to) {
   TimeToProto(from.ended, &v1::Workflow::mutable_end_time, to);
   TallyToProto(from.tally, to);
   to->set_cancel_requested(from.cancel_requested);
+  if (from.time_left) convert::ToProto(*from.time_left, to->mutable_time_left());
 }
 
 void ToProto(const store::StoredWorkflow& from, v1::Workflow* to) {
