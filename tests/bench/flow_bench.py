@@ -3,8 +3,9 @@ task costs in memory.
 
     flow_bench.py [ROUNDS]      default: 3
 
-Shapes: a random layered graph (100 layers, two needs each) and a fan; a chain of 10,000 is told, and has no bound: each of
-its tasks waits for a commit. The speed is a ratio to a workflow of as many tasks that need nothing, run beside it.
+Shapes: a random layered graph (100 layers, two needs each), a fan, and a chain, which is accepted and not run; how fast one of
+10,000 runs is told, and has no bound: each of its tasks waits for a commit. The speed is a ratio to a workflow of as many
+tasks that need nothing, run beside it.
 """
 import json
 import pathlib
@@ -55,6 +56,16 @@ def run(cluster, file):
     return accepted, int(ended["task_count"]) / seconds
 
 
+def accepted(directory, kind):
+    """Seconds until it was accepted where nothing runs."""
+    with Cluster(workers=0) as cluster:
+        file = directory / "unrun"
+        file.write_text(shape(kind, TASKS))
+        began = time.monotonic()
+        cluster.ok("flow", "run", "--no-wait", str(file), seconds=300)
+        return time.monotonic() - began
+
+
 def bytes_each(directory):
     """Of a task of a layered workflow none of whose tasks can start."""
     with Cluster(workers=0) as cluster:
@@ -87,25 +98,28 @@ def main():
         directory = pathlib.Path(name)
         for kind, count in (("none", TASKS), ("layered", TASKS), ("fan", TASKS), ("chain", TASKS // 10)):
             (directory / kind).write_text(shape(kind, count))
-        ratios, accepts = {"layered": [], "fan": []}, []
+        ratios, accepts = {"layered": [], "fan": []}, {"layered": [], "fan": [], "chain": []}
         for _ in range(rounds):
             with Cluster(workers=2, slots=8) as cluster:
                 _, base = run(cluster, directory / "none")
                 for kind in ratios:
-                    accepted, speed = run(cluster, directory / kind)
-                    accepts.append(accepted)
+                    seconds, speed = run(cluster, directory / kind)
+                    accepts[kind].append(seconds)
                     ratios[kind].append(speed / base)
-                    print(f"{kind}: accepted in {accepted:.2f} s, {speed:.0f} tasks/s, {speed / base:.2f} of {base:.0f} without needs", flush=True)
+                    print(f"{kind}: accepted in {seconds:.2f} s, {speed:.0f} tasks/s, {speed / base:.2f} of {base:.0f} without needs", flush=True)
+            accepts["chain"].append(accepted(directory, "chain"))
+            print(f"chain: accepted in {accepts['chain'][-1]:.2f} s", flush=True)
         with Cluster(workers=2, slots=8) as cluster:
-            accepted, speed = run(cluster, directory / "chain")
-            print(f"chain of {TASKS // 10}: accepted in {accepted:.2f} s, {speed:.0f} tasks/s")
+            seconds, speed = run(cluster, directory / "chain")
+            print(f"chain of {TASKS // 10}: accepted in {seconds:.2f} s, {speed:.0f} tasks/s")
         each, text = bytes_each(directory)
         print(f"memory: {each:.0f} bytes a task, {text:.0f} of text")
         for kind, of_kind in ratios.items():
             if statistics.median(of_kind) < LEAST_SPEED:
                 failed.append(f"{kind} at {statistics.median(of_kind):.2f} of the speed without needs; {LEAST_SPEED} is promised")
-        if statistics.median(accepts) > MOST_ACCEPT_SECONDS:
-            failed.append(f"accepted in {statistics.median(accepts):.2f} s; {MOST_ACCEPT_SECONDS} are promised")
+        for kind, of_kind in accepts.items():
+            if statistics.median(of_kind) > MOST_ACCEPT_SECONDS:
+                failed.append(f"{kind} accepted in {statistics.median(of_kind):.2f} s; {MOST_ACCEPT_SECONDS} are promised")
         if each - text > MOST_BYTES:
             failed.append(f"{each - text:.0f} bytes a task beyond its text; {MOST_BYTES} are promised")
     if failed:
