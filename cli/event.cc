@@ -13,6 +13,8 @@
 #include "cli/task_flags.h"
 #include "cli/verbs.h"
 #include "cli/workflow_input.h"
+#include "common/base/refusal.h"
+#include "common/base/reworded.h"
 #include "common/base/status_macros.h"
 #include "common/convert/event_json.h"
 
@@ -37,13 +39,19 @@ struct EventFlags {
     for (const v1::ParameterValue& value : values) (*event.mutable_parameters())[value.name()] = value.value();
     event.set_event(name);
     if (!id.empty()) event.set_id(id);
-    if (event.id().empty()) event.set_id(MakeRequestId());  // one for all tries of this call
     return event;
   }
 };
 
 std::string ResultWord(const v1::EventRun& run) {
   return absl::AsciiStrToLower(absl::StripPrefix(v1::EventRunResult_Name(run.result()), "EVENT_RUN_RESULT_"));
+}
+
+// Who gave no id can send it again only by the one that was drawn. Whether the master heard it is not always known.
+absl::Status WithDrawnId(const absl::Status& refused, const std::string& id) {
+  const bool again = absl::IsResourceExhausted(refused) || absl::IsUnavailable(refused) || absl::IsDeadlineExceeded(refused);
+  if (!again) return refused;
+  return Reworded(refused, absl::StrCat(std::string(refused.message()), "; send it again with --id ", id, "; what was started stays"));
 }
 
 // Ids go to stdout; what became of each to a person.
@@ -67,9 +75,13 @@ Action SetUpSendEvent(Flags& flags) {
   flags.Examples("  muster event send push --id 4711 --set branch=main\n  muster event send push --data push.json\n"
                  "  curl --json '{\"id\": \"4711\", \"parameters\": {\"branch\": \"main\"}}' localhost:7080/v1/events/push");
   return [values](Session& session) -> absl::StatusOr<int> {
-    MUSTER_ASSIGN_OR_RETURN(const v1::SendEventRequest event, values->Build());
+    MUSTER_ASSIGN_OR_RETURN(v1::SendEventRequest event, values->Build());
+    const bool is_drawn = event.id().empty();
+    if (is_drawn) event.set_id(MakeRequestId());  // one for all tries of this call
     MUSTER_ASSIGN_OR_RETURN(Client* const client, session.client());
-    MUSTER_ASSIGN_OR_RETURN(const v1::SendEventResponse response, client->SendEvent(event));
+    const absl::StatusOr<v1::SendEventResponse> sent = client->SendEvent(event);
+    if (!sent.ok()) return is_drawn ? WithDrawnId(sent.status(), event.id()) : sent.status();
+    const v1::SendEventResponse& response = *sent;
     if (const Format format = values->output.Get(); IsData(format)) {
       PrintMessage(format, response);
     } else {

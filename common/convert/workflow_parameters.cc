@@ -46,12 +46,6 @@ std::string DidYouMean(std::string_view name, const ParameterValues& values) {
   return absl::StrCat("; it declares ", absl::StrJoin(std::vector<std::string>(names.begin(), names.end()), ", "));
 }
 
-bool IsParameterName(std::string_view name) {
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  return !name.empty() && name.size() <= 128 && is_letter(name[0]) &&
-         std::all_of(name.begin(), name.end(), [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
-}
-
 absl::StatusOr<ParameterValues> Defaults(const v1::WorkflowSpec& spec) {
   if (spec.parameters_size() > kMostParameters) {
     return BadParameters(absl::StrCat("the workflow has ", spec.parameters_size(), " parameters; at most ", kMostParameters));
@@ -193,6 +187,12 @@ absl::Status FillNode(const ParameterValues& values, size_t* added, v1::Workflow
 }
 
 }  // namespace
+
+bool IsParameterName(std::string_view name) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  return !name.empty() && name.size() <= 128 && is_letter(name[0]) &&
+         std::all_of(name.begin(), name.end(), [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+}
 
 bool TakesRowValues(const FieldDescriptor& field) {
   return &field == v1::Command::descriptor()->FindFieldByNumber(v1::Command::kArgvFieldNumber) ||

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "google/protobuf/descriptor.h"
@@ -20,6 +21,9 @@ namespace muster::convert {
 
 // By so much may values make a workflow larger.
 inline constexpr size_t kMostParameterBytes = size_t{16} << 20;
+
+// Letters, digits and _, no digit first, 128 at most: what a reference can have.
+bool IsParameterName(std::string_view name);
 
 // Exactly once for a node: values and `\{{` are not looked at again. Nodes before `first` have been filled in. On an error the
 // specification is half filled in.

@@ -55,6 +55,7 @@ struct EventTrigger {
   std::string schedule;
   std::string owner;
   ScheduledWorkPtr work;
+  absl::Time created;
 };
 
 }  // namespace muster

@@ -2,6 +2,13 @@
 
 namespace muster {
 
+namespace {
+
+// What a word, and so a comment, may begin after.
+bool EndsWord(char c) { return std::string_view(" \t\n;&|()").find(c) != std::string_view::npos; }
+
+}  // namespace
+
 void ShellLine::Read(std::string_view piece) {
   for (const char c : piece) {
     ReadOne(c);
@@ -29,7 +36,7 @@ void ShellLine::ReadOne(char c) {
     within_.push_back(c);
   } else if (c == ')') {
     if (in == '(') within_.pop_back();
-  } else if (c == '#' && (before_ == ' ' || before_ == '\t' || before_ == '\n' || before_ == ';')) {
+  } else if (c == '#' && EndsWord(before_)) {
     within_.push_back(c);
   } else if (c == '<' && before_ == '<') {
     has_document_ = true;

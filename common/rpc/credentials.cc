@@ -1,9 +1,16 @@
 #include "common/rpc/credentials.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
@@ -21,6 +28,20 @@ absl::StatusOr<std::string> ReadPem(const std::string& what, const std::string& 
     return absl::InvalidArgumentError(absl::StrCat(what, " ", path, " is not a PEM file"));
   }
   return content.str();
+}
+
+// Without brackets; nothing when what follows it is no port. It may be anything but empty.
+std::optional<std::string> HostOf(const std::string& address) {
+  if (address.find('\0') != std::string::npos) return std::nullopt;
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos || colon == 0) return std::nullopt;
+  const std::string port = address.substr(colon + 1);
+  uint32_t number = 0;
+  const bool is_number = std::all_of(port.begin(), port.end(), [](char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); });
+  if (!is_number || !absl::SimpleAtoi(port, &number) || number > 65535) return std::nullopt;
+  std::string host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  return host;
 }
 
 absl::Status CheckPair(const TlsFiles& files) {
@@ -64,12 +85,23 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ChannelCredentials(con
   return grpc::SslCredentials(options);
 }
 
+bool IsOneAddress(const std::string& address) {
+  const std::optional<std::string> host = HostOf(address);
+  if (!host.has_value()) return false;
+  in6_addr ipv6{};
+  const bool is_name = std::all_of(host->begin(), host->end(), [](char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_'; });
+  return is_name || inet_pton(AF_INET6, host->c_str(), &ipv6) == 1;
+}
+
 bool IsLoopback(const std::string& address) {
   if (absl::StartsWith(address, "unix:")) return true;
-  const size_t colon = address.rfind(':');
-  std::string host = colon == std::string::npos ? address : address.substr(0, colon);
-  if (host.size() > 1 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  return absl::StartsWith(host, "127.") || host == "::1" || host == "localhost";
+  const std::optional<std::string> host = HostOf(address);
+  if (!host.has_value()) return false;
+  in_addr ipv4{};
+  if (inet_pton(AF_INET, host->c_str(), &ipv4) == 1) return ntohl(ipv4.s_addr) >> 24 == 127;
+  in6_addr ipv6{};
+  if (inet_pton(AF_INET6, host->c_str(), &ipv6) == 1) return IN6_IS_ADDR_LOOPBACK(&ipv6);
+  return *host == "localhost";
 }
 
 }  // namespace muster::rpc

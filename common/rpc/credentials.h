@@ -23,7 +23,9 @@ struct TlsFiles {
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> ServerCredentials(const TlsFiles& files);
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ChannelCredentials(const TlsFiles& files);
 
-// Whether host:port is loopback (127.0.0.0/8, ::1, localhost, unix:), the only address allowed without TLS.
+// Whether it is one host:port with a number for a port: no list, and nothing behind it. Some servers take more than that.
+bool IsOneAddress(const std::string& address);
+// Whether it is one host:port on loopback (127.0.0.0/8, ::1, localhost), or unix:, the only address allowed without TLS.
 bool IsLoopback(const std::string& address);
 
 }  // namespace muster::rpc

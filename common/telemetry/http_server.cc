@@ -23,7 +23,9 @@ namespace {
 constexpr std::string_view kEvents = "/v1/events/";
 constexpr char kText[] = "text/plain; charset=utf-8";
 
+// Each closes its connection: else civetweb would first read what is left of the request's body, however slowly that comes.
 int Answer(mg_connection* connection, int code, const char* type, const std::string& body, const std::string& header = "") {
+  mg_disable_connection_keep_alive(connection);
   mg_printf(connection,
             "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s"
             "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
@@ -32,17 +34,12 @@ int Answer(mg_connection* connection, int code, const char* type, const std::str
   return code;
 }
 
-bool SaysThatItIsAPage(const mg_connection* connection) {
-  for (const char* header : {"Origin", "Referer", "Sec-Fetch-Site"}) {
-    if (mg_get_header(connection, header) != nullptr) return true;
-  }
-  return false;
-}
-
 // A page in a browser on this machine reaches loopback too. Browsers tell where a request comes from, and a name that
 // someone has pointed at this machine is no address.
 bool MayComeFromAPage(const mg_connection* connection) {
-  if (SaysThatItIsAPage(connection)) return true;
+  for (const char* header : {"Origin", "Referer", "Sec-Fetch-Site"}) {
+    if (mg_get_header(connection, header) != nullptr) return true;
+  }
   const char* const header = mg_get_header(connection, "Host");
   std::string host = header == nullptr ? "" : header;
   if (host.empty() || host.front() == '[') return false;
@@ -59,16 +56,38 @@ bool IsJson(const mg_connection* connection) {
   return absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(type), "application/json");
 }
 
-// False: it is longer than `most`, or it broke off.
-bool ReadBody(mg_connection* connection, size_t most, std::string* body) {
-  char part[4096];
+// civetweb waits until a piece is full, and for each of its bytes anew: a large one of a slow sender would outlast any deadline.
+constexpr size_t kPieceBytes = 8;
+// So much of a body that is not wanted is read, so that the answer to it is not lost with a connection that is reset.
+constexpr size_t kMostUnwantedBytes = size_t{256} << 10;
+constexpr absl::Duration kUnwantedWait = absl::Seconds(1);
+
+enum class BodyEnd { kWhole, kTooLong, kLate, kBrokeOff };
+
+// `length` is what the request says; below zero: nothing.
+BodyEnd ReadBody(mg_connection* connection, long long length, size_t most, absl::Duration wait, std::string* body) {
+  const absl::Time deadline = absl::Now() + wait;
+  const bool is_known = length >= 0;
+  char piece[kPieceBytes];
   while (body->size() <= most) {
-    const int size = mg_read(connection, part, sizeof(part));
-    if (size == 0) return true;
-    if (size < 0) return false;
-    body->append(part, static_cast<size_t>(size));
+    if (is_known && body->size() >= static_cast<size_t>(length)) return BodyEnd::kWhole;
+    if (absl::Now() >= deadline) return BodyEnd::kLate;
+    const int size = mg_read(connection, piece, sizeof(piece));
+    if (size == 0) return is_known ? BodyEnd::kLate : BodyEnd::kWhole;  // nothing came for a while; at an end it is below zero
+    if (size < 0) return BodyEnd::kBrokeOff;
+    body->append(piece, static_cast<size_t>(size));
   }
-  return false;
+  return BodyEnd::kTooLong;
+}
+
+void PassOverBody(mg_connection* connection) {
+  const absl::Time deadline = absl::Now() + kUnwantedWait;
+  char piece[kPieceBytes];
+  for (size_t read = 0; read < kMostUnwantedBytes && absl::Now() < deadline;) {
+    const int size = mg_read(connection, piece, sizeof(piece));
+    if (size <= 0) return;
+    read += static_cast<size_t>(size);
+  }
 }
 
 // An answer of many lines, each sent when it is said. HTTP/1.0 knows no chunks: there the end of the connection is
@@ -78,6 +97,7 @@ class LineAnswer {
   explicit LineAnswer(mg_connection* connection)
       : connection_(connection),
         chunked_(std::strcmp(mg_get_request_info(connection)->http_version, "1.0") != 0) {
+    mg_disable_connection_keep_alive(connection_);
     mg_printf(connection_,
               "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n%sX-Content-Type-Options: nosniff\r\n"
               "Cache-Control: no-store\r\nConnection: close\r\n\r\n",
@@ -113,9 +133,11 @@ class HttpServerImpl final : public HttpServer {
 
   absl::Status Listen() {
     mg_init_library(0);
-    const char* options[] = {"listening_ports",     config_.listen.c_str(), "num_threads",        "16",
-                             "request_timeout_ms",  "2000",                 "enable_keep_alive",  "no",
-                             "connection_queue",    "64",                   nullptr};
+    // Without an origin and methods civetweb tells no page, before it asks us, that it may call.
+    const char* options[] = {"listening_ports",    config_.listen.c_str(), "num_threads",       "16",
+                             "request_timeout_ms", "2000",                 "enable_keep_alive", "no",
+                             "connection_queue",   "64",                   "access_control_allow_origin", "",
+                             "access_control_allow_methods", "",           nullptr};
     mg_callbacks callbacks{};
     callbacks.log_message = [](const mg_connection*, const char*) { return 1; };  // not to stderr
     context_ = mg_start(&callbacks, this, options);
@@ -188,12 +210,8 @@ class HttpServerImpl final : public HttpServer {
     return 200;
   }
 
+  // However slow bodies are, they hold no more than kMostPosts threads.
   int Event(mg_connection* connection, const std::string& name) {
-    const mg_request_info* request = mg_get_request_info(connection);
-    if (std::strcmp(request->request_method, "POST") != 0) return Answer(connection, 405, kText, "events are sent by POST\n", "Allow: POST\r\n");
-    if (SaysThatItIsAPage(connection)) return Answer(connection, 403, kText, "a web page may not send events; a program may, as curl does\n");
-    if (!IsJson(connection)) return Answer(connection, 415, kText, "an event is JSON: send it with Content-Type: application/json\n");
-    if (request->content_length > static_cast<long long>(kMostBodyBytes)) return TooLong(connection);
     if (posts_.fetch_add(1) >= kMostPosts) {
       posts_.fetch_sub(1);
       return Answer(connection, 503, kText, "too many events are on their way; send it again in a second\n", "Retry-After: 1\r\n");
@@ -204,11 +222,22 @@ class HttpServerImpl final : public HttpServer {
   }
 
   int TakeEvent(mg_connection* connection, const std::string& name) {
+    const mg_request_info* request = mg_get_request_info(connection);
+    if (std::strcmp(request->request_method, "POST") != 0) {
+      return RefuseEvent(connection, 405, "events are sent by POST\n", "Allow: POST\r\n");
+    }
+    if (MayComeFromAPage(connection)) {
+      return RefuseEvent(connection, 403, "a web page may not send events; a program may, by address, as curl does\n");
+    }
+    if (!IsJson(connection)) return RefuseEvent(connection, 415, "an event is JSON: send it with Content-Type: application/json\n");
+    if (request->content_length > static_cast<long long>(kMostBodyBytes)) return TooLong(connection);
     if (mg_get_header(connection, "Expect") != nullptr) mg_printf(connection, "HTTP/1.1 100 Continue\r\n\r\n");
     std::string body;
-    if (!ReadBody(connection, kMostBodyBytes, &body)) {
-      if (body.size() > kMostBodyBytes) return TooLong(connection);
-      return Answer(connection, 400, kText, "the body broke off; send it again\n");
+    switch (ReadBody(connection, request->content_length, kMostBodyBytes, config_.body_wait, &body)) {
+      case BodyEnd::kWhole: break;
+      case BodyEnd::kTooLong: return TooLong(connection);
+      case BodyEnd::kLate: return Answer(connection, 408, kText, "the body came too slowly; send it again\n");
+      case BodyEnd::kBrokeOff: return Answer(connection, 400, kText, "the body broke off; send it again\n");
     }
     const HttpReply reply = config_.event(name, body);
     const std::string retry =
@@ -218,8 +247,14 @@ class HttpServerImpl final : public HttpServer {
     return Answer(connection, reply.code, reply.code == 200 ? "application/json" : kText, reply.body + "\n", retry);
   }
 
+  // Who waits to be told to go on has sent no body, and need not.
+  static int RefuseEvent(mg_connection* connection, int code, const std::string& why, const std::string& header = "") {
+    if (mg_get_header(connection, "Expect") == nullptr) PassOverBody(connection);
+    return Answer(connection, code, kText, why, header);
+  }
+
   static int TooLong(mg_connection* connection) {
-    return Answer(connection, 413, kText, absl::StrCat("the body is longer than ", kMostBodyBytes >> 10, " KiB; pass large data in files\n"));
+    return RefuseEvent(connection, 413, absl::StrCat("the body is longer than ", kMostBodyBytes >> 10, " KiB; pass large data in files\n"));
   }
 
   static int Check(mg_connection* connection, const std::function<std::string()>& problem_of) {

@@ -36,8 +36,9 @@ struct HttpConfig {
   // its end; the answer is then cut short, so that curl and the hook fail. No page in a browser may call it.
   std::function<bool(const SayLine& say)> drain;
   // Set: a POST of JSON to /v1/events/NAME is told what it returns; it may block. Bodies are at most kMostBodyBytes. No page in
-  // a browser may call it: those say where they come from, and cannot post this type by a form.
+  // a browser may call it: those say where they come from or call a name, and cannot post this type by a form.
   std::function<HttpReply(const std::string& name, const std::string& body)> event;
+  absl::Duration body_wait = absl::Seconds(5);  // in which a body must be here
 };
 
 class HttpServer {

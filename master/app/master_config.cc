@@ -205,6 +205,10 @@ absl::Status Finish(MasterConfig* config) {
     return absl::InvalidArgumentError(absl::StrCat("http.listen is ", config->http_listen,
                                                    ", but it serves loopback only; health.listen may be any address"));
   }
+  if (!config->health_listen.empty() && !rpc::IsOneAddress(config->health_listen)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("health.listen is ", config->health_listen, ", but it must be one address, as 0.0.0.0:7082"));
+  }
   if (!rpc::IsLoopback(config->grpc_listen) && (config->tls.Empty() || config->tls.ca.empty())) {
     return absl::InvalidArgumentError(
         absl::StrCat("grpc.listen is ", config->grpc_listen,

@@ -10,6 +10,7 @@
 #include "master/core/cluster.h"
 #include "master/core/dependents.h"
 #include "master/core/dispatching.h"
+#include "master/core/event_triggers.h"
 #include "master/core/explain.h"
 #include "master/core/invariants.h"
 #include "master/core/losses.h"
@@ -22,13 +23,13 @@
 #include "master/core/recovery.h"
 #include "master/core/reports.h"
 #include "master/core/run_time_writer.h"
-#include "master/core/event_triggers.h"
 #include "master/core/schedule_events.h"
 #include "master/core/stragglers.h"
 #include "master/core/transitions.h"
 #include "master/core/views.h"
 #include "master/core/worker_events.h"
 #include "master/core/workflow_events.h"
+#include "master/core/workflow_words.h"
 
 namespace muster::core {
 
@@ -303,7 +304,7 @@ std::vector<EventTrigger> ClusterCore::TriggersOf(const std::string& event) cons
   std::vector<EventTrigger> triggers;
   for (const std::string& name : impl_->cluster_.schedules.WaitingFor(event)) {
     const Schedule& schedule = *impl_->cluster_.schedules.Find(name);
-    triggers.push_back({name, schedule.row.owner, schedule.row.spec.work});
+    triggers.push_back({name, schedule.row.owner, schedule.row.spec.work, schedule.row.created});
   }
   return triggers;
 }

@@ -77,7 +77,9 @@ bool EventTriggers::AnswerRepeated(const EventRun& run, EventRunAnswer* answer) 
   if (!before.has_value()) return false;
   answer->status = before->status();
   answer->repeated = before->ok();
-  if (before->ok()) answer->run.task = (*before)->batch ? (*before)->batch : (*before)->tasks.front().first;
+  if (!before->ok()) return true;
+  answer->is_workflow = bool((*before)->batch);
+  answer->run.task = answer->is_workflow ? (*before)->batch : (*before)->tasks.front().first;
   return true;
 }
 

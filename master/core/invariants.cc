@@ -188,7 +188,7 @@ void CheckWorkflows(const Cluster& cluster, const Sums& sums) {
     const auto found = sums.of_workflow.find(id);
     const WorkflowSums of_it = found == sums.of_workflow.end() ? WorkflowSums() : found->second;
     MUSTER_CHECK(workflow->open == of_it.open && workflow->gate.size() == of_it.at_gate && workflow->in_flight == of_it.in_flight);
-    MUSTER_CHECK(workflow->queued == of_it.queued);
+    MUSTER_CHECK(workflow->queued == of_it.queued && workflow->unjudged.size() <= workflow->gate.size());
     MUSTER_CHECK(!HasEnded(workflow->state));
     if (workflow->state == WorkflowState::kPending) ++pending;
     if (workflow->state == WorkflowState::kRunning && of_it.at_gate > 0) ++sharers;

@@ -52,8 +52,12 @@ void Recovery::RestoreWorkflow(const RecoveredWorkflow& recovered) {
   workflow.started = recovered.state.started;
   workflow.cancelled_by = recovered.state.cancelled_by;
   if (!workflow.cancelled_by.empty()) workflow.cancel_reason = recovered.state.reason;
-  for (const WorkflowPartRow& part : recovered.parts) workflow.layout.Add(part.tasks);
-  workflow.arrival = recovered.parts.back().tasks.front().tasks.first;
+  for (const WorkflowPartRow& part : recovered.parts) {
+    const uint32_t before = workflow.layout.retries();
+    workflow.layout.Add(part.tasks);
+    // More tasks leave it its turn; a retry takes a new one.
+    if (!workflow.arrival || workflow.layout.retries() > before) workflow.arrival = part.tasks.front().tasks.first;
+  }
   cluster_.workflows.SetState(&workflow, recovered.state.state);
   // What its rule cancelled is known by what had failed before.
   for (const bool cancelled : {false, true}) {

@@ -367,7 +367,7 @@ absl::StatusOr<TaskId> ScheduleEvents::AcceptRun(const Moment& turn, const Sched
     return admission_.Accept(turn, SpecOf(schedule, due));
   }
   MUSTER_ASSIGN_OR_RETURN(SubmitWorkflow workflow, WorkflowOf(schedule, due));
-  started_ += workflow.nodes.size();
+  started_ += SizeOfNodes(workflow.nodes).count;
   return workflows_.Accept(turn, std::move(workflow));
 }
 

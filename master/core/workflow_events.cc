@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "common/base/check.h"
 #include "common/base/id_text.h"
 #include "common/base/planted_fault.h"
 #include "common/base/refusal.h"
 #include "common/domain/workflow_graph.h"
+#include "master/core/workflow_words.h"
 
 namespace muster::core {
 namespace {
@@ -57,23 +57,6 @@ std::vector<TaskRange> Joined(const WorkflowLayout& layout) {
   return joined;
 }
 
-constexpr char kValues[] = "values: ";
-
-std::string WhatFailed(const WorkflowCounts& counts) {
-  if (!counts.broke_at.empty()) return absl::StrCat("broke at task ", IdToText(counts.first_failed.value()), ": ", absl::StripPrefix(counts.broke_at, kValues));
-  return absl::StrCat("task ", IdToText(counts.first_failed.value()), " ended ", std::string(TaskStateName(counts.failed_as)),
-                      counts.failed > 1 ? absl::StrCat(", and ", counts.failed - 1, " more failed") : "");
-}
-
-std::string ReasonOf(const Workflow& workflow) {
-  if (!workflow.broken.empty()) return workflow.broken;
-  if (!workflow.cancelled_by.empty()) {
-    return absl::StrCat("cancelled by ", workflow.cancelled_by, workflow.cancel_reason.empty() ? "" : ": ", workflow.cancel_reason);
-  }
-  if (workflow.counts.failed > 0) return WhatFailed(workflow.counts);
-  return "";
-}
-
 // Whether more tasks can be added to it: they would be stopped, or it has too many.
 absl::Status CheckAddition(const Workflow& workflow, const AddToWorkflow& event) {
   if (!workflow.cancelled_by.empty()) {
@@ -83,7 +66,7 @@ absl::Status CheckAddition(const Workflow& workflow, const AddToWorkflow& event)
     return Refuse(absl::StatusCode::kFailedPrecondition, "WORKFLOW_STOPS", absl::StrCat("it stops, and takes no more tasks: ", WhatFailed(workflow.counts)));
   }
   if (workflow.spec != event.before) {
-    return Refuse(absl::StatusCode::kAborted, "WORKFLOW_CHANGED", "others have added tasks to it meanwhile; send the call again");
+    return RefuseForNow("WORKFLOW_CHANGED", "others have added tasks to it meanwhile; send the call again", absl::Milliseconds(100));
   }
   const uint64_t count = workflow.layout.task_count() + SizeOfNodes(event.nodes).count;
   if (count > kMostWorkflowTasks) {
@@ -98,21 +81,6 @@ absl::Status NoSuchWorkflow(TaskId id) {
 }
 
 }  // namespace
-
-WorkflowView ViewOf(const Workflow& workflow) {
-  WorkflowView view;
-  view.id = workflow.id;
-  view.spec = workflow.spec;
-  view.state = workflow.state;
-  view.reason = ReasonOf(workflow);
-  if (view.reason.empty() && workflow.state == WorkflowState::kPending) view.reason = "waits for its turn: workflows.max_running";
-  view.created = workflow.created;
-  view.started = workflow.started;
-  view.cancel_requested = !workflow.cancelled_by.empty();
-  view.tally = workflow.counts;
-  view.tally.retries = workflow.layout.retries();
-  return view;
-}
 
 bool WorkflowEvents::AnswerEarly(const Moment& turn, const RequestKey& request, bool id_is_taken,
                                  const std::vector<NewNode>& nodes, WorkflowAnswer* answer) {
@@ -156,11 +124,10 @@ Workflow& WorkflowEvents::Take(const Moment& turn, SubmitWorkflow event, Workflo
   workflow.arrival = cluster_.next_id;
   cluster_.workflows.SetState(&workflow, WorkflowState::kPending);
   turn.rows().workflows.push_back({workflow.id, workflow.spec, turn.now});
-  const TaskId first = cluster_.next_id;
-  AcceptNodes(turn, &workflow, std::move(event.nodes), answer);
+  const TaskRange tasks = AcceptNodes(turn, &workflow, std::move(event.nodes), answer);
   Set(turn, &workflow, WorkflowState::kPending, "");
-  StartThoseInTurn(turn);
-  const TaskRange tasks{first, cluster_.next_id.value() - first.value()};
+  size_t none = 0;  // judging is the turn's
+  StartThoseInTurn(turn, &none);
   admission_.Remember(turn, event.request, {event.request.digest, {tasks}, workflow.id, 0});
   return workflow;
 }
@@ -175,10 +142,9 @@ void WorkflowEvents::OnAdd(const Moment& turn, AddToWorkflow event) {
   workflow->spec = std::move(event.after);
   workflow->layout.Grow(workflow->spec->nodes.size());
   turn.rows().workflows.push_back({workflow->id, workflow->spec, workflow->created});
-  const TaskId first = cluster_.next_id;
-  AcceptNodes(turn, workflow, std::move(event.nodes), &answer);
+  const TaskRange tasks = AcceptNodes(turn, workflow, std::move(event.nodes), &answer);
   cluster_.workflows.Touch(workflow->id);
-  Answer(turn, event.request, *workflow, {first, cluster_.next_id.value() - first.value()}, std::move(answer));
+  Answer(turn, event.request, *workflow, tasks, std::move(answer));
 }
 
 void WorkflowEvents::OnRetry(const Moment& turn, RetryWorkflow event) {
@@ -203,14 +169,14 @@ void WorkflowEvents::OnRetry(const Moment& turn, RetryWorkflow event) {
     if (WasSkipped(end.state, end.reason)) ++workflow.counts.skipped;
     if (end.state == TaskState::kSucceeded) workflow.values.Keep(*workflow.spec, end.node, end.outputs);
   }
-  const TaskId first = cluster_.next_id;
-  AcceptNodes(turn, &workflow, std::move(event.nodes), &answer);
+  const TaskRange tasks = AcceptNodes(turn, &workflow, std::move(event.nodes), &answer);
   Set(turn, &workflow, WorkflowState::kPending, "");
-  StartThoseInTurn(turn);
-  Answer(turn, event.request, workflow, {first, cluster_.next_id.value() - first.value()}, std::move(answer));
+  size_t none = 0;  // judging is the turn's
+  StartThoseInTurn(turn, &none);
+  Answer(turn, event.request, workflow, tasks, std::move(answer));
 }
 
-void WorkflowEvents::AcceptNodes(const Moment& turn, Workflow* workflow, std::vector<NewNode> nodes, WorkflowAnswer* answer) {
+TaskRange WorkflowEvents::AcceptNodes(const Moment& turn, Workflow* workflow, std::vector<NewNode> nodes, WorkflowAnswer* answer) {
   WorkflowPartRow part{workflow->id, Number(nodes, cluster_.next_id), turn.now};
   workflow->layout.Add(part.tasks);
   SubmitAnswer ignored;
@@ -231,7 +197,9 @@ void WorkflowEvents::AcceptNodes(const Moment& turn, Workflow* workflow, std::ve
     admission_.Warn(*admission_.Accept(turn, std::move(row), &ignored, workflow->id, node.node), made.tasks.count,
                     &answer->warnings);
   }
+  const TaskId first = part.tasks.front().tasks.first;
   turn.rows().workflow_parts.push_back(std::move(part));
+  return {first, cluster_.next_id.value() - first.value()};
 }
 
 void WorkflowEvents::Answer(const Moment& turn, const RequestKey& request, const Workflow& workflow, TaskRange tasks,
@@ -279,19 +247,18 @@ void WorkflowEvents::OnTurn(const Moment& turn) {
     if (!stops || workflow->next_to_stop == workflow->layout.nodes()) JudgeAndLetGo(turn, workflow, &left);
     EndIfDone(turn, workflow);
   }
-  StartThoseInTurn(turn);
+  StartThoseInTurn(turn, &left);
 }
 
 // Those that came first; a bound of 0 is none.
-void WorkflowEvents::StartThoseInTurn(const Moment& turn) {
+void WorkflowEvents::StartThoseInTurn(const Moment& turn, size_t* left) {
   const auto most = static_cast<uint64_t>(cluster_.config.workflows_max_running);
   WorkflowTable& workflows = cluster_.workflows;
   while (!workflows.pending().empty() && (most == 0 || workflows.all().size() - workflows.pending().size() < most)) {
     Workflow& workflow = *workflows.Find(workflows.pending().begin()->second);
     workflow.started = turn.now;
     Set(turn, &workflow, WorkflowState::kRunning, workflow.cancel_reason);
-    size_t left = kEndsATurn;
-    JudgeAndLetGo(turn, &workflow, &left);
+    JudgeAndLetGo(turn, &workflow, left);
   }
 }
 
@@ -312,7 +279,9 @@ uint64_t WorkflowEvents::LineOf(const Moment& turn, Workflow* workflow) const {
 void WorkflowEvents::CountSlots() {
   slots_revision_ = cluster_.offers_revision;
   uint64_t slots = 0;
-  for (const WorkerId worker : cluster_.workers.Ids()) slots += cluster_.workers.facts(worker).offer.capacity.slots;
+  for (const WorkerId worker : cluster_.workers.Ids()) {
+    if (cluster_.workers.state(worker) != WorkerState::kLost) slots += cluster_.workers.facts(worker).offer.capacity.slots;
+  }
   if (slots > cluster_.workflows.slots()) cluster_.workflows.TouchAll();
   cluster_.workflows.SetSlots(slots);
 }
@@ -332,7 +301,7 @@ void WorkflowEvents::JudgeTask(const Moment& turn, Workflow* workflow, Task& tas
   if (judgement.kind == Judgement::Kind::kStarts) return;
   const bool broken = judgement.kind == Judgement::Kind::kBroken;
   transitions_.End(turn, task, TaskState::kCancelled,
-                   {absl::StrCat(broken ? kValues : "condition: ", judgement.reason), nullptr,
+                   {absl::StrCat(broken ? kValueWords : "condition: ", judgement.reason), nullptr,
                     broken ? EndReason::kStartFailed : EndReason::kNone});
   --*left;
 }
@@ -376,7 +345,7 @@ void WorkflowEvents::EndIfDone(const Moment& turn, Workflow* workflow) {
   if (workflow->open > 0) return;
   WorkflowState state = WorkflowState::kSucceeded;
   if (workflow->counts.failed > 0 || !workflow->broken.empty()) state = WorkflowState::kFailed;
-  if (!workflow->cancelled_by.empty() && workflow->counts.by_state[static_cast<size_t>(TaskState::kCancelled)] > workflow->counts.skipped) {
+  if (!workflow->cancelled_by.empty() && workflow->counts.by_state[static_cast<size_t>(TaskState::kCancelled)] > workflow->counts.skipped + workflow->counts.broken) {
     state = WorkflowState::kCancelled;
   }
   Set(turn, workflow, state, ReasonOf(*workflow));

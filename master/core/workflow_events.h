@@ -42,10 +42,11 @@ class WorkflowEvents {
                    WorkflowAnswer* answer);
   // It was not refused.
   Workflow& Take(const Moment& turn, SubmitWorkflow event, WorkflowAnswer* answer);
-  void AcceptNodes(const Moment& turn, Workflow* workflow, std::vector<NewNode> nodes, WorkflowAnswer* answer);
+  // Its tasks' ids, those of batches among them.
+  TaskRange AcceptNodes(const Moment& turn, Workflow* workflow, std::vector<NewNode> nodes, WorkflowAnswer* answer);
   void Answer(const Moment& turn, const RequestKey& request, const Workflow& workflow, TaskRange tasks, WorkflowAnswer answer);
 
-  void StartThoseInTurn(const Moment& turn);
+  void StartThoseInTurn(const Moment& turn, size_t* left);
   // Those at its gate that values decide on start, are skipped, or break it; the others follow as places come free.
   void JudgeAndLetGo(const Moment& turn, Workflow* workflow, size_t* left);
   void JudgeTask(const Moment& turn, Workflow* workflow, Task& task, size_t* left);
@@ -66,8 +67,5 @@ class WorkflowEvents {
   Cancels& cancels_;
   uint64_t slots_revision_ = 0;  // of the offers that were counted last
 };
-
-// With its reason in words.
-WorkflowView ViewOf(const Workflow& workflow);
 
 }  // namespace muster::core

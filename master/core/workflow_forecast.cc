@@ -100,15 +100,20 @@ void WorkflowForecast::Look(const Cluster& cluster, const Workflow& workflow) {
 }
 
 absl::Duration WorkflowForecast::LongestWay(const Cluster& cluster, const Workflow& workflow, absl::Time now) {
-  for (; passed_ < ways_.size(); ++passed_) {
-    const Way& way = ways_[passed_];
-    const Task* const first = FirstOpen(cluster, workflow, way.node);
-    if (first == nullptr) continue;
+  absl::Duration longest;
+  bool all_passed = true;
+  for (size_t i = passed_; i < ways_.size() && ways_[i].time > longest; ++i) {
+    const Task* const first = FirstOpen(cluster, workflow, ways_[i].node);
+    if (first == nullptr) {
+      if (all_passed) passed_ = i + 1;
+      continue;
+    }
+    all_passed = false;
     const auto* const running = std::get_if<Running>(&first->state);
     const absl::Duration done = running == nullptr ? absl::ZeroDuration() : now - running->since;
-    return way.time - std::clamp(done, absl::ZeroDuration(), way.first);
+    longest = std::max(longest, ways_[i].time - std::clamp(done, absl::ZeroDuration(), ways_[i].first));
   }
-  return absl::ZeroDuration();
+  return longest;
 }
 
 }  // namespace muster::core

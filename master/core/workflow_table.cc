@@ -119,10 +119,12 @@ void WorkflowTable::CountEnd(Workflow* workflow, const RecoveredEnd& end) {
     ++counts.skipped;
     return;
   }
+  const bool broke = BrokeAtValue(end.state, end.reason);
+  if (broke) ++counts.broken;
   if (end.state == TaskState::kSucceeded) return workflow->values.Keep(*workflow->spec, end.node, end.outputs);
   if (workflow->spec->nodes[end.node].may_fail) return;
   // What its own rule or its own end cancelled is no failure of its own.
-  if (end.state == TaskState::kCancelled && (workflow->stopping || !workflow->cancelled_by.empty())) return;
+  if (end.state == TaskState::kCancelled && !broke && (workflow->stopping || !workflow->cancelled_by.empty())) return;
   if (++counts.failed > 1) return;
   counts.first_failed = end.task;
   counts.failed_as = end.state;

@@ -33,6 +33,7 @@
 namespace muster::core {
 
 struct WorkflowCounts : WorkflowTally {
+  uint64_t broken = 0;   // of the CANCELLED ones: a value was wanting
   uint64_t failed = 0;   // ended otherwise than SUCCEEDED or skipped, and may not
   TaskId first_failed;   // 0: none
   TaskState failed_as = TaskState::kNone;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/id_text.h"
 #include "common/base/refusal.h"
+#include "common/base/reworded.h"
 #include "common/base/status_macros.h"
 #include "common/convert/event_json.h"
 #include "common/runtime/fresh_id.h"
@@ -38,10 +39,18 @@ absl::Status CheckEvent(const v1::SendEventRequest& event) {
   return absl::OkStatus();
 }
 
-// One for each event and schedule; '/' keeps the parts apart, for no name has one. The content is not compared: who sends an event
-// again may have stamped it anew.
+// One for each event and schedule; '/' keeps the parts apart, for no name has one. A schedule that was removed and added again is
+// another one. The content is not compared: who sends an event again may have stamped it anew.
 core::RequestKey KeyOf(const v1::SendEventRequest& event, const EventTrigger& trigger) {
-  return {.owner = trigger.owner, .id = absl::StrCat("event/", trigger.schedule, "/", event.event(), "/", event.id()), .digest = Sha256::Of("event")};
+  return {.owner = trigger.owner,
+          .id = absl::StrCat("event/", trigger.schedule, "/", absl::ToUnixMillis(trigger.created), "/", event.event(), "/", event.id()),
+          .digest = Sha256::Of("event")};
+}
+
+// Who gave the event no id can send it again only by the one that was drawn.
+absl::Status WithDrawnId(const absl::Status& refused, const std::string& id) {
+  if (!absl::IsResourceExhausted(refused) && !absl::IsUnavailable(refused)) return refused;
+  return Reworded(refused, absl::StrCat(std::string(refused.message()), "; send it again with id ", id, "; what was started stays"));
 }
 
 // When it came, as a name for its runs: milliseconds, and never a whole second (schedule_state.h).
@@ -97,7 +106,13 @@ struct EventCalls::Prepared {
 
 void EventCalls::Send(v1::SendEventRequest event, Done done) {
   if (const absl::Status good = CheckEvent(event); !good.ok()) return done(good);
-  if (event.id().empty()) event.set_id(runtime::FreshId());
+  if (event.id().empty()) {
+    event.set_id(runtime::FreshId());
+    done = [id = event.id(), done = std::move(done)](absl::StatusOr<v1::SendEventResponse> answer) {
+      if (!answer.ok()) answer = WithDrawnId(answer.status(), id);
+      done(std::move(answer));
+    };
+  }
   const absl::StatusOr<std::vector<EventTrigger>> triggers = TriggersOf(event.event());
   if (!triggers.ok()) return done(triggers.status());
   Prepared prepared;

@@ -34,7 +34,7 @@ absl::StatusOr<v1::TaskSpec> FillTask(const std::string& payload, const v1::Send
   if (!node->mutable_task()->ParseFromString(payload)) return absl::DataLossError("the schedule's task cannot be read");
   google::protobuf::RepeatedPtrField<v1::ParameterValue> values;
   for (const auto& [name, value] : InOrder(event)) {
-    if (!IsEnvironmentName(name)) continue;  // no reference is written so
+    if (!convert::IsParameterName(name)) continue;  // no reference is written so
     alone.add_parameters()->set_name(name);
     AddValue(name, value, &values);
   }

@@ -52,6 +52,31 @@ absl::Status CheckEventRules(const v1::ScheduleSpec& spec) {
   return absl::OkStatus();
 }
 
+absl::Status CheckEventTasks(uint64_t tasks) {
+  if (tasks <= kMostEventTasks) return absl::OkStatus();
+  return RefuseField("BAD_WORKFLOW", "spec.workflow.spec.nodes",
+                     absl::StrCat("are ", tasks, " tasks, rows included, of at most ", kMostEventTasks,
+                                  " that an event starts; let its first task add the others with muster flow add"));
+}
+
+// An outage is made up for in one turn: all that was missed, and the run that is due.
+absl::Status CheckMissedTasks(const v1::ScheduleSpec& spec, uint64_t tasks) {
+  if (spec.missed_runs() != v1::MISSED_RUNS_RUN_ALL) return absl::OkStatus();
+  const uint64_t limit = spec.missed_limit() > 0 ? spec.missed_limit() : ScheduleSpec().missed_limit;
+  if (tasks * (limit + 1) <= kMostMissedTasks) return absl::OkStatus();
+  return RefuseField("BAD_MISSED_RUNS", "spec.missed_limit",
+                     absl::StrCat("of ", limit, " is too much for a workflow of ", tasks, " tasks: with the run that is due they would be ",
+                                  tasks * (limit + 1), " at once, of at most ", kMostMissedTasks, "; choose a lower limit, or run only the newest"));
+}
+
+absl::StatusOr<ScheduledWork> KeepWorkflow(const v1::ScheduledWorkflow& scheduled) {
+  ScheduledWork work{.workflow = convert::Deterministic(scheduled)};
+  if (work.workflow.size() <= kMostScheduledBytes) return work;
+  return RefuseField("BAD_WORKFLOW", "spec.workflow",
+                     absl::StrCat("is larger than ", kMostScheduledBytes >> 20, " MiB with its parameters and labels in each task; "
+                                  "pass large data in files, or let a task of the schedule run it with muster flow run"));
+}
+
 absl::Status CheckWhatEventsFillIn(const v1::ScheduledWorkflow& scheduled) {
   v1::WorkflowSpec trial = scheduled.spec();
   google::protobuf::RepeatedPtrField<v1::ParameterValue> values = scheduled.parameters();
@@ -62,7 +87,8 @@ absl::Status CheckWhatEventsFillIn(const v1::ScheduledWorkflow& scheduled) {
     value->set_name(parameter.name());
     value->set_value("x");
   }
-  MUSTER_RETURN_IF_ERROR(convert::MakeWorkflowGraph(trial).status());
+  MUSTER_ASSIGN_OR_RETURN(const WorkflowGraph graph, convert::MakeWorkflowGraph(trial));
+  MUSTER_RETURN_IF_ERROR(CheckEventTasks(graph.task_count()));
   return convert::FillParameters(values, &trial);
 }
 
@@ -95,8 +121,8 @@ std::string OwnerOf(const v1::WorkflowSpec& spec) {
 }
 
 // All that can be wrong with it is told now: its runs start when nobody is there.
-absl::StatusOr<ScheduledWork> ReadWorkflow(const v1::ScheduledWorkflow& scheduled, const TaskLimits& limits, bool by_event,
-                                           std::string* owner) {
+absl::StatusOr<ScheduledWork> ReadWorkflow(const v1::ScheduleSpec& spec, const TaskLimits& limits, bool by_event, std::string* owner) {
+  const v1::ScheduledWorkflow& scheduled = spec.workflow();
   if (scheduled.spec().nodes_size() > kMostScheduledNodes) {
     return RefuseField("BAD_WORKFLOW", "spec.workflow.spec.nodes",
                        absl::StrCat("are ", scheduled.spec().nodes_size(), ", of at most ", kMostScheduledNodes,
@@ -106,22 +132,23 @@ absl::StatusOr<ScheduledWork> ReadWorkflow(const v1::ScheduledWorkflow& schedule
     MUSTER_RETURN_IF_ERROR(CheckWhatEventsFillIn(scheduled));
     *owner = OwnerOf(scheduled.spec());
     if (!IsOwner(*owner)) return RefuseField("BAD_OWNER", "spec.workflow.spec.nodes[0].task.owner", "must be printable, without spaces");
-    return ScheduledWork{.workflow = convert::Deterministic(scheduled)};
+    return KeepWorkflow(scheduled);
   }
   v1::RunWorkflowRequest request;
   *request.mutable_workflow() = scheduled.spec();
   *request.mutable_parameters() = scheduled.parameters();
   MUSTER_ASSIGN_OR_RETURN(CheckedWorkflow checked, CheckWorkflow(&request, limits));
+  MUSTER_RETURN_IF_ERROR(CheckMissedTasks(spec, checked.graph.task_count()));
   *owner = OwnerOf(checked.spec);
   v1::ScheduledWorkflow kept;
   kept.mutable_spec()->Swap(&checked.spec);
-  return ScheduledWork{.workflow = convert::Deterministic(kept)};
+  return KeepWorkflow(kept);
 }
 
 absl::StatusOr<ScheduledWork> ReadWork(const v1::ScheduleSpec& spec, const TaskLimits& limits, bool by_event, std::string* owner) {
   switch (spec.work_case()) {
     case v1::ScheduleSpec::kTask: return ReadTask(spec.task(), limits, owner);
-    case v1::ScheduleSpec::kWorkflow: return ReadWorkflow(spec.workflow(), limits, by_event, owner);
+    case v1::ScheduleSpec::kWorkflow: return ReadWorkflow(spec, limits, by_event, owner);
     case v1::ScheduleSpec::WORK_NOT_SET: break;
   }
   return RefuseField("NO_WORK", "spec.task", "is missing: what is each run to start?");

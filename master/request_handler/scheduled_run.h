@@ -20,6 +20,11 @@ inline constexpr char kScheduleLabel[] = "muster/schedule";
 inline constexpr char kDueLabel[] = "muster/due";
 // Of a workflow. Its runs are made by the thread that everything waits for.
 inline constexpr int kMostScheduledNodes = 10'000;
+inline constexpr size_t kMostScheduledBytes = size_t{4} << 20;  // as it is kept
+// Of all runs that one look at the clock may start of a workflow, rows included: they are accepted in one turn.
+inline constexpr uint64_t kMostMissedTasks = 10'000;
+// Of a workflow that an event starts, rows included: in one turn it may start one of each schedule that waits for it.
+inline constexpr uint64_t kMostEventTasks = 1'000;
 
 // What a task of the run is told: in its command's environment, and as labels. Of an event MUSTER_EVENT and MUSTER_EVENT_ID, too.
 void AddOrigin(const core::RunOrigin& origin, v1::TaskSpec* spec);

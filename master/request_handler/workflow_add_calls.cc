@@ -11,6 +11,7 @@
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
 #include "master/request_handler/ask_loop.h"
+#include "master/request_handler/context.h"
 #include "master/request_handler/validate.h"
 #include "master/request_handler/workflow_view.h"
 
@@ -19,6 +20,15 @@ namespace {
 
 absl::Status Ended() {
   return Refuse(absl::StatusCode::kFailedPrecondition, "WORKFLOW_HAS_ENDED", "it has ended; tasks can be added while one of its own goes on");
+}
+
+// What is asked for: these tasks, for this workflow.
+Digest DigestOfAddition(TaskId workflow, const v1::RunWorkflowRequest& whole) {
+  const Digest content = DigestOf(whole);
+  Sha256 digest;
+  digest.Update(absl::StrCat("add to ", workflow.value(), "\n"));
+  digest.Update({reinterpret_cast<const char*>(content.data()), content.size()});
+  return digest.Finish();
 }
 
 // Names are a workflow's own: the same tasks a second time are the same call.
@@ -38,12 +48,16 @@ int64_t TaskCount(const std::vector<core::NewNode>& nodes) {
 void WorkflowAddCalls::Add(std::shared_ptr<WorkflowIntake> intake, v1::AddToWorkflowResponse* response, const Done& done) {
   const absl::StatusOr<store::StoredWorkflow> found = reader_->Find(intake->selector());
   if (!found.ok()) return done(found.status());
-  const std::string turn = absl::StrCat(found->row.id.value());
-  const auto again = [this, intake, response, done] {
-    if (!context_->pool.PostAlways([this, intake, response, done] { Add(intake, response, done); })) done(PoolIsFull());
+  WaitForTurn(found->row.id, std::move(intake), response, done);
+}
+
+void WorkflowAddCalls::WaitForTurn(TaskId id, std::shared_ptr<WorkflowIntake> intake, v1::AddToWorkflowResponse* response, const Done& done) {
+  const std::string turn = absl::StrCat(id.value());
+  const auto again = [this, id, intake, response, done] {
+    if (!context_->pool.PostAlways([this, id, intake, response, done] { WaitForTurn(id, intake, response, done); })) done(PoolIsFull());
   };
   if (!gate_.Enter(turn, again)) return;
-  AddInTurn(found->row.id, intake.get(), response, [this, turn, done](const absl::Status& status) {
+  AddInTurn(id, intake.get(), response, [this, turn, done](const absl::Status& status) {
     done(status);
     gate_.Leave(turn);
   });
@@ -53,7 +67,7 @@ void WorkflowAddCalls::AddInTurn(TaskId id, WorkflowIntake* intake, v1::AddToWor
   absl::StatusOr<store::StoredWorkflow> stored = reader_->Find(absl::StrCat("id:", IdToText(id.value())));
   if (!stored.ok()) return done(stored.status());
   core::RequestKey request{.owner = stored->row.spec->owner, .id = intake->whole().request_id()};
-  request.digest = DigestOf(intake->whole());
+  request.digest = DigestOfAddition(id, intake->whole());
   if (request.id.empty()) request.id = IdOfContent(id, request.digest);
   const absl::StatusOr<KnownRequest> known = context_->LookUp(request);
   if (!known.ok()) return done(known.status());
@@ -61,11 +75,19 @@ void WorkflowAddCalls::AddInTurn(TaskId id, WorkflowIntake* intake, v1::AddToWor
   if (HasEnded(stored->state.state)) return done(Ended());
   absl::StatusOr<core::AddToWorkflow> event = Prepare(id, intake);
   if (!event.ok()) return done(event.status());
-  event->request = std::move(request);
-  event->id_is_taken = known->id_is_taken || known->workflow;  // of another workflow
+  event->request = request;
+  event->id_is_taken = known->id_is_taken;
   response->set_task_count(TaskCount(event->nodes));
-  context_->Post(*std::move(event), [response, done](const absl::StatusOr<core::WorkflowAnswer>& answer) {
+  context_->Post(*std::move(event), [this, id, request, response, done](const absl::StatusOr<core::WorkflowAnswer>& answer) {
     if (!answer.ok()) return done(answer.status());
+    if (answer->repeated) {  // accepted since the store was asked
+      const auto show = [this, id, request, response, done] {
+        const absl::StatusOr<KnownRequest> known = context_->LookUp(request);
+        done(known.ok() ? AnswerRepeated(id, *known, response) : known.status());
+      };
+      if (!context_->pool.Post(show)) done(PoolIsFull());
+      return;
+    }
     ToProto(answer->workflow, response->mutable_workflow());
     response->mutable_warnings()->Assign(answer->warnings.begin(), answer->warnings.end());
     done(absl::OkStatus());
@@ -74,12 +96,7 @@ void WorkflowAddCalls::AddInTurn(TaskId id, WorkflowIntake* intake, v1::AddToWor
 
 absl::Status WorkflowAddCalls::AnswerRepeated(TaskId id, const KnownRequest& known, v1::AddToWorkflowResponse* response) {
   MUSTER_ASSIGN_OR_RETURN(const store::StoredWorkflow stored, reader_->Find(absl::StrCat("id:", IdToText(id.value()))));
-  int64_t count = 0;
-  for (const core::WorkflowPartRow& part : stored.parts) {
-    if (part.tasks.front().tasks.first.value() - known.tasks.first.value() >= known.tasks.count) continue;
-    for (const NodeTasks& made : part.tasks) count += static_cast<int64_t>(made.tasks.count);
-  }
-  response->set_task_count(count);
+  response->set_task_count(TasksMadeBy(known, stored));
   return reader_->Show(stored, response->mutable_workflow());
 }
 

@@ -28,6 +28,7 @@ class WorkflowAddCalls {
   void Add(std::shared_ptr<WorkflowIntake> intake, v1::AddToWorkflowResponse* response, const Done& done);
 
  private:
+  void WaitForTurn(TaskId id, std::shared_ptr<WorkflowIntake> intake, v1::AddToWorkflowResponse* response, const Done& done);
   void AddInTurn(TaskId id, WorkflowIntake* intake, v1::AddToWorkflowResponse* response, const Done& done);
   absl::Status AnswerRepeated(TaskId id, const KnownRequest& known, v1::AddToWorkflowResponse* response);
   absl::StatusOr<core::AddToWorkflow> Prepare(TaskId id, WorkflowIntake* intake);

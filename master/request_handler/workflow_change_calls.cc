@@ -66,9 +66,7 @@ void WorkflowChangeCalls::RetryInTurn(TaskId id, const v1::RetryWorkflowRequest&
   const absl::StatusOr<KnownRequest> known = context_->LookUp(key);
   if (!known.ok()) return done(known.status());
   if (known->workflow) {
-    for (const NodeTasks& made : stored->parts.back().tasks) {
-      response->set_task_count(response->task_count() + static_cast<int64_t>(made.tasks.count));
-    }
+    response->set_task_count(TasksMadeBy(*known, *stored));
     return done(reader_->Show(*stored, response->mutable_workflow()));
   }
   int64_t task_count = 0;

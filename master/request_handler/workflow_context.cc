@@ -5,6 +5,15 @@
 
 namespace muster::handler {
 
+int64_t TasksMadeBy(const KnownRequest& known, const store::StoredWorkflow& stored) {
+  int64_t count = 0;
+  for (const core::WorkflowPartRow& part : stored.parts) {
+    if (part.tasks.front().tasks.first.value() - known.tasks.first.value() >= known.tasks.count) continue;
+    for (const NodeTasks& made : part.tasks) count += static_cast<int64_t>(made.tasks.count);
+  }
+  return count;
+}
+
 absl::StatusOr<KnownRequest> WorkflowContext::LookUp(const core::RequestKey& request) {
   KnownRequest known;
   if (request.id.empty()) return known;

@@ -43,6 +43,9 @@ struct KnownRequest {
   bool id_is_taken = false;  // by a call that asked for something else
 };
 
+// How many tasks of the workflow that call made.
+int64_t TasksMadeBy(const KnownRequest& known, const store::StoredWorkflow& stored);
+
 class WorkflowContext {
  public:
   explicit WorkflowContext(const WorkflowDeps& given) : deps(given), pool(given.read_threads, given.read_queue) {}

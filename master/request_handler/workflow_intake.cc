@@ -70,11 +70,6 @@ absl::Status CheckWhole(const v1::WorkflowSpec& spec) {
   }
   if (spec.max_parallel() < 0) return RefuseField("BAD_WORKFLOW", "workflow.max_parallel", "is negative; 0 is the master's own bound");
   if (spec.labels_size() > kMostLabels) return RefuseField("BAD_LABEL", "workflow.labels", absl::StrCat("are more than ", kMostLabels));
-  size_t bytes = 0;
-  for (const v1::Label& label : spec.labels()) bytes += label.key().size() + label.value().size();
-  if (bytes * static_cast<size_t>(spec.nodes_size()) > WorkflowIntake::kMostBytes) {
-    return RefuseField("BAD_LABEL", "workflow.labels", "are too long for so many tasks, each of which has them");
-  }
   if (!v1::FailureRule_IsValid(spec.on_failure())) return RefuseField("BAD_WORKFLOW", "workflow.on_failure", "is no rule that this master knows");
   return absl::OkStatus();
 }
@@ -103,9 +98,17 @@ absl::Status CheckCount(const v1::RunWorkflowRequest& request) {
                                                             " came: the call broke off"));
 }
 
+absl::Status CheckLabels(const v1::WorkflowSpec& spec, int first_new) {
+  size_t bytes = 0;
+  for (const v1::Label& label : spec.labels()) bytes += label.key().size() + label.value().size();
+  if (bytes * static_cast<size_t>(spec.nodes_size() - first_new) <= WorkflowIntake::kMostBytes) return absl::OkStatus();
+  return RefuseField("BAD_LABEL", "workflow.labels", "are too long for so many tasks, each of which has them");
+}
+
 // The whole graph, and the new nodes' tasks, which it completes.
 absl::Status Check(const v1::RunWorkflowRequest& request, const TaskLimits& limits, CheckedWorkflow* checked) {
   v1::WorkflowSpec& spec = checked->spec;
+  MUSTER_RETURN_IF_ERROR(CheckLabels(spec, checked->first_new));
   MUSTER_ASSIGN_OR_RETURN(checked->graph, convert::MakeWorkflowGraph(spec));
   MUSTER_RETURN_IF_ERROR(convert::FillParameters(request.parameters(), &spec, checked->first_new));
   Violations violations;

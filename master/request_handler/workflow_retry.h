@@ -1,8 +1,8 @@
 // Which tasks of a workflow that has ended are to be tried again: what failed, what was stopped before it could run, and
 // all that hangs on either.
 //
-// What succeeded stays unless it needs something that is tried again. What was skipped stays when what it needs stays, and
-// says still that it cannot run.
+// What succeeded stays unless it needs something that is tried again, or did not write a value that another broke at. What was
+// skipped stays when what it needs stays, and says still that it cannot run.
 // Thread rule: pure.
 #pragma once
 

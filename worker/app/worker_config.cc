@@ -186,6 +186,9 @@ absl::Status Complete(WorkerConfig* config, const std::string& plugin_dir) {
   if (!c.http_listen.empty() && !rpc::IsLoopback(c.http_listen)) {
     return Bad("http.listen", absl::StrCat(c.http_listen, " is not loopback; use health.listen for other addresses"));
   }
+  if (!c.health_listen.empty() && !rpc::IsOneAddress(c.health_listen)) {
+    return Bad("health.listen", absl::StrCat(c.health_listen, " is not one address, as 0.0.0.0:7083"));
+  }
   MUSTER_RETURN_IF_ERROR(CheckResources(c));
   return CompleteExecutors(config, plugin_dir);
 }

@@ -219,11 +219,13 @@ AttemptReportPtr RunningAttempt::Close(AttemptEnd end) {
 // Not under the mutex: it reads a file.
 absl::StatusOr<NamedValues> RunningAttempt::WrittenOutputs(const plugin::Result& result) const {
   if (request_.outputs.empty() || result.reason != plugin::EndReason::kExited) return NamedValues();
+  int directory;
   {
     absl::MutexLock lock(&mutex_);
     if (finished_ || phase_ != Phase::kWork) return NamedValues();  // the directory may be another's by now
+    directory = lease_.fd;
   }
-  return ReadOutputs(lease_.fd, request_.outputs);
+  return ReadOutputs(directory, request_.outputs);
 }
 
 void RunningAttempt::Finish(plugin::Result result) {

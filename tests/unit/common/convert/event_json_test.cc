@@ -39,6 +39,13 @@ TEST(EventJsonTest, BothMembersMayBeLeftOut) {
   EXPECT_EQ(event.id(), "8");
 }
 
+TEST(EventJsonTest, WhatIsThereTwiceIsRefused) {
+  EXPECT_THAT(RefusalOf(R"({"id": "7", "id": "8"})"), HasSubstr("the member id is there twice"));
+  EXPECT_THAT(RefusalOf(R"({"id": null, "id": "8"})"), HasSubstr("the member id is there twice"));
+  EXPECT_THAT(RefusalOf(R"({"parameters": {"a": 1}, "parameters": {"b": 2}})"), HasSubstr("the member parameters is there twice"));
+  EXPECT_THAT(RefusalOf(R"({"parameters": {"a": null, "a": 2}})"), HasSubstr("the parameter a is there twice"));
+}
+
 TEST(EventJsonTest, ASlipIsToldWithItsPlace) {
   EXPECT_THAT(RefusalOf(R"({"parametres": {}})"), HasSubstr("body:1:2: an event has no member parametres"));
   EXPECT_THAT(RefusalOf("[]"), HasSubstr("expected an object"));

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace muster {
 namespace {
 
@@ -21,6 +23,15 @@ TEST(ShellLine, AndNotWithinThem) {
   for (const char* text : {"echo '", "echo \"", "echo \"a\\\"", "sh -c 'cat ", "echo \"$(cat \"", "echo \"$(cat x)", "echo \"`cat x`", "echo '\\", "# a ", "cat <<EOF\n", "cat <<EOF\nx\nEOF\n",
                            "echo \"it's "}) {
     EXPECT_FALSE(TakesWordAfter(text)) << text;
+  }
+}
+
+// Its quotes are none: counted, they would let a value in between quotes of what follows, where it runs what it likes.
+TEST(ShellLine, ACommentBeginsAfterWhateverEndsAWord) {
+  for (const char* before : {"a ", "a\t", "a\n", "a;", "a&", "a|", "(", "f()", "$("}) {
+    EXPECT_FALSE(TakesWordAfter(std::string(before) + "# ")) << before;
+    EXPECT_TRUE(TakesWordAfter(std::string(before) + "# it's\necho ")) << before;
+    EXPECT_FALSE(TakesWordAfter(std::string(before) + "# it's\necho 'a ")) << before;
   }
 }
 

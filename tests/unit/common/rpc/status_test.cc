@@ -43,12 +43,23 @@ TEST(StatusOnTheWire, AMessageIsOneLineOfText) {
 TEST(StatusOnTheWire, OkIsOk) { EXPECT_TRUE(FromGrpc(ToGrpc(absl::OkStatus())).ok()); }
 
 TEST(Credentials, OnlyLoopbackIsLoopback) {
-  for (const char* address : {"127.0.0.1:1", "localhost:7070", "[::1]:1", "unix:/x", "127.1.2.3:0"}) {
+  for (const char* address : {"127.0.0.1:1", "localhost:7070", "[::1]:1", "unix:/x", "127.1.2.3:0", "::1:7070", "127.0.0.1:65535"}) {
     EXPECT_TRUE(IsLoopback(address)) << address;
   }
-  for (const char* address : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "example:1", "", "1127.0.0.1:1"}) {
+  for (const char* address : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "example:1", "", "1127.0.0.1:1", "127.0.0.1", "127.0.0.1:65536",
+                              "127.example.org:1", "[::2]:1", ":7080"}) {
     EXPECT_FALSE(IsLoopback(address)) << address;
   }
+}
+
+// civetweb would listen on each of a list, and reads letters behind a port.
+TEST(Credentials, AListOfAddressesIsNoAddress) {
+  for (const char* address : {"127.0.0.1:7080,0.0.0.0:7090", "127.0.0.1:7080,7090", "127.0.0.1:7080s", "127.0.0.1:+7080", "127.0.0.1:",
+                              "localhost:1,0.0.0.0:2", "[::1]:1,[::]:2", "7080,127.0.0.1:7081", "127.0.0.1:7080 "}) {
+    EXPECT_FALSE(IsLoopback(address)) << address;
+    EXPECT_FALSE(IsOneAddress(address)) << address;
+  }
+  for (const char* address : {"0.0.0.0:7082", "[::]:7082", "node-1.example:7082", "127.0.0.1:0"}) EXPECT_TRUE(IsOneAddress(address)) << address;
 }
 
 TEST(Credentials, ACertificateWithoutItsKeyIsRefused) {

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -18,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "common/telemetry/http_server.h"
 #include "common/telemetry/log.h"
 #include "common/telemetry/metrics.h"
@@ -25,18 +27,46 @@
 namespace muster::telemetry {
 namespace {
 
-std::string Get(const std::string& address, const std::string& request) {
+// A connection on which `request` was sent. What is to be read of it comes within ten seconds.
+int Connect(const std::string& address, const std::string& request) {
   const int port = std::stoi(address.substr(address.rfind(':') + 1));
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval wait{.tv_sec = 10, .tv_usec = 0};
+  EXPECT_EQ(::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)), 0);
   sockaddr_in to{.sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(port)), .sin_addr = {htonl(INADDR_LOOPBACK)}};
   EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
-  EXPECT_EQ(::send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+  EXPECT_EQ(::send(fd, request.data(), request.size(), MSG_NOSIGNAL), static_cast<ssize_t>(request.size()));
+  return fd;
+}
+
+// Closes it.
+std::string AnswerOn(int fd) {
   std::string answer;
   char buffer[4096];
   for (ssize_t n; (n = ::recv(fd, buffer, sizeof(buffer), 0)) > 0;) answer.append(buffer, static_cast<size_t>(n));
   ::close(fd);
   return answer;
 }
+
+std::string Get(const std::string& address, const std::string& request) { return AnswerOn(Connect(address, request)); }
+
+// Sends a byte on each, again and again, until it is gone.
+class Trickle {
+ public:
+  explicit Trickle(std::vector<int> fds) : thread_([this, fds = std::move(fds)] {
+    while (!stopped_.WaitForNotificationWithTimeout(absl::Milliseconds(10))) {
+      for (const int fd : fds) (void)!::send(fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+  }) {}
+  ~Trickle() {
+    stopped_.Notify();
+    thread_.join();
+  }
+
+ private:
+  absl::Notification stopped_;
+  std::thread thread_;
+};
 
 std::string Read(const std::string& path) {
   std::ostringstream content;
@@ -153,13 +183,13 @@ TEST_F(DrainOverHttp, ManyCallersLeaveThreadsForTheHealthChecks) {
 
 class EventsOverHttp : public testing::Test {
  protected:
-  void Start(std::function<HttpReply(const std::string&, const std::string&)> event) {
-    auto server = HttpServer::Start({.listen = "127.0.0.1:0", .metrics = &metrics_, .event = std::move(event)});
+  void Start(std::function<HttpReply(const std::string&, const std::string&)> event, absl::Duration body_wait = absl::Seconds(5)) {
+    auto server = HttpServer::Start({.listen = "127.0.0.1:0", .metrics = &metrics_, .event = std::move(event), .body_wait = body_wait});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
   std::string Post(const std::string& headers, const std::string& body, const std::string& path = "/v1/events/push") {
-    return Get(server_->address(), absl::StrCat("POST ", path, " HTTP/1.1\r\nHost: muster\r\n", headers, "Content-Length: ", body.size(), "\r\n\r\n", body));
+    return Get(server_->address(), absl::StrCat("POST ", path, " HTTP/1.1\r\nHost: 127.0.0.1\r\n", headers, "Content-Length: ", body.size(), "\r\n\r\n", body));
   }
 
   Metrics metrics_;
@@ -195,7 +225,7 @@ TEST_F(EventsOverHttp, NoFormAndNoPageSendsOneAndNoBodyIsLong) {
     EXPECT_TRUE(absl::StartsWith(Post(absl::StrCat(kJson, header, "\r\n"), "{}"), "HTTP/1.1 403")) << header;
   }
   EXPECT_TRUE(absl::StartsWith(Post(kJson, std::string(HttpServer::kMostBodyBytes + 1, 'x')), "HTTP/1.1 413"));
-  EXPECT_TRUE(absl::StartsWith(Get(server_->address(), "GET /v1/events/push HTTP/1.1\r\nHost: muster\r\n\r\n"), "HTTP/1.1 405"));
+  EXPECT_TRUE(absl::StartsWith(Get(server_->address(), "GET /v1/events/push HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"), "HTTP/1.1 405"));
   EXPECT_EQ(taken, 0);
   EXPECT_TRUE(absl::StartsWith(Post(kJson, std::string(HttpServer::kMostBodyBytes, 'x')), "HTTP/1.1 200"));
 }
@@ -217,9 +247,73 @@ TEST_F(EventsOverHttp, ManySendersLeaveThreadsForTheHealthChecks) {
   for (int i = 0; i < HttpServer::kMostPosts; ++i) senders.emplace_back([this] { Post(kJson, "{}"); });
   posts.Wait();
   EXPECT_TRUE(absl::StartsWith(Post(kJson, "{}"), "HTTP/1.1 503"));
-  EXPECT_TRUE(absl::StartsWith(Get(server_->address(), "GET /healthz HTTP/1.1\r\nHost: muster\r\n\r\n"), "HTTP/1.1 200"));
+  EXPECT_TRUE(absl::StartsWith(Get(server_->address(), "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"), "HTTP/1.1 200"));
   go_on.Notify();
   for (std::thread& sender : senders) sender.join();
+}
+
+TEST_F(EventsOverHttp, APageWhoseNameWasPointedHereSendsNone) {
+  int taken = 0;
+  Start([&taken](const std::string&, const std::string&) { return HttpReply{200, absl::StrCat(++taken), {}}; });
+  const std::string head = absl::StrCat(kJson, "Content-Length: 2\r\n\r\n{}");
+  const auto post_to = [&](const char* host) {
+    return Get(server_->address(), absl::StrCat("POST /v1/events/push HTTP/1.1\r\nHost: ", host, "\r\n", head));
+  };
+  EXPECT_TRUE(absl::StartsWith(post_to("rebound.evil.example:7080"), "HTTP/1.1 403"));
+  EXPECT_EQ(taken, 0);
+  EXPECT_TRUE(absl::StartsWith(post_to("localhost:7080"), "HTTP/1.1 200"));
+  EXPECT_TRUE(absl::StartsWith(post_to("[::1]:7080"), "HTTP/1.1 200"));
+}
+
+TEST_F(EventsOverHttp, NoPageIsToldThatItMaySend) {
+  Start([](const std::string&, const std::string&) { return HttpReply(); });
+  const std::string answer = Get(server_->address(),
+                                 "OPTIONS /v1/events/push HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil.example\r\n"
+                                 "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type\r\n\r\n");
+  EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 405")) << answer;
+  EXPECT_FALSE(absl::StrContains(answer, "Access-Control")) << answer;
+}
+
+TEST_F(EventsOverHttp, ABodyThatTricklesInIsGivenUp) {
+  Start([](const std::string&, const std::string&) { return HttpReply(); }, absl::Milliseconds(100));
+  const int fd = Connect(server_->address(), absl::StrCat("POST /v1/events/push HTTP/1.1\r\nHost: 127.0.0.1\r\n", kJson, "Content-Length: 60000\r\n\r\n"));
+  const Trickle trickle({fd});
+  const std::string answer = AnswerOn(fd);
+  EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 408")) << answer;
+}
+
+TEST_F(EventsOverHttp, ABodyThatEndsEarlyIsNoEvent) {
+  int taken = 0;
+  Start([&taken](const std::string&, const std::string&) { return HttpReply{200, absl::StrCat(++taken), {}}; });
+  const int fd = Connect(server_->address(), absl::StrCat("POST /v1/events/push HTTP/1.1\r\nHost: 127.0.0.1\r\n", kJson, "Content-Length: 3\r\n\r\n{}"));
+  EXPECT_EQ(::shutdown(fd, SHUT_WR), 0);
+  const std::string answer = AnswerOn(fd);
+  EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 400") && absl::StrContains(answer, "broke off")) << answer;
+  EXPECT_EQ(taken, 0);
+}
+
+TEST_F(EventsOverHttp, TheAnswerToABodyThatIsTooLongIsNotLost) {
+  Start([](const std::string&, const std::string&) { return HttpReply(); });
+  for (int i = 0; i < 5; ++i) {
+    const std::string answer = Post(kJson, std::string(200'000, 'x'));
+    ASSERT_TRUE(absl::StartsWith(answer, "HTTP/1.1 413")) << answer;
+  }
+}
+
+// Those that nobody wants, too: what is left of a body is not waited for.
+TEST_F(EventsOverHttp, SlowBodiesLeaveThreadsForTheHealthChecks) {
+  Start([](const std::string&, const std::string&) { return HttpReply(); });
+  for (const std::string head : {"POST /v1/events/push HTTP/1.1\r\nContent-Type: application/json", "POST /v1/events/push HTTP/1.1",
+                                 "POST /drain HTTP/1.1", "GET /metrics HTTP/1.1"}) {
+    std::vector<int> fds;
+    for (int i = 0; i < 20; ++i) fds.push_back(Connect(server_->address(), head + "\r\nHost: 127.0.0.1\r\nContent-Length: 60000\r\n\r\n"));
+    {
+      const Trickle trickle(fds);
+      const std::string answer = Get(server_->address(), "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+      EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 200")) << head;
+    }
+    for (const int fd : fds) ::close(fd);
+  }
 }
 
 TEST(HttpServer, ATakenPortIsOneClearLine) {

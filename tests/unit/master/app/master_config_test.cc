@@ -99,6 +99,8 @@ TEST(MasterConfigTest, APublicAddressNeedsTlsAndClientCertificates) {
                   .ok());
   EXPECT_FALSE(Load({"--http.listen=0.0.0.0:7080"}, &config).ok());
   EXPECT_TRUE(Load({"--health.listen=0.0.0.0:7082"}, &config).ok());
+  EXPECT_FALSE(Load({"--http.listen=127.0.0.1:7080,0.0.0.0:7090"}, &config).ok());
+  EXPECT_FALSE(Load({"--health.listen=127.0.0.1:7082,0.0.0.0:7083"}, &config).ok());
 }
 
 TEST(MasterConfigTest, ABalancerThatIsNoneIsRefused) {

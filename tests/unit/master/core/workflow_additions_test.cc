@@ -95,7 +95,23 @@ TEST(WorkflowAdditionsTest, WhatWasCheckedWithOtherNodesIsNotTaken) {
   const TaskId flow = SubmitFlow(cluster, Flow({Needs({})}));
   const AddToWorkflow first = Addition(cluster, flow, {Needs({})});
   ASSERT_TRUE(Add(cluster, Addition(cluster, flow, {Needs({})})).ok());
-  EXPECT_EQ(Add(cluster, first).code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(Add(cluster, first).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(WorkflowAdditionsTest, MoreTasksLeaveAWaitingOneItsTurnAlsoAfterARestart) {
+  CoreConfig config;
+  config.workflows_max_running = 1;
+  TestCluster cluster(config);
+  cluster.Join("a", 4);
+  const TaskId first = SubmitFlow(cluster, Flow({Needs({})}));
+  const TaskId second = SubmitFlow(cluster, Flow({Needs({})}));
+  const TaskId third = SubmitFlow(cluster, Flow({Needs({})}));
+  ASSERT_TRUE(Add(cluster, Addition(cluster, second, {Needs({})})).ok());
+  cluster.Restart(config);
+  cluster.Join("a", 4, HeldBy(cluster));
+  cluster.Exit(TaskOf(cluster, first, 0), 0);
+  EXPECT_EQ(StateOfFlow(cluster, second).state, WorkflowState::kRunning);
+  EXPECT_EQ(StateOfFlow(cluster, third).state, WorkflowState::kPending);
 }
 
 TEST(WorkflowAdditionsTest, ItNeverHasMoreThanAWorkflowMayHave) {

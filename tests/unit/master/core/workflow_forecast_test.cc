@@ -55,6 +55,14 @@ class WorkflowForecastTest : public ::testing::Test {
   TestCluster cluster_;
 };
 
+TEST_F(WorkflowForecastTest, AWayThatIsNearlyDoneHidesNoOtherOne) {
+  // 60 alone, beside 10 -> 10 -> 10.
+  const TaskId flow = Run({{}, {}, {{{1}}}, {{{2}}}}, {kLong, kShort, kShort, kShort});
+  cluster_.Started(TaskOf(cluster_, flow, 0));
+  cluster_.AdvanceBeating(absl::Seconds(55), {"a"});
+  EXPECT_EQ(Left(flow), absl::Seconds(30));
+}
+
 TEST_F(WorkflowForecastTest, ANeedMayStandBelowInTheFile) {
   SubmitWorkflow submit = Flow({{{{1}}}, {{{2}}}, {}});
   for (NewNode& node : submit.nodes) node.spec->fingerprint = kShort;

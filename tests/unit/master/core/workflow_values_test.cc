@@ -139,6 +139,31 @@ TEST(WorkflowValuesTest, AConditionOnATaskThatFailedBreaksItsWorkflow) {
                                                             ": the left side of its condition is n0.o0, which was not written"));
 }
 
+TEST(WorkflowValuesTest, ABreakWhileAnotherFailureStopsItIsCountedBeforeAndAfterARestart) {
+  TestCluster cluster;
+  cluster.Join("a", 8);
+  const TaskId flow = SubmitFlow(cluster, Flow({Writer(), Needs({}), With({.variables = {{"V", OutputNamed(0)}}}, Needs({{0}, {1, Condition::kAny}})), Needs({})}));
+  cluster.Exit(TaskOf(cluster, flow, 1), 1);
+  cluster.Succeed(TaskOf(cluster, flow, 0), {});
+  cluster.Turn();
+  EXPECT_EQ(cluster.ReasonOf(TaskOf(cluster, flow, 2)), "values: its variable V is n0.o0, which was not written");
+  const std::string reason = cluster.core().FindWorkflow(flow)->reason;
+  EXPECT_EQ(reason, absl::StrCat("task ", TaskOf(cluster, flow, 1).value(), " ended FAILED, and 1 more failed"));
+  cluster.Restart();
+  EXPECT_EQ(cluster.core().FindWorkflow(flow)->reason, reason);
+}
+
+TEST(WorkflowValuesTest, ABrokenOneThatIsCancelledTooLateHasFailed) {
+  TestCluster cluster;
+  cluster.Join("a", 8);
+  const TaskId flow = SubmitFlow(cluster, Flow({Writer(), Reader(), Needs({})}, [](WorkflowSpec& spec) { spec.on_failure = FailureRule::kContinue; }));
+  cluster.Succeed(TaskOf(cluster, flow, 0), {});
+  cluster.Turn();
+  cluster.Apply(CancelWorkflow{CallId(5), flow, "ann", ""});
+  cluster.Exit(TaskOf(cluster, flow, 2), 0);
+  EXPECT_EQ(StateOfFlow(cluster, flow).state, WorkflowState::kFailed);
+}
+
 TEST(WorkflowValuesTest, AWideBatchThatIsSkippedTakesSeveralTurnsAndNoneOfItStarts) {
   TestCluster cluster;
   cluster.Join("a", 4);

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/base/id_text.h"
 #include "common/base/refusal.h"
 #include "common/rpc/status.h"
@@ -43,6 +45,22 @@ class EventCallsTest : public ::testing::Test {
     const grpc::Status status = stub_->SendEvent(&context, request, &response);
     if (!status.ok()) return rpc::FromGrpc(status);
     return response;
+  }
+  void Remove(const std::string& name) {
+    v1::RemoveScheduleRequest request;
+    request.set_name(name);
+    v1::RemoveScheduleResponse response;
+    grpc::ClientContext context;
+    EXPECT_TRUE(stub_->RemoveSchedule(&context, request, &response).ok());
+  }
+  int64_t CreatedMillis(const std::string& name) {
+    v1::GetScheduleRequest request;
+    request.set_name(name);
+    v1::GetScheduleResponse response;
+    grpc::ClientContext context;
+    EXPECT_TRUE(stub_->GetSchedule(&context, request, &response).ok());
+    const auto& created = response.schedule().create_time();
+    return created.seconds() * 1000 + created.nanos() / 1'000'000;
   }
   v1::Command CommandOf(const v1::SendEventResponse& sent) { return master_.Get(sent.runs(0).task_id()).spec().command(); }
 
@@ -141,11 +159,61 @@ TEST_F(EventCallsTest, WhatIsNoEventIsRefused) {
 
 TEST_F(EventCallsTest, AnIdThatACallHasTakenForItselfIsNoEventsOwn) {
   ASSERT_TRUE(AddTask().ok());
-  master_.Submit([](v1::SubmitRequest* request) {
+  master_.Submit([this](v1::SubmitRequest* request) {
     request->mutable_task()->set_owner("ann@host");
-    request->set_request_id("event/show/push/7");
+    request->set_request_id(absl::StrCat("event/show/", CreatedMillis("show"), "/push/7"));
   });
   EXPECT_EQ(Send("7").status().code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST_F(EventCallsTest, AScheduleThatWasAddedAgainStartsForAnEventThatIsSentAgain) {
+  ASSERT_TRUE(AddTask().ok());
+  const auto first = Send("7");
+  ASSERT_TRUE(first.ok()) << first.status();
+  const int64_t created = CreatedMillis("show");
+  // Until a millisecond has passed, in which it is the same one.
+  for (const absl::Time give_up = absl::Now() + absl::Seconds(10); CreatedMillis("show") == created && absl::Now() < give_up;) {
+    Remove("show");
+    ASSERT_TRUE(AddTask().ok());
+  }
+  const auto second = Send("7");
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(second->runs(0).result(), v1::EVENT_RUN_RESULT_STARTED);
+  EXPECT_NE(second->runs(0).task_id(), first->runs(0).task_id());
+}
+
+TEST_F(EventCallsTest, AParameterThatNoReferenceCanHaveIsPassedOver) {
+  ASSERT_TRUE(AddTask().ok());
+  const auto sent = Send("7", {{"branch", "main"}, {"head-commit", "x"}, {"ref.name", "x"}, {"1st", "x"}, {std::string(200, 'a'), "x"}});
+  ASSERT_TRUE(sent.ok()) << sent.status();
+  EXPECT_EQ(CommandOf(*sent).argv(1), "main");
+}
+
+TEST_F(EventCallsTest, ARefusalForNowNamesTheIdThatWasDrawn) {
+  ASSERT_TRUE(AddTask().ok());
+  master_.loop().SetFull(true);
+  const absl::Status drawn = Send("").status();
+  const absl::Status given = Send("7").status();
+  master_.loop().SetFull(false);
+  EXPECT_THAT(std::string(drawn.message()), HasSubstr("; send it again with id "));
+  EXPECT_EQ(ReasonOf(drawn), ReasonOf(given));
+  EXPECT_EQ(RetryAfterOf(drawn), RetryAfterOf(given));
+  EXPECT_EQ(std::string(given.message()).find("with id"), std::string::npos) << given;
+}
+
+TEST_F(EventCallsTest, AWorkflowOfManyTasksIsStartedByNoEvent) {
+  const auto with_rows = [this](const std::string& name, int rows) {
+    return Add(name, [rows](v1::ScheduleSpec* spec) {
+      v1::WorkflowNode* const node = spec->mutable_workflow()->mutable_spec()->add_nodes();
+      node->set_name("test");
+      node->mutable_task()->mutable_command()->add_argv("true");
+      for (int i = 0; i < rows; ++i) node->add_rows()->add_values("x");
+    });
+  };
+  const absl::Status refused = with_rows("many", 1001);
+  EXPECT_EQ(ReasonOf(refused), "BAD_WORKFLOW");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("muster flow add"));
+  EXPECT_TRUE(with_rows("some", 1000).ok());
 }
 
 TEST_F(EventCallsTest, HttpTellsInCodesAndJson) {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/id_text.h"
 #include "common/convert/convert.h"
 #include "common/rpc/status.h"
@@ -140,6 +141,37 @@ TEST_F(ScheduleServiceTest, WhatSaysNothingToAScheduleIsRefused) {
             }),
             "BAD_WORKFLOW");
   EXPECT_EQ(Get().status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(ScheduleServiceTest, WhatWouldBeTooMuchForOneTurnIsRefused) {
+  const auto with = [](uint32_t limit, int rows) {
+    return [limit, rows](v1::AddScheduleRequest* request) {
+      request->mutable_spec()->set_missed_runs(v1::MISSED_RUNS_RUN_ALL);
+      request->mutable_spec()->set_missed_limit(limit);
+      v1::WorkflowNode* const node = AddFlowNode("fetch", "", request);
+      for (int i = 0; i < rows; ++i) node->add_rows()->add_values("x");
+    };
+  };
+  const absl::Status refused = Refusal("@hourly", with(1000, 10));
+  EXPECT_EQ(ReasonOf(refused), "BAD_MISSED_RUNS");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("10010 at once, of at most 10000"));
+  EXPECT_EQ(ReasonOf(Refusal("@hourly", with(0, 910))), "BAD_MISSED_RUNS") << "the limit is 10 where none is given";
+  EXPECT_TRUE(Add("@hourly", with(999, 10)).ok());
+}
+
+TEST_F(ScheduleServiceTest, AWorkflowThatItsParametersMakeTooLargeToKeepIsRefused) {
+  const absl::Status refused = Refusal("@hourly", [](v1::AddScheduleRequest* request) {
+    v1::ScheduledWorkflow* const workflow = request->mutable_spec()->mutable_workflow();
+    for (int i = 0; i < 100; ++i) {
+      AddFlowNode(absl::StrCat("n", i), "", request)->mutable_task()->mutable_command()->add_argv("{{ text }}");
+    }
+    workflow->mutable_spec()->add_parameters()->set_name("text");
+    v1::ParameterValue* const value = workflow->add_parameters();
+    value->set_name("text");
+    value->set_value(std::string(60'000, 'x'));
+  });
+  EXPECT_EQ(ReasonOf(refused), "BAD_WORKFLOW");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("larger than 4 MiB"));
 }
 
 TEST_F(ScheduleServiceTest, ARunKnowsItsScheduleAndItsDueTimeAndTakesTheQueuesDefaultsOfThen) {

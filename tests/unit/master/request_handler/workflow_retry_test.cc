@@ -63,6 +63,25 @@ TEST(WorkflowRetryTest, OfABatchOnlyTheRowsThatFailed) {
   EXPECT_THAT(retry.nodes[0].tasks, ElementsAre(TaskId(2)));
 }
 
+WorkflowNode With(NodeValues values, std::vector<NodeNeed> needs) { return {std::move(needs), false, std::make_shared<const NodeValues>(std::move(values))}; }
+
+TEST(WorkflowRetryTest, WhatAConditionSkippedAndWhatSucceededAfterItStay) {
+  WorkflowSpec spec;
+  spec.nodes = {With({.outputs = {"rows"}}, {}), With({.condition = NodeCondition{OutputOf{0, 0, "fetch.rows"}, "", true, "0"}}, {{0}}),
+                {{{1, Condition::kAny}}}, {}};
+  core::RecoveredEnd fetch = End(0, TaskState::kSucceeded);
+  fetch.outputs = {{"rows", "0"}};
+  EXPECT_THAT(NodesOf(spec, {fetch, End(1, TaskState::kCancelled), End(2, TaskState::kSucceeded), End(3, TaskState::kFailed)}), ElementsAre(3));
+}
+
+TEST(WorkflowRetryTest, WhoDidNotWriteWhatAnotherBrokeAtRunsAgain) {
+  WorkflowSpec spec;
+  spec.nodes = {With({.outputs = {"rows"}}, {}), With({.variables = {{"V", OutputOf{0, 0, "fetch.rows"}}}}, {{0}}), {}};
+  core::RecoveredEnd broke = End(1, TaskState::kCancelled);
+  broke.reason = EndReason::kStartFailed;
+  EXPECT_THAT(NodesOf(spec, {End(0, TaskState::kSucceeded), broke, End(2, TaskState::kSucceeded)}), ElementsAre(0, 1));
+}
+
 TEST(WorkflowRetryTest, NothingFailedNothingIsTriedAgain) {
   EXPECT_TRUE(NodesOf(Spec({{}, {{0, Condition::kFailure}}}), {End(0, TaskState::kSucceeded), End(1, TaskState::kCancelled)}).empty());
 }

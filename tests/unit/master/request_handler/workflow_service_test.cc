@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
 #include "common/base/id_text.h"
 #include "common/rpc/status.h"
 #include "tests/unit/master/request_handler/live_master.h"
@@ -213,6 +217,29 @@ TEST_F(WorkflowServiceTest, AddedTasksAreTheWorkflowsOwnAndTheSameOnesAreAddedOn
   ASSERT_EQ(task.spec().labels_size(), 1);
   EXPECT_EQ(task.spec().labels(0).value(), "data");
   EXPECT_THAT(std::string(Add("nightly", more, "another").status().message()), HasSubstr("'load' is the name of nodes[1], too"));
+}
+
+TEST_F(WorkflowServiceTest, ARequestIdThatAddedToOneWorkflowIsTakenForAllElse) {
+  const auto fetch = [](auto* request) { AddNode("fetch", {}, request->mutable_workflow()); };
+  const auto more = [](v1::WorkflowSpec* spec) { AddNode("more", {}, spec); };
+  const auto first = RunOne(fetch), second = RunOne(fetch);
+  ASSERT_TRUE(first.ok() && second.ok());
+  ASSERT_TRUE(Add(first->id(), more, "x").ok());
+  EXPECT_EQ(Add(second->id(), more, "x").status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(RunOne([&](auto* request) { request->mutable_workflow()->clear_name(), more(request->mutable_workflow()), request->set_request_id("x"); })
+                .status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE(Add(second->id(), more).ok());
+}
+
+TEST_F(WorkflowServiceTest, ManyThatAddAtOnceAllGetTheirTurn) {
+  const auto run = RunOne([](auto* request) { AddNode("fetch", {}, request->mutable_workflow()); });
+  ASSERT_TRUE(run.ok());
+  std::vector<std::thread> adders;
+  for (int i = 0; i < 16; ++i) {
+    adders.emplace_back([this, i] { EXPECT_TRUE(Add("nightly", [i](v1::WorkflowSpec* spec) { AddNode(absl::StrCat("more", i), {"fetch"}, spec); }).ok()); });
+  }
+  for (std::thread& adder : adders) adder.join();
+  EXPECT_EQ(Get("nightly").workflow().task_count(), 17);
 }
 
 TEST_F(WorkflowServiceTest, WhatCannotBeAddedIsRefusedAndNothingIsAdded) {

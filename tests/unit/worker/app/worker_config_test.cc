@@ -72,6 +72,8 @@ TEST_F(WorkerConfigTest, BadValuesNameTheirKey) {
   EXPECT_THAT(std::string(Load({"--work_dir=here"}).message()), HasSubstr("work_dir"));
   EXPECT_THAT(std::string(Load({"--resources=gpu=many"}).message()), HasSubstr("resources"));
   EXPECT_THAT(std::string(Load({"--http.listen=0.0.0.0:80"}).message()), HasSubstr("health.listen"));
+  EXPECT_THAT(std::string(Load({"--http.listen=127.0.0.1:80,0.0.0.0:81"}).message()), HasSubstr("http.listen"));
+  EXPECT_THAT(std::string(Load({"--health.listen=127.0.0.1:80,0.0.0.0:81"}).message()), HasSubstr("not one address"));
   EXPECT_FALSE(Load({"--slots=-1"}).ok());
 }
 
