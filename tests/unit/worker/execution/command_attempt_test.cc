@@ -1,8 +1,10 @@
 // The executor `command` behind the host: what users see of one attempt.
 #include <dirent.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -10,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
@@ -351,10 +354,15 @@ TEST(CommandAttempt, UnderItsMemoryLimitItJustRuns) {
 TEST(CommandAttempt, TwoHundredAtOnceNeedNoThreadEach) {
   HostFixture host;
   host.RunCommand({"true"});
+  // Each takes a line of it: so none ends before all have started, however long that takes.
+  const std::string gate = absl::StrCat(host.config().work_dir, "/gate");
+  ASSERT_EQ(mkfifo(gate.c_str(), 0600), 0);
+  const int opener = open(gate.c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(opener, 0);
   const int threads = ThreadCount();
   const int descriptors = OpenDescriptors();
   std::vector<AttemptKey> keys;
-  for (int i = 0; i < 200; ++i) keys.push_back(host.Start(host.Command({"sh", "-c", "read x < /dev/null; sleep 1; echo done"})));
+  for (int i = 0; i < 200; ++i) keys.push_back(host.Start(host.Command({"sh", "-c", absl::StrCat("read x < ", gate, "; echo done")})));
   ASSERT_TRUE(Eventually([&] {
     for (const AttemptKey key : keys) {
       if (!host.listener().Started(key)) return false;
@@ -362,6 +370,7 @@ TEST(CommandAttempt, TwoHundredAtOnceNeedNoThreadEach) {
     return true;
   }));
   EXPECT_EQ(ThreadCount(), threads);
+  ASSERT_EQ(write(opener, std::string(keys.size(), '\n').data(), keys.size()), static_cast<ssize_t>(keys.size()));
   for (const AttemptKey key : keys) EXPECT_EQ(host.WaitFor(key)->stdout_output.head, "done\n");
   // What stays open is bounded: the reused cgroups and directories.
   const int after_first = OpenDescriptors();
@@ -373,6 +382,7 @@ TEST(CommandAttempt, TwoHundredAtOnceNeedNoThreadEach) {
   const int before = OpenDescriptors();
   for (int i = 0; i < 50; ++i) host.RunCommand({i % 2 == 0 ? "true" : "no-such-program"});
   EXPECT_EQ(OpenDescriptors(), before);
+  close(opener);
 }
 
 }  // namespace
