@@ -29,6 +29,7 @@
 #include "master/core/views.h"
 #include "master/core/worker_events.h"
 #include "master/core/workflow_events.h"
+#include "master/core/workflow_fill.h"
 #include "master/core/workflow_words.h"
 
 namespace muster::core {
@@ -113,6 +114,7 @@ class ClusterCore::Impl {
   PlacementEvents placement_events_{&cluster_};
   Prefetch prefetch_{&cluster_, &dispatching_};
   Placing placing_{&cluster_, &transitions_, &dispatching_, &prefetch_};
+  WorkflowFill workflow_fill_{&cluster_, &transitions_, &placing_};
   StragglerCount stragglers_{&cluster_};
   RunTimeWriter run_time_writer_{&cluster_};
   RecoveredState recovered_;  // until Start
@@ -143,6 +145,7 @@ void ClusterCore::Impl::Start(const Moment& turn) {
 }
 
 void ClusterCore::Impl::Apply(const Moment& turn, Event event) {
+  workflow_fill_.OnEvent();
   std::visit([this, &turn](auto&& what) { On(turn, std::forward<decltype(what)>(what)); }, std::move(event));
 }
 
@@ -166,6 +169,7 @@ void ClusterCore::Impl::DoTurn(const Moment& turn) {
   if (!cluster_.stopping) workflow_events_.OnTurn(turn);
   schedule_events_.OnTurn(turn);  // after them: runs of its that have ended are told in the same commit
   placing_.Round(turn);
+  if (!cluster_.stopping) workflow_fill_.OnTurn(turn);
   stragglers_.OnTurn(turn.now);
   run_time_writer_.OnTurn(turn);
 }
@@ -216,7 +220,7 @@ absl::Time ClusterCore::Impl::NextDue() const {
   if (placing_.unfinished() || !cluster_.touched.empty()) return now_;
   absl::Time next = cluster_.workers.NextDue();
   if (cluster_.stopping) return next;
-  if (dependents_.unfinished() || workflow_events_.unfinished()) return now_;
+  if (dependents_.unfinished() || workflow_events_.unfinished() || workflow_fill_.unfinished()) return now_;
   next = std::min(next, schedule_events_.NextAt());
   if (!cluster_.retries_beyond_budget.empty()) next = std::min(next, cluster_.retry_budget.NextAt());
   return std::min({next, cluster_.dues.Next(), cluster_.health.NextDue(), cluster_.gates.NextAt(), placing_.NextDue()});

@@ -109,6 +109,14 @@ bool Placing::PassesLimits(const Moment& turn, const Task& task, scheduler::Clas
   return false;
 }
 
+bool Placing::StartsNow(const Moment& turn, const Task& task) {
+  const TaskSpec& spec = task.spec();
+  if (spec.start_time > turn.now || cluster_.gates.Look(spec.queue, turn.now) != scheduler::Gate::kOpen) return false;
+  if (spec.limit > 0 && !cluster_.keys.MayStart(spec.limit_key, spec.limit)) return false;
+  if (spec.limit == 1 && cluster_.keys.First(spec.limit_key)) return false;  // others come first
+  return !LackOf(cluster_, task, turn.now) && std::holds_alternative<balancer::Placed>(Choose(task));
+}
+
 void Placing::PlaceNext(const Moment& turn, const scheduler::NextTask& next) {
   Task& task = *cluster_.tasks.Find(next.task);
   if (!PassesLimits(turn, task, next.cls)) return;

@@ -29,6 +29,8 @@ class Placing {
         held_(cluster, dispatching), offers_(&cluster->queues, &cluster->resources) {}
 
   void Round(const Moment& turn);
+  // Whether a task that is not in line yet would be placed in the next round.
+  bool StartsNow(const Moment& turn, const Task& task);
   // The last round ended at its bound: there is more to place.
   bool unfinished() const { return unfinished_; }
   absl::Time NextDue() const { return held_.NextDue(); }

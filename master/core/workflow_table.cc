@@ -51,8 +51,8 @@ void WorkflowTable::SetState(Workflow* workflow, WorkflowState state) {
 void WorkflowTable::Remove(TaskId id) {
   if (const Workflow* const workflow = Find(id); workflow != nullptr) {
     pending_.erase({workflow->arrival, id});
-    if (workflow->shares) --sharers_;
   }
+  sharing_.erase(id);
   touched_.erase(id);
   workflows_.erase(id);
 }
@@ -98,9 +98,11 @@ void WorkflowTable::Leave(const Task& task) {
 }
 
 void WorkflowTable::CountShare(Workflow* workflow) {
-  const bool shares = workflow->state == WorkflowState::kRunning && !workflow->gate.empty();
-  if (shares == std::exchange(workflow->shares, shares)) return;
-  sharers_ += shares ? 1 : -1;
+  if (workflow->state == WorkflowState::kRunning && !workflow->gate.empty()) {
+    sharing_.insert(workflow->id);
+  } else {
+    sharing_.erase(workflow->id);
+  }
 }
 
 void WorkflowTable::End(const Task& task, TaskState state, EndReason reason, const AttemptReport* report, const std::string& why) {

@@ -58,7 +58,6 @@ struct Workflow {
   uint64_t in_flight = 0;            // past the gate and not ended
   uint64_t queued = 0;               // of those
   WorkflowLine line;                 // how many may be
-  bool shares = false;               // it runs, and has more to let go
   mutable WorkflowForecast forecast;  // for those who look; nothing is decided by it
   absl::btree_set<TaskId> gate;
   absl::btree_set<TaskId> unjudged;  // of those at the gate: values decide whether they start
@@ -108,8 +107,9 @@ class WorkflowTable {
   void TouchAll();
   bool any_touched() const { return !touched_.empty(); }
 
-  // How many run and have more to let go.
-  uint64_t sharers() const { return sharers_; }
+  // Those that run and have more to let go.
+  const absl::btree_set<TaskId>& sharing() const { return sharing_; }
+  uint64_t sharers() const { return sharing_.size(); }
   // The cluster's, as they were counted last.
   uint64_t slots() const { return slots_; }
   void SetSlots(uint64_t slots) { slots_ = slots; }
@@ -120,7 +120,7 @@ class WorkflowTable {
   ById workflows_;
   Pending pending_;
   absl::btree_set<TaskId> touched_;
-  uint64_t sharers_ = 0;
+  absl::btree_set<TaskId> sharing_;
   uint64_t slots_ = 0;
 };
 

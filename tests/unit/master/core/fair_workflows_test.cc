@@ -10,9 +10,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <numeric>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "master/core/workflow_fill.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/workflow_crowd.h"
 
@@ -117,6 +121,71 @@ TEST(FairWorkflowsTest, TasksThatEndAtOnceDoNotWaitForTheirLine) {
   const size_t flow = crowd.Submit(Fan(20'000));
   crowd.Run();
   EXPECT_GE(absl::FDivDuration(crowd.busy(), crowd.flow(flow).ended - crowd.flow(flow).submitted) / 16, 0.98);
+}
+
+// 400 tasks that have the lower ids and 100 that are as all others; none needs another.
+SubmitWorkflow FourHundredBefore(const std::function<void(TaskSpec* spec)>& make_special) {
+  SubmitWorkflow made = Chain(500);
+  auto spec = std::make_shared<WorkflowSpec>(*made.workflow);
+  for (WorkflowNode& node : spec->nodes) node.needs.clear();
+  made.workflow = std::move(spec);
+  for (size_t node = 0; node < 400; ++node) make_special(made.nodes[node].spec.get());
+  return made;
+}
+
+void ExpectTheOthersRun(WorkflowCrowd* crowd, size_t flow) {
+  crowd->Run();
+  EXPECT_EQ(crowd->flow(flow).starts.size(), 100u) << "those that nothing can run hold up those that a worker could take";
+  EXPECT_LE(crowd->now() - crowd->flow(flow).submitted, absl::Seconds(100 / 4 * 1.2)) << "slots were idle";
+}
+
+TEST(FairWorkflowsTest, ThoseThatNoWorkerCanRunDoNotHoldUpTheirSiblings) {
+  WorkflowCrowd crowd({}, {4}, 1);
+  const size_t flow = crowd.Submit(FourHundredBefore([](TaskSpec* spec) { spec->requirements.needs = {{"gpu", ""}}; }));
+  ExpectTheOthersRun(&crowd, flow);
+}
+
+TEST(FairWorkflowsTest, ThoseOfAPausedQueueDoNotHoldUpTheirSiblings) {
+  WorkflowCrowd crowd({}, {4}, 1);
+  crowd.Apply(PauseQueue{.name = "shut"});
+  const size_t flow = crowd.Submit(FourHundredBefore([](TaskSpec* spec) { spec->queue = "shut"; }));
+  ExpectTheOthersRun(&crowd, flow);
+}
+
+TEST(FairWorkflowsTest, ThoseOfOneKeyDoNotHoldUpTheirSiblings) {
+  WorkflowCrowd crowd({}, {4}, 1);
+  const size_t flow = crowd.Submit(FourHundredBefore([](TaskSpec* spec) {
+    spec->limit_key = "licence";
+    spec->limit = 1;
+  }));
+  crowd.Run();
+  ASSERT_EQ(crowd.flow(flow).state, WorkflowState::kSucceeded);
+  // About sixty of them, one after the other, and all others beside them.
+  const absl::Time begin = crowd.flow(flow).submitted;
+  EXPECT_GE(StartsIn(crowd.flow(flow), begin - absl::Seconds(1), begin + absl::Seconds(60)), 150u) << "the others ran after them";
+}
+
+TEST(FairWorkflowsTest, WhatGoesBeforeItsSiblingsKeepsTheBoundOfItsWorkflow) {
+  WorkflowCrowd crowd({}, {4}, 1);
+  SubmitWorkflow submit = FourHundredBefore([](TaskSpec* spec) { spec->requirements.needs = {{"gpu", ""}}; });
+  auto spec = std::make_shared<WorkflowSpec>(*submit.workflow);
+  spec->max_parallel = 3;  // and three that nothing can run are queued
+  submit.workflow = std::move(spec);
+  const size_t flow = crowd.Submit(std::move(submit));
+  crowd.Run();  // looks at the bound at each step
+  EXPECT_TRUE(crowd.flow(flow).starts.empty());
+}
+
+TEST(FairWorkflowsTest, LookingForSiblingsEndsWhenAllWereLookedAt) {
+  WorkflowCrowd crowd({}, {4}, 1);
+  for (int i = 0; i < 20; ++i) {
+    crowd.Submit(FourHundredBefore([](TaskSpec* spec) { spec->requirements.needs = {{"gpu", ""}}; }));
+  }
+  crowd.Run();
+  const uint64_t before = crowd.turns();
+  crowd.Apply(PauseQueue{.name = "elsewhere"});
+  crowd.Run();
+  EXPECT_LE(crowd.turns() - before, 20 * 400 / WorkflowFill::kLooks + 3);
 }
 
 void ExpectLimitsKept(uint64_t flows, uint64_t wide) {
