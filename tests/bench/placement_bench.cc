@@ -6,7 +6,9 @@
 //   placement_bench day        1,000,000 arrivals in a day on 1,000 workers, as `muster simulate` runs them
 //
 // A placement is all that the core does for a task that ends and one that takes its place: report, outcome, round,
-// assignment. Each figure is the median of five rounds, in time of the processor; the sizes take turns.
+// assignment. Each figure is the median of nine rounds, in time of the processor; the sizes take turns.
+// The large case is bound by memory: what a word costs that is in no cache is told beside it, for on machines that are shared
+// it changes by half from minute to minute, and the figures with it.
 #if MUSTER_JEMALLOC
 #include <jemalloc/jemalloc.h>
 #else
@@ -18,6 +20,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <random>
 #include <string>
@@ -33,7 +36,7 @@ namespace {
 
 using namespace muster;
 
-constexpr int kRounds = 5;
+constexpr int kRounds = 9;
 constexpr int kPlacements = 20'000;  // a round
 constexpr uint32_t kSlots = 4;
 constexpr char kLicence[] = "license.matlab";
@@ -59,6 +62,23 @@ absl::Duration ProcessorTime() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return absl::DurationFromTimespec(now);
+}
+
+// Nanoseconds until a word of 256 MiB is there: each names the next, in no order.
+double WordFromMemory() {
+  constexpr size_t kLines = size_t{4} << 20;
+  struct alignas(64) Line {
+    uint32_t next = 0;
+  };
+  std::vector<Line> lines(kLines);
+  std::vector<uint32_t> order(kLines);
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), std::mt19937(1));
+  for (size_t i = 0; i < kLines; ++i) lines[order[i]].next = order[(i + 1) % kLines];
+  const absl::Duration begin = ProcessorTime();
+  volatile uint32_t at = 0;
+  for (int i = 0; i < 1'000'000; ++i) at = lines[at].next;
+  return absl::ToDoubleNanoseconds(ProcessorTime() - begin) / 1e6;
 }
 
 class FullCluster {
@@ -203,6 +223,7 @@ int Placements(BalancerKind balancer) {
   const double few = Median(small_us), many = Median(large_us);
   std::printf("placement,   1000 tasks in 10 classes on 10 workers:         %6.2f us\n", few);
   std::printf("placement,   1000000 tasks in 1000 classes on 10000 workers: %6.2f us, %.2f times as much\n", many, many / few);
+  std::printf("             where a word that is in no cache takes:         %6.0f ns\n", WordFromMemory());
   std::printf("memory of a queued task beside its text:                     %6.0f bytes\n", large.bytes_a_task());
   const bool holds = many <= 10 && many <= 4 * few && large.bytes_a_task() <= 600;
   std::printf("at most 10 us, 4 times, 600 bytes: %s\n", holds ? "holds" : "BROKEN");
