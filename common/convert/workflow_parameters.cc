@@ -101,7 +101,8 @@ bool IsShellLine(const Message& message, const FieldDescriptor& field) {
 
 class TextFiller {
  public:
-  TextFiller(std::string node, const ParameterValues& values, size_t* added) : node_(std::move(node)), values_(values), added_(*added) {}
+  // `values` null: whatever is asked for is "x".
+  TextFiller(std::string node, const ParameterValues* values, size_t* added) : node_(std::move(node)), values_(values), added_(*added) {}
 
   absl::Status FillText(std::string* text, Place place) {
     if (!HasReferenceMarks(*text)) return absl::OkStatus();
@@ -114,11 +115,7 @@ class TextFiller {
         return BadParameters(absl::StrCat(node_, ": {{ ", std::string(reference->name),
                                           " }} within quotes or a here-document of a line for the shell; put it in the environment and use the variable"));
       }
-      const auto found = values_.find(absl::string_view(reference->name.data(), reference->name.size()));
-      if (found == values_.end()) {
-        return BadParameters(absl::StrCat(node_, ": {{ ", std::string(reference->name), " }} is no parameter", DidYouMean(reference->name, values_)));
-      }
-      std::string value = *found->second;
+      MUSTER_ASSIGN_OR_RETURN(std::string value, ValueOf(reference->name));
       if (place.in_shell_line) value = muster::FillText("{1}", {value}, 1, FillFor::kShell);
       if (place.among_places) value = WithoutPlaces(value);
       filled += value;
@@ -154,6 +151,16 @@ class TextFiller {
   }
 
  private:
+  absl::StatusOr<std::string> ValueOf(std::string_view name) const {
+    if (values_ == nullptr) {
+      if (IsParameterName(name)) return std::string("x");
+      return BadParameters(absl::StrCat(node_, ": {{ ", std::string(name), " }} is no name that a parameter can have"));
+    }
+    const auto found = values_->find(absl::string_view(name.data(), name.size()));
+    if (found != values_->end()) return *found->second;
+    return BadParameters(absl::StrCat(node_, ": {{ ", std::string(name), " }} is no parameter", DidYouMean(name, *values_)));
+  }
+
   absl::Status FillField(Message* message, const FieldDescriptor* field, int index, bool has_rows) {
     const Reflection& reflection = *message->GetReflection();
     std::string scratch;
@@ -171,12 +178,12 @@ class TextFiller {
   }
 
   const std::string node_;
-  const ParameterValues& values_;
+  const ParameterValues* const values_;
   size_t& added_;
 };
 
 absl::Status FillNode(const ParameterValues& values, size_t* added, v1::WorkflowNode* node) {
-  TextFiller filler(ToLine(node->name(), 128), values, added);
+  TextFiller filler(ToLine(node->name(), 128), &values, added);
   MUSTER_RETURN_IF_ERROR(filler.FillMessage(node->mutable_task(), node->rows_size() > 0));
   for (v1::ArgumentRow& row : *node->mutable_rows()) {
     for (std::string& value : *row.mutable_values()) MUSTER_RETURN_IF_ERROR(filler.FillText(&value, {}));
@@ -208,6 +215,11 @@ absl::Status FillParameters(const google::protobuf::RepeatedPtrField<v1::Paramet
   size_t added = 0;
   for (int i = first; i < spec->nodes_size(); ++i) MUSTER_RETURN_IF_ERROR(FillNode(values, &added, spec->mutable_nodes(i)));
   return absl::OkStatus();
+}
+
+absl::Status FillForTrial(v1::TaskSpec* task) {
+  size_t added = 0;
+  return TextFiller("task", nullptr, &added).FillMessage(task, false);
 }
 
 }  // namespace muster::convert

@@ -29,6 +29,10 @@ bool IsParameterName(std::string_view name);
 // specification is half filled in.
 absl::Status FillParameters(const google::protobuf::RepeatedPtrField<v1::ParameterValue>& given, v1::WorkflowSpec* spec, int first = 0);
 
+// Whether every reference of a single task stands where a value may be put, and has a name that a value can have; each is
+// filled with "x". For one whose values come later, under names that nobody declares.
+absl::Status FillForTrial(v1::TaskSpec* task);
+
 // The fields of a task's messages that a worker puts a row's values into (FillArguments, FillText).
 bool TakesRowValues(const google::protobuf::FieldDescriptor& field);
 

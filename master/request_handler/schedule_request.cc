@@ -107,7 +107,11 @@ absl::Status CheckScheduledTask(const v1::TaskSpec& task, const TaskLimits& limi
 
 namespace {
 
-absl::StatusOr<ScheduledWork> ReadTask(v1::TaskSpec task, const TaskLimits& limits, std::string* owner) {
+absl::StatusOr<ScheduledWork> ReadTask(v1::TaskSpec task, const TaskLimits& limits, bool by_event, std::string* owner) {
+  if (by_event) {
+    v1::TaskSpec trial = task;
+    MUSTER_RETURN_IF_ERROR(convert::FillForTrial(&trial));
+  }
   MUSTER_RETURN_IF_ERROR(CheckScheduledTask(task, limits));
   ScheduledWork work{.task = AcceptSpec(&task)};
   *owner = work.task->owner;
@@ -147,7 +151,7 @@ absl::StatusOr<ScheduledWork> ReadWorkflow(const v1::ScheduleSpec& spec, const T
 
 absl::StatusOr<ScheduledWork> ReadWork(const v1::ScheduleSpec& spec, const TaskLimits& limits, bool by_event, std::string* owner) {
   switch (spec.work_case()) {
-    case v1::ScheduleSpec::kTask: return ReadTask(spec.task(), limits, owner);
+    case v1::ScheduleSpec::kTask: return ReadTask(spec.task(), limits, by_event, owner);
     case v1::ScheduleSpec::kWorkflow: return ReadWorkflow(spec, limits, by_event, owner);
     case v1::ScheduleSpec::WORK_NOT_SET: break;
   }

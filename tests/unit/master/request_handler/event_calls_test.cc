@@ -97,11 +97,17 @@ TEST_F(EventCallsTest, ALineForAShellGetsOneQuotedWordOrIsRefused) {
   const auto sent = Send("7", {{"branch", "x'; rm -rf /"}});
   ASSERT_TRUE(sent.ok()) << sent.status();
   EXPECT_THAT(CommandOf(*sent).argv(0), HasSubstr("'\\''"));
-  ASSERT_TRUE(AddTask("quoted", {"echo \"{{ branch }}\""}, true).ok());
+  ASSERT_TRUE(AddTask("other", {"echo {{ brunch }}"}, true).ok());
   const auto both = Send("8", {{"branch", "$(id)"}});
   ASSERT_TRUE(both.ok()) << both.status();
   EXPECT_EQ(both->runs(1).result(), v1::EVENT_RUN_RESULT_REFUSED);
-  EXPECT_THAT(both->runs(1).reason(), HasSubstr("within quotes"));
+  EXPECT_THAT(both->runs(1).reason(), HasSubstr("is no parameter; did you mean branch?"));
+}
+
+TEST_F(EventCallsTest, ATaskThatNoEventCouldFillInIsRefusedWhenItIsAdded) {
+  EXPECT_THAT(std::string(AddTask("quoted", {"echo \"{{ branch }}\""}, true).message()), HasSubstr("within quotes"));
+  EXPECT_THAT(std::string(AddTask("dotted", {"{{ pick.model }}"}).message()), HasSubstr("is no name that a parameter can have"));
+  EXPECT_TRUE(AddTask("braces", {"echo '\\{{ branch }}'"}, true).ok());
 }
 
 TEST_F(EventCallsTest, AWorkflowTakesWhatItDeclaresOverWhatTheScheduleSays) {
