@@ -70,7 +70,7 @@ absl::Status Master::StartHttp() {
     absl::MutexLock lock(&mutex_);
     return stage_.empty() ? loop_->Unhealthy() : "";
   };
-  http.event = [this](const std::string& name, const std::string& body) -> telemetry::HttpReply {
+  if (config_.http_events) http.event = [this](const std::string& name, const std::string& body) -> telemetry::HttpReply {
     if (std::string unready = Unready(); !unready.empty()) return {503, std::move(unready), absl::Seconds(1)};
     return handler::ServeEvent(event_calls_.get(), tasks_->refusals(), name, body);
   };

@@ -38,6 +38,7 @@ void DeclareServers(MasterConfig* config, config::Schema* schema) {
                {.least = 64 << 20});
   schema->Text("http.listen", &config->http_listen, "127.0.0.1:7080",
                "Metrics, health and events over plain HTTP; loopback only.");
+  schema->Flag("http.events", &config->http_events, true, "Whether POST /v1/events/NAME is taken there; false: 404.");
   schema->Text("health.listen", &config->health_listen, "",
                "/metrics, /healthz and /readyz, read-only, on any address. Empty: nowhere.");
   schema->Size("message.max", &config->message_bytes, int64_t{4} << 20, "The largest message that is taken or sent.",
@@ -108,7 +109,7 @@ void DeclareCluster(MasterConfig* config, config::Schema* schema) {
   schema->Number("queue.max_queued", &config->max_queued, 1'000'000,
                  "Tasks that may wait to start; more are refused.", {.least = 1});
   schema->Size("queue.max_queued_bytes", &core.max_queued_bytes, int64_t{2} << 30,
-               "Bytes of the specifications of tasks that wait; more are refused.", {.least = 1 << 20});
+               "Bytes of the specifications of tasks that wait, and of the values that open workflows pass on; more are refused.", {.least = 1 << 20});
   schema->Time("queue.delay_target", &core.queue_delay_target, absl::ZeroDuration(),
                "While even the best-off tasks start later than this, submits are refused, lowest priority first. 0: "
                "never, for a batch queue is meant to be deep; set it where late work is worth nothing.",

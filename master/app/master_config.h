@@ -22,6 +22,7 @@ struct MasterConfig {
   std::string grpc_listen;
   rpc::TlsFiles tls;
   std::string http_listen;
+  bool http_events = true;
   std::string health_listen;  // empty: none
   std::string store_path;
   int64_t ballast_bytes = 0;

@@ -240,7 +240,7 @@ absl::Status Admission::CheckRoom(const CallSize& size) const {
                                      " tasks wait already, and this call brings ", count),
                         kQueueFullDelay);
   }
-  const int64_t waiting_bytes = cluster_.tasks.waiting_bytes();
+  const int64_t waiting_bytes = cluster_.tasks.waiting_bytes() + cluster_.workflows.value_bytes();
   const int64_t bytes = size.bytes;
   if (waiting_bytes + bytes > cluster_.config.max_queued_bytes) {
     return RefuseForNow("QUEUE_FULL",

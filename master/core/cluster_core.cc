@@ -324,7 +324,7 @@ const CoreCounters& ClusterCore::counters() const {
   for (size_t state = 0; state < 16; ++state) {
     impl_->counters_.open_by_state[state] = cluster.tasks.count(static_cast<TaskState>(state));
   }
-  impl_->counters_.queued_bytes = static_cast<uint64_t>(cluster.tasks.waiting_bytes());
+  impl_->counters_.queued_bytes = static_cast<uint64_t>(cluster.tasks.waiting_bytes() + cluster.workflows.value_bytes());
   impl_->counters_.admission_floor = cluster.delay_floor.floor().value_or(kNoFloor);
   const registry::HealthCounts& health = cluster.health.counts();
   impl_->counters_.workers_limited = health.limited;

@@ -183,13 +183,14 @@ void CheckSchedules(const Cluster& cluster) {
 }
 
 void CheckWorkflows(const Cluster& cluster, const Sums& sums) {
-  size_t pending = 0, sharers = 0;
+  size_t pending = 0, sharers = 0, value_bytes = 0;
   for (const auto& [id, workflow] : cluster.workflows.all()) {
     const auto found = sums.of_workflow.find(id);
     const WorkflowSums of_it = found == sums.of_workflow.end() ? WorkflowSums() : found->second;
     MUSTER_CHECK(workflow->open == of_it.open && workflow->gate.size() == of_it.at_gate && workflow->in_flight == of_it.in_flight);
     MUSTER_CHECK(workflow->queued == of_it.queued && workflow->unjudged.size() <= workflow->gate.size());
     MUSTER_CHECK(!HasEnded(workflow->state));
+    value_bytes += workflow->values.bytes();
     if (workflow->state == WorkflowState::kPending) ++pending;
     if (workflow->state == WorkflowState::kRunning && of_it.at_gate > 0) ++sharers;
     uint64_t all = 0;
@@ -197,6 +198,7 @@ void CheckWorkflows(const Cluster& cluster, const Sums& sums) {
     MUSTER_CHECK(workflow->broken.empty() ? all == workflow->layout.task_count() : all < workflow->layout.task_count());
   }
   MUSTER_CHECK(pending == cluster.workflows.pending().size() && sharers == cluster.workflows.sharers());
+  MUSTER_CHECK(static_cast<int64_t>(value_bytes) == cluster.workflows.value_bytes());
 }
 
 }  // namespace

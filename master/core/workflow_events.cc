@@ -167,7 +167,7 @@ void WorkflowEvents::OnRetry(const Moment& turn, RetryWorkflow event) {
   for (const RecoveredEnd& end : event.kept) {
     ++workflow.counts.by_state[static_cast<size_t>(end.state)];
     if (WasSkipped(end.state, end.reason)) ++workflow.counts.skipped;
-    if (end.state == TaskState::kSucceeded) workflow.values.Keep(*workflow.spec, end.node, end.outputs);
+    if (end.state == TaskState::kSucceeded) cluster_.workflows.KeepValues(&workflow, end.node, end.outputs);
   }
   const TaskRange tasks = AcceptNodes(turn, &workflow, std::move(event.nodes), &answer);
   Set(turn, &workflow, WorkflowState::kPending, "");

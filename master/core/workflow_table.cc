@@ -51,6 +51,7 @@ void WorkflowTable::SetState(Workflow* workflow, WorkflowState state) {
 void WorkflowTable::Remove(TaskId id) {
   if (const Workflow* const workflow = Find(id); workflow != nullptr) {
     pending_.erase({workflow->arrival, id});
+    value_bytes_ -= static_cast<int64_t>(workflow->values.bytes());
   }
   sharing_.erase(id);
   touched_.erase(id);
@@ -123,7 +124,7 @@ void WorkflowTable::CountEnd(Workflow* workflow, const RecoveredEnd& end) {
   }
   const bool broke = BrokeAtValue(end.state, end.reason);
   if (broke) ++counts.broken;
-  if (end.state == TaskState::kSucceeded) return workflow->values.Keep(*workflow->spec, end.node, end.outputs);
+  if (end.state == TaskState::kSucceeded) return KeepValues(workflow, end.node, end.outputs);
   if (workflow->spec->nodes[end.node].may_fail) return;
   // What its own rule or its own end cancelled is no failure of its own.
   if (end.state == TaskState::kCancelled && !broke && (workflow->stopping || !workflow->cancelled_by.empty())) return;
@@ -131,6 +132,12 @@ void WorkflowTable::CountEnd(Workflow* workflow, const RecoveredEnd& end) {
   counts.first_failed = end.task;
   counts.failed_as = end.state;
   counts.broke_at = end.message;
+}
+
+void WorkflowTable::KeepValues(Workflow* workflow, uint32_t node, const NamedValues& written) {
+  value_bytes_ -= static_cast<int64_t>(workflow->values.bytes());
+  workflow->values.Keep(*workflow->spec, node, written);
+  value_bytes_ += static_cast<int64_t>(workflow->values.bytes());
 }
 
 absl::btree_set<TaskId> WorkflowTable::TakeTouched() { return std::exchange(touched_, {}); }

@@ -91,6 +91,10 @@ class WorkflowTable {
 
   // As the store knows it: how a task of a node ended.
   void CountEnd(Workflow* workflow, const RecoveredEnd& end);
+  // What a task of the node that SUCCEEDED has written.
+  void KeepValues(Workflow* workflow, uint32_t node, const NamedValues& written);
+  // Of all open workflows.
+  int64_t value_bytes() const { return value_bytes_; }
   void SetState(Workflow* workflow, WorkflowState state);
   using Pending = absl::btree_set<std::pair<TaskId, TaskId>>;  // by arrival
   const Pending& pending() const { return pending_; }
@@ -121,6 +125,7 @@ class WorkflowTable {
   Pending pending_;
   absl::btree_set<TaskId> touched_;
   absl::btree_set<TaskId> sharing_;
+  int64_t value_bytes_ = 0;
   uint64_t slots_ = 0;
 };
 

@@ -14,6 +14,12 @@ constexpr size_t kMostShownBytes = 64;
 
 std::string Quoted(const std::string& value) { return absl::StrCat("'", ToLine(value, kMostShownBytes), "'"); }
 
+size_t BytesOf(const std::vector<std::optional<std::string>>& values) {
+  size_t bytes = 0;
+  for (const auto& value : values) bytes += sizeof(value) + (value ? value->size() : 0);
+  return bytes;
+}
+
 Judgement Broken(std::string_view what, const OutputOf& output) {
   return {Judgement::Kind::kBroken, absl::StrCat(std::string(what), " is ", output.text, ", which was not written")};
 }
@@ -38,7 +44,10 @@ void WorkflowValues::Keep(const WorkflowSpec& spec, uint32_t node, const NamedVa
     const auto found = std::find(values->outputs.begin(), values->outputs.end(), value.name);
     if (found != values->outputs.end()) kept[static_cast<size_t>(found - values->outputs.begin())] = value.value;
   }
-  by_node_[node] = std::move(kept);
+  const auto [place, is_new] = by_node_.try_emplace(node);
+  bytes_ -= BytesOf(place->second);
+  place->second = std::move(kept);
+  bytes_ += BytesOf(place->second);
 }
 
 const std::string* WorkflowValues::Find(const OutputOf& output) const {

@@ -6,9 +6,11 @@
 //   values.Keep(spec, node, report.outputs);
 //   Judge(spec, node, values);          // whether a task of it starts
 //   VariablesOf(spec, node, values);    // with what
-// Pure. Thread rule: one thread. Bounds: a workflow has at most kMostWorkflowOutputs outputs, each kMostOutputBytes.
+// Pure. Thread rule: one thread. Bounds: a workflow has at most kMostWorkflowOutputs outputs, each kMostOutputBytes; what all
+// open workflows keep counts as what waits (queue.max_queued_bytes).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,8 +28,10 @@ class WorkflowValues {
   void Keep(const WorkflowSpec& spec, uint32_t node, const NamedValues& written);
   // Null: it was not written.
   const std::string* Find(const OutputOf& output) const;
+  size_t bytes() const { return bytes_; }
 
  private:
+  size_t bytes_ = 0;
   absl::flat_hash_map<uint32_t, std::vector<std::optional<std::string>>> by_node_;  // in the order of the node's outputs
 };
 

@@ -47,6 +47,26 @@ TEST(WorkflowValuesTest, WhatATaskWroteIsAVariableOfTheNext) {
   EXPECT_EQ(VariablesSent(cluster, TaskOf(cluster, flow, 1)), (NamedValues{{"V", "1.4"}}));
 }
 
+TEST(WorkflowValuesTest, WhatOpenWorkflowsKeepCountsAsWhatWaits) {
+  CoreConfig config;
+  config.max_queued_bytes = 8000;
+  TestCluster cluster(config);
+  cluster.Join("a", 1);
+  const auto queued_bytes = [&] { return cluster.core().counters().queued_bytes; };
+  const TaskId flow = SubmitFlow(cluster, Flow({Writer(), Reader()}));
+  const TaskId reader = TaskOf(cluster, flow, 1);
+  cluster.Succeed(TaskOf(cluster, flow, 0), {{"o0", std::string(4000, 'x')}, {"undeclared", std::string(4000, 'x')}});
+  ASSERT_EQ(cluster.StateOf(reader), TaskState::kDispatched);
+  EXPECT_GE(queued_bytes(), 4000u);
+  EXPECT_LT(queued_bytes(), 5000u);
+  cluster.Restart(config);
+  EXPECT_GE(queued_bytes(), 4000u) << "after a restart";
+  cluster.core().CheckInvariants();
+  cluster.Join("a", 1, HeldBy(cluster));
+  cluster.Exit(reader, 0);
+  EXPECT_EQ(queued_bytes(), 0u);
+}
+
 TEST(WorkflowValuesTest, TheValueIsThereAgainForASecondAttemptAndAfterARestart) {
   TestCluster cluster;
   cluster.Join("a", 1);
