@@ -92,7 +92,7 @@ absl::StatusOr<int> FollowFlow(Session& session, const std::string& selector, Fo
     if (!told) session.terminal().Say(absl::StrCat("workflow ", ended.id(), " ", ended.reason()));
   }
   session.terminal().Say(absl::StrCat("workflow ", ended.id(), " ", StateName(ended.state()), " after ", DurationText(end - start), ": ",
-                                      CountsText({ended.counts().begin(), ended.counts().end()})));
+                                      WorkflowTallyText(ended)));
   if (IsData(format)) PrintMessage(format, ended);
   if (format == Format::kName) Print(absl::StrCat(ended.id(), "\n"));
   switch (ended.state()) {

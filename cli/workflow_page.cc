@@ -197,6 +197,8 @@ std::vector<std::string> WorkflowListRow(const v1::Workflow& workflow, bool wide
   return row;
 }
 
+std::string WorkflowTallyText(const v1::Workflow& workflow) { return TallyText(TallyOf(workflow.counts(), workflow.skipped_count())); }
+
 StyledLine WorkflowProgress(const v1::Workflow& workflow) {
   const Tally tally = TallyOf(workflow.counts(), workflow.skipped_count());
   if (tally.total() == 0) return {{"nothing has started"}};

@@ -27,6 +27,9 @@ std::vector<std::string> WorkflowListRow(const v1::Workflow& workflow, bool wide
 // "████▒▒░░░░  42%  12 done, 3 running, 1 failed, 20 left, about 4m12s to go"; for Terminal::Progress its PlainText.
 StyledLine WorkflowProgress(const v1::Workflow& workflow);
 
+// "12 done, 1 failed, 3 skipped"
+std::string WorkflowTallyText(const v1::Workflow& workflow);
+
 // What is known of it as a whole, with its bar.
 std::vector<StyledLine> WorkflowSummary(const v1::Workflow& workflow, absl::Time now);
 
