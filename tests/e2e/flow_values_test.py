@@ -154,6 +154,25 @@ tasks:
             self.assertEqual(self.logs(cluster, nodes["use"]), "x1\n")
             self.assertEqual(self.logs(cluster, nodes["late"]), "x1 late\n")
 
+    # Each of ten tasks adds one task, fails, and adds it again in its second attempt, while the master is killed. The CLI
+    # sends its call again until it is answered.
+    def test_tasks_that_add_in_each_attempt_over_kills_of_the_master_add_once(self):
+        with Cluster(workers=2, slots=4) as cluster:
+            ran, adding = cluster.directory / "ran", 10
+            for i in range(adding):
+                self.file(cluster, f"more{i}.yaml", f"tasks: {{more{i}: {{run: 'echo more{i} >> {ran}'}}}}\n")
+            script = f"echo tries >> {cluster.directory}/tries; {BIN / 'muster'} flow add {cluster.directory}/more"
+            tasks = "".join(f"  n{i}: {{retries: 3, run: '{script}{i}.yaml && test $MUSTER_ATTEMPT -gt 1'}}\n" for i in range(adding))
+            flow = cluster.ok("flow", "run", "--no-wait", self.file(cluster, "adds.yaml", f"name: adds\ntasks:\n{tasks}")).strip()
+            tries = cluster.directory / "tries"
+            for kill in range(4):
+                eventually(lambda: tries.exists() and len(tries.read_text().split()) >= 1 + 4 * kill, 60, f"attempts before kill {kill}")
+                cluster.kill_master()
+                cluster.start_master()
+            eventually(lambda: self.nodes(cluster, flow)[0]["state"] == "WORKFLOW_STATE_SUCCEEDED", 120, "the workflow to end")
+            self.assertEqual(sorted(ran.read_text().split()), sorted(f"more{i}" for i in range(adding)), "each was added once")
+            self.assertEqual(self.nodes(cluster, flow)[0]["task_count"], str(2 * adding))
+
 
 if __name__ == "__main__":
     unittest.main()
