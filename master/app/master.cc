@@ -126,6 +126,7 @@ void Master::MakeParts() {
   queue_board_ = std::make_unique<handler::QueueBoard>(core_->SettingsOfQueues());
   handler::TaskLimits limits;
   limits.streams = static_cast<size_t>(config_.max_streams);
+  limits.policy = config_.policy.get();
   tasks_ = std::make_unique<handler::TaskService>(handler::TaskServiceDeps{.events = loop_.get(),
                                                                            .inspector = loop_.get(),
                                                                            .store = store_.get(),

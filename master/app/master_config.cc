@@ -41,6 +41,8 @@ void DeclareServers(MasterConfig* config, config::Schema* schema) {
   schema->Flag("http.events", &config->http_events, true, "Whether POST /v1/events/NAME is taken there; false: 404.");
   schema->Text("health.listen", &config->health_listen, "",
                "/metrics, /healthz and /readyz, read-only, on any address. Empty: nowhere.");
+  schema->Text("policy.file", &config->policy_file, "",
+               "Who may run what (docs/policy.md). Read at start. Empty: whoever may submit may run anything.");
   schema->Size("message.max", &config->message_bytes, int64_t{4} << 20, "The largest message that is taken or sent.",
                {.least = 65536, .most = 64 << 20});
 }
@@ -202,6 +204,10 @@ void Declare(MasterConfig* config, config::Schema* schema) {
 }
 
 absl::Status Finish(MasterConfig* config) {
+  if (!config->policy_file.empty()) {
+    MUSTER_ASSIGN_OR_RETURN(policy::Policy policy, policy::Policy::ReadFile(config->policy_file));
+    config->policy = std::make_shared<const policy::Policy>(std::move(policy));
+  }
   if (!rpc::IsLoopback(config->http_listen)) {
     return absl::InvalidArgumentError(absl::StrCat("http.listen is ", config->http_listen,
                                                    ", but it serves loopback only; health.listen may be any address"));

@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/config/config.h"
+#include "common/policy/policy.h"
 #include "common/rpc/credentials.h"
 #include "common/telemetry/log.h"
 #include "master/core/cluster_core.h"
@@ -24,6 +26,8 @@ struct MasterConfig {
   std::string http_listen;
   bool http_events = true;
   std::string health_listen;  // empty: none
+  std::string policy_file;    // empty: none
+  std::shared_ptr<const policy::Policy> policy;  // of that file; null: none
   std::string store_path;
   int64_t ballast_bytes = 0;
   int64_t low_water_bytes = 0;

@@ -1,5 +1,5 @@
 // muster-master: reads its configuration, runs one Master, and stops it on SIGTERM or SIGINT. With one of the store's
-// commands (store_commands.h) as its first word it does that instead.
+// commands (store_commands.h) or `policy` (policy_command.h) as its first word it does that instead.
 //
 // Exit status: 0 after a clean end; 125 when it could not start; 1 when it had to give up; 2 for wrong usage or
 // configuration.
@@ -15,6 +15,7 @@
 #include "common/telemetry/log.h"
 #include "master/app/master.h"
 #include "master/app/master_config.h"
+#include "master/app/policy_command.h"
 #include "master/app/stop_deadline.h"
 #include "master/app/store_commands.h"
 
@@ -83,11 +84,13 @@ int main(int argc, char** argv) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   setenv("GRPC_VERBOSITY", "NONE", 0);  // its own lines on stderr would hide ours; set it to DEBUG to see them
   if (argc > 1 && muster::master::IsStoreCommand(argv[1])) return muster::master::RunStoreCommand(argc - 1, argv + 1);
+  if (argc > 1 && muster::master::IsPolicyCommand(argv[1])) return muster::master::RunPolicyCommand(argc - 1, argv + 1);
   muster::master::MasterConfig config;
   config.log.program = "muster-master";
   muster::config::Schema schema("muster-master",
                                 "The master of a muster cluster: accepts tasks and sends them to workers. Its store is "
-                                "looked after by `muster-master check|backup|restore|salvage --help`.");
+                                "looked after by `muster-master check|backup|restore|salvage --help`, its policy tried out by "
+                                "`muster-master policy --help`.");
   muster::master::Declare(&config, &schema);
   const auto loaded = schema.Load(argc, argv, absl::StrCat("muster-master ", MUSTER_VERSION));
   if (!loaded.ok()) return Fail(loaded.status(), 2);

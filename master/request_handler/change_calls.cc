@@ -52,17 +52,21 @@ void FillAnswer(const core::SubmitAnswer& answer, v1::RetryResponse* response) {
 }
 
 // The same work again, as a single task, now: whoever asks for it waits for nothing.
-TaskSpecPtr SpecAgain(const store::StoredTask& task) {
+absl::StatusOr<TaskSpecPtr> SpecAgain(const store::StoredTask& task, const TaskLimits& limits) {
   const TaskSpecPtr& spec = task.specification.spec;
   const std::vector<std::string>* row = RowOf(task.specification, task.id);
-  if (row == nullptr && spec->start_time == absl::InfinitePast() && spec->dependencies.empty() && !spec->in_workflow) return spec;
+  const bool as_it_is = row == nullptr && spec->start_time == absl::InfinitePast() && spec->dependencies.empty() && !spec->in_workflow;
+  if (as_it_is && limits.policy == nullptr) return spec;
   v1::TaskSpec message;
   message.ParseFromString(spec->payload);
   message.clear_start_time();
   message.clear_dependencies();
   message.clear_in_workflow();
   if (row != nullptr) FillTemplate(*row, task.batch_index, &message);
-  return AcceptSpec(&message);
+  Violations violations;
+  CheckPolicy(message, absl::StrCat("task ", IdToText(task.id.value())), limits, &violations);
+  MUSTER_RETURN_IF_ERROR(violations.ToStatus());
+  return as_it_is ? spec : AcceptSpec(&message);
 }
 
 }  // namespace
@@ -187,7 +191,9 @@ void ChangeCalls::RetryNow(const v1::RetryRequest& request, std::string by, v1::
   auto event = std::make_shared<core::SubmitTasks>();
   uint64_t bytes = 0;
   for (const store::StoredTask& task : *tasks) {
-    event->tasks.push_back({.spec = SpecAgain(task), .retry_of = task.id});
+    absl::StatusOr<TaskSpecPtr> spec = SpecAgain(task, context_->deps.limits);
+    if (!spec.ok()) return done(spec.status());
+    event->tasks.push_back({.spec = *std::move(spec), .retry_of = task.id});
     if (event->tasks.back().spec != task.specification.spec) bytes += event->tasks.back().spec->payload.size();
   }
   if (bytes > context_->deps.limits.retried_bytes) {

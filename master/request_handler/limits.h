@@ -1,4 +1,4 @@
-// The bounds of what clients may ask of the task service. docs/configuration.md names those that can be set.
+// The bounds of what clients may ask of the task service, and the policy, which is one of them. docs/configuration.md names those that can be set.
 // Thread rule: a value. Units are in the names.
 #pragma once
 
@@ -7,12 +7,18 @@
 
 #include "absl/time/time.h"
 
+namespace muster::policy {
+class Policy;
+}
+
 namespace muster::handler {
 
 inline constexpr size_t kLongestName = 128;     // of a task, a queue, an executor, a worker
 inline constexpr size_t kLongestReason = 1024;  // a word that goes with a change
 
 struct TaskLimits {
+  const policy::Policy* policy = nullptr;   // who may run what; null: whoever may submit, anything. Outlives its users
+
   // --- One specification.
   size_t argument_bytes = 131072 - 1;       // MAX_ARG_STRLEN counts the closing NUL
   size_t command_bytes = 3 << 19;           // argv and environment together: 1.5 MiB

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "common/convert/convert.h"
 #include "common/domain/exit_codes.h"
+#include "common/policy/policy.h"
 #include "master/request_handler/limits.h"
 #include "master/request_handler/names.h"
 #include "master/request_handler/selector.h"
@@ -20,6 +21,7 @@
 namespace muster::handler {
 namespace {
 
+constexpr char kPolicyDenied[] = "POLICY_DENIED";
 constexpr size_t kMostViolations = 32;
 constexpr size_t kLongestLabel = 256;
 constexpr size_t kLongestRequestId = 128;
@@ -273,12 +275,22 @@ void Violations::Add(std::string_view reason, std::string field, std::string des
 }
 
 absl::Status Violations::ToStatus() const {
-  return violations_.empty() ? absl::OkStatus() : RefuseFields(reason_, violations_);
+  if (violations_.empty()) return absl::OkStatus();
+  if (reason_ != kPolicyDenied) return RefuseFields(reason_, violations_);
+  return Refuse(absl::StatusCode::kPermissionDenied, reason_, absl::StrCat(violations_[0].field, ": ", violations_[0].description));
 }
 
 void CheckSpec(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, PatternCheck* patterns,
                Violations* violations) {
+  const bool was_right = violations->empty();
   SpecCheck({spec, path, limits, violations}, patterns).Run();
+  if (was_right && violations->empty()) CheckPolicy(spec, path, limits, violations);
+}
+
+void CheckPolicy(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, Violations* violations) {
+  if (limits.policy == nullptr) return;
+  const policy::Verdict verdict = limits.policy->Judge(spec);
+  if (!verdict.allowed) violations->Add(kPolicyDenied, path, verdict.reason);
 }
 
 void CheckRequestId(std::string_view request_id, Violations* violations) {

@@ -4,10 +4,10 @@
 // reason is the first one's. Reasons are stable: NO_COMMAND, NUL_BYTE, ARGUMENT_TOO_LONG, COMMAND_TOO_LONG,
 // INPUT_TOO_LONG, BAD_NAME, BAD_PRIORITY, BAD_DURATION, BAD_TIME, BAD_ENVIRONMENT, BAD_ATTEMPTS, BAD_RESOURCES,
 // BAD_NEED, BAD_LABEL, BAD_DIRECTORY, BAD_PARAMETERS, BAD_LIMIT, BAD_OWNER, BAD_REQUEST_ID, BAD_ROWS, BAD_CALL, BAD_VALUE,
-// BAD_DEPENDENCY, BAD_VALIDATION, BAD_OUTPUTS.
+// BAD_DEPENDENCY, BAD_VALIDATION, BAD_OUTPUTS; and POLICY_DENIED, of what is well said and not allowed.
 //
 // What only the cluster knows (is there such an executor, is there room in the queue) is the core's to refuse.
-// Thread rule: pure functions. Errors: INVALID_ARGUMENT with field violations.
+// Thread rule: pure functions. Errors: INVALID_ARGUMENT with field violations; PERMISSION_DENIED with the policy's rule.
 #pragma once
 
 #include <string>
@@ -41,6 +41,9 @@ class Violations {
 // `path` is how the call names the specification: "task", "template", "tasks[3]". `patterns` is the call's.
 void CheckSpec(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, PatternCheck* patterns,
                Violations* violations);
+// Whether the policy, when there is one, lets its owner run it; told as CheckSpec tells. CheckSpec asks it of what is all right
+// otherwise.
+void CheckPolicy(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, Violations* violations);
 void CheckRows(const v1::SubmitBatchRequest& request, const TaskLimits& limits, Violations* violations);
 void CheckRequestId(std::string_view request_id, Violations* violations);
 

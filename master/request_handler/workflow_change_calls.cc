@@ -122,6 +122,12 @@ absl::StatusOr<core::NewNode> WorkflowChangeCalls::MakeAgain(uint32_t node, Task
     return Refuse(absl::StatusCode::kFailedPrecondition, "WORKFLOW_PURGED", "some of its tasks are past retention; run it again as a whole");
   }
   const core::SpecificationRow& row = task->specification;
+  v1::TaskSpec message;
+  message.ParseFromString(row.spec->payload);
+  if (row.rows != nullptr) FillTemplate((*row.rows)[id.value() - row.first.value()], task->batch_index, &message);
+  Violations violations;
+  CheckPolicy(message, absl::StrCat("task ", IdToText(id.value())), context_->deps.limits, &violations);
+  MUSTER_RETURN_IF_ERROR(violations.ToStatus());
   core::NewNode made;
   made.node = node;
   made.replaces = {id};
@@ -129,9 +135,6 @@ absl::StatusOr<core::NewNode> WorkflowChangeCalls::MakeAgain(uint32_t node, Task
     made.spec = std::make_shared<TaskSpec>(*row.spec);
     return made;
   }
-  v1::TaskSpec message;
-  message.ParseFromString(row.spec->payload);
-  FillTemplate((*row.rows)[id.value() - row.first.value()], task->batch_index, &message);
   made.spec = std::make_shared<TaskSpec>(*AcceptSpec(&message));
   return made;
 }

@@ -36,6 +36,13 @@ void CheckNode(const v1::WorkflowNode& node, const std::string& field, const Tas
     violations->Add("BAD_NAME", field + ".name", "must be 1 to 128 characters of [A-Za-z0-9._-]");
   }
   CheckSpec(node.task(), field + ".task", limits, patterns, violations);
+  if (limits.policy != nullptr && node.variables_size() > 0 && violations->empty()) {
+    v1::TaskSpec with_variables = node.task();
+    for (const v1::OutputVariable& variable : node.variables()) {
+      with_variables.mutable_command()->add_environment()->set_name(variable.name());
+    }
+    CheckPolicy(with_variables, field + ".task", limits, violations);
+  }
   if (node.rows_size() == 0) return;
   v1::SubmitBatchRequest batch;
   *batch.mutable_template_() = node.task();

@@ -12,7 +12,7 @@ BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD", ROOT / "build"))
 
 BASE = {"common/base"}
 DOMAIN = BASE | {"common/domain"}
-SERVING = {"common/convert", "common/rpc", "common/runtime", "common/config", "common/telemetry"}  # edges and apps only
+SERVING = {"common/convert", "common/rpc", "common/runtime", "common/config", "common/telemetry", "common/policy"}  # edges and apps only
 MASTER_CORE = DOMAIN | {"master/registry", "master/scheduler", "master/balancer", "master/schedules", "master/core"}
 WORKER_EDGE = DOMAIN | SERVING | {"worker/plugin_api"}
 
@@ -23,6 +23,7 @@ ALLOWED = {
     "common/runtime": BASE,
     "common/config": BASE,
     "common/telemetry": BASE | {"common/runtime"},
+    "common/policy": BASE | {"common/config"},
     "common/convert": DOMAIN,
     "common/rpc": BASE | {"common/runtime", "common/config"},
     "master/registry": DOMAIN,

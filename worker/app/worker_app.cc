@@ -57,7 +57,7 @@ class WorkerAppImpl final : public WorkerApp {
         relay_(&clock_, [this] { loop_.Post(SessionMessage()); }),
         worker_metrics_(&metrics_, static_cast<uint32_t>(options_.config.slots), [this] { return View(); },
                         [this] { return relay_.relayed_bytes(); }),
-        service_({.here = {options_.config.name, options_.config.master},
+        service_({.here = {options_.config.name, options_.config.master, options_.config.policy.get()},
                   .incarnation = incarnation_,
                   .drain_timeout = options_.config.drain_timeout,
                   .clock = &clock_,

@@ -143,6 +143,9 @@ void Declare(WorkerConfig* config, config::Schema* schema) {
   schema->Text("work_dir", &c.work_dir, "",
                "Directory for the tasks' working directories; its own, cleaned at start. "
                "Default: ~/.local/state/muster/worker/NAME.");
+  schema->Text("policy.file", &c.policy_file, "",
+               "What this worker may run, for whom (docs/policy.md), besides what the master lets through. Read at start. "
+               "Empty: all that comes.");
   schema->Time("drain_timeout", &c.drain_timeout, absl::Seconds(25),
                "How long running tasks may go on after SIGTERM or a drain.", {.least = 0});
   schema->Time("kill_grace", &c.kill_grace, absl::Seconds(5), "From SIGTERM to SIGKILL, unless the task says it.",
@@ -183,6 +186,10 @@ absl::Status Complete(WorkerConfig* config, const std::string& plugin_dir) {
   if (c.work_dir.empty()) c.work_dir = absl::StrCat(StateDirectory(), "/muster/worker/", c.name);
   if (c.work_dir[0] != '/') return Bad("work_dir", absl::StrCat(c.work_dir, " must be an absolute path"));
   CompleteCapacity(config);
+  if (!c.policy_file.empty()) {
+    MUSTER_ASSIGN_OR_RETURN(policy::Policy policy, policy::Policy::ReadFile(c.policy_file));
+    c.policy = std::make_shared<const policy::Policy>(std::move(policy));
+  }
   if (!c.http_listen.empty() && !rpc::IsLoopback(c.http_listen)) {
     return Bad("http.listen", absl::StrCat(c.http_listen, " is not loopback; use health.listen for other addresses"));
   }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "absl/time/time.h"
 #include "common/config/config.h"
 #include "common/domain/worker.h"
+#include "common/policy/policy.h"
 #include "common/rpc/credentials.h"
 #include "common/telemetry/log.h"
 #include "worker/execution/execution_host.h"
@@ -37,6 +39,8 @@ struct WorkerConfig {
   std::map<std::string, std::string> resources;
   std::vector<config::Entry> executors;
   std::string work_dir;
+  std::string policy_file;  // empty: none
+  std::shared_ptr<const policy::Policy> policy;  // of that file; null: none
   absl::Duration drain_timeout;
   absl::Duration kill_grace;
   absl::Duration attach_grace;

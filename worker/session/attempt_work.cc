@@ -11,6 +11,7 @@
 #include "common/base/id_text.h"
 #include "common/convert/convert.h"
 #include "common/domain/batch_arguments.h"
+#include "common/policy/policy.h"
 #include "muster/v1/worker_service.pb.h"
 
 namespace muster::worker {
@@ -27,6 +28,7 @@ struct Template {
   AttemptWork work;
   OnWorkerLoss on_worker_loss = OnWorkerLoss::kRerun;
   uint32_t slots = 1;
+  std::shared_ptr<const v1::TaskSpec> spec;  // where a policy looks at what is put with it
 };
 
 OnWorkerLoss LossMode(v1::OnWorkerLoss mode) {
@@ -86,9 +88,14 @@ Template MakeTemplate(const v1::TaskSpec& spec) {
   return made;
 }
 
-Template ReadTemplate(const std::string& serialized) {
+Template ReadTemplate(const std::string& serialized, const Whereabouts& here) {
   v1::TaskSpec spec;
-  if (spec.ParseFromString(serialized)) return MakeTemplate(spec);
+  if (spec.ParseFromString(serialized)) {
+    Template made = MakeTemplate(spec);
+    if (made.work.broken.empty()) made.work.broken = WhyForbidden(spec, here);
+    if (here.policy != nullptr) made.spec = std::make_shared<const v1::TaskSpec>(std::move(spec));
+    return made;
+  }
   Template made;
   made.work.broken = "its specification cannot be read; the master may be of a newer version";
   return made;
@@ -126,6 +133,16 @@ void AddVariables(const v1::Assignment& assignment, Environment* environment) {
   }
 }
 
+// What others wrote comes under names that the policy looks at, too.
+std::string WhyVariablesAreForbidden(const v1::Assignment& assignment, const Template& shared, const Whereabouts& here) {
+  if (shared.spec == nullptr || assignment.variables_size() == 0) return "";
+  v1::TaskSpec with_variables = *shared.spec;
+  for (const v1::NamedValue& variable : assignment.variables()) {
+    with_variables.mutable_command()->add_environment()->set_name(variable.name());
+  }
+  return WhyForbidden(with_variables, here);
+}
+
 // So that it can submit into its own workflow.
 void AddWorkflow(const v1::Assignment& assignment, const std::string& master, Environment* environment) {
   if (assignment.workflow_id().empty()) return;
@@ -149,6 +166,7 @@ AttemptWork MakeWork(const v1::Assignment& assignment, const Template& shared, c
   work.key = convert::FromProto(assignment.key());
   FillIn(assignment, &work);
   AddVariables(assignment, &environment);
+  if (work.broken.empty()) work.broken = WhyVariablesAreForbidden(assignment, shared, here);
   AddWorkflow(assignment, here.master, &environment);
   NameIt(IdToText(work.key.task.value()), work.key.number, here.worker, &work.request);
   if (assignment.batch_index() != 0) {
@@ -162,10 +180,16 @@ AttemptWork MakeWork(const v1::Assignment& assignment, const Template& shared, c
 
 }  // namespace
 
+std::string WhyForbidden(const v1::TaskSpec& spec, const Whereabouts& here) {
+  if (here.policy == nullptr) return "";
+  const policy::Verdict verdict = here.policy->Judge(spec);
+  return verdict.allowed ? "" : absl::StrCat("worker ", here.worker, " does not run it: ", verdict.reason);
+}
+
 ReadAssignments ReadAssignmentsOf(const v1::SessionRequest& message, StreamId stream, const Whereabouts& here) {
   std::vector<Template> templates;
   templates.reserve(static_cast<size_t>(message.specs_size()));
-  for (const std::string& spec : message.specs()) templates.push_back(ReadTemplate(spec));
+  for (const std::string& spec : message.specs()) templates.push_back(ReadTemplate(spec, here));
   Template missing;
   missing.work.broken = "its specification is missing";
 

@@ -5,7 +5,8 @@
 //
 // Specifications come serialized, each once per message; they are parsed once and shared by their assignments.
 // Thread rule: values; AssignmentReader is used by one thread at a time (the stream's reader).
-// Errors: an assignment that cannot be read becomes work that is `broken`, so that it ends with a report that says so.
+// Errors: an assignment that cannot be read, or that the worker's own policy refuses, becomes work that is `broken`, so that
+// it ends with a report that says so.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +25,17 @@ class SessionRequest;
 class TaskSpec;
 }  // namespace muster::v1
 
+namespace muster::policy {
+class Policy;
+}
+
 namespace muster::worker {
 
 // What commands are told of where they run.
 struct Whereabouts {
   std::string worker;
   std::string master;  // as MUSTER_MASTER has it: host:port
+  const policy::Policy* policy = nullptr;  // what may run here; null: all. Outlives its users
 };
 
 struct AttemptWork {
@@ -51,7 +57,10 @@ struct ReadAssignments {
 };
 ReadAssignments ReadAssignmentsOf(const v1::SessionRequest& message, StreamId stream, const Whereabouts& here);
 
-// A person's Execute.
+// By the worker's own policy; empty: it may run here.
+std::string WhyForbidden(const v1::TaskSpec& spec, const Whereabouts& here);
+
+// A person's Execute, which may run here.
 AttemptWork MakeDirectWork(const v1::TaskSpec& spec, uint64_t direct, const Whereabouts& here);
 
 // Direct executions have names outside of the cluster's sequence.

@@ -95,6 +95,9 @@ absl::Status WorkerService::CheckDirect(const grpc::CallbackServerContext& conte
   if (request.task().lossless_output()) {
     return RefuseField("NOT_HERE", "task.lossless_output", "is always so for a direct execution; leave it out");
   }
+  if (const std::string why = WhyForbidden(request.task(), options_.here); !why.empty()) {
+    return Refuse(absl::StatusCode::kPermissionDenied, "POLICY_DENIED", why);
+  }
   return options_.check_executor(executor);
 }
 
