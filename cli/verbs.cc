@@ -31,6 +31,7 @@ void AddVerbs(Flags& root, std::function<VerbOutline()> outline) {
   root.Verb("top", "A live screen of workers, queues, rates and running tasks.", SetUpTop);
   root.Verb("log", "Show the activity log.", SetUpLog);
   root.Verb("simulate", "What if the work of a log had met other workers, or another balancer.", SetUpSimulate);
+  root.Verb("pki", "A small certificate authority: TLS for a cluster that has none.", SetUpPki);
   root.Verb("shutdown", "Stop the cluster in order.", SetUpShutdown);
   root.Verb("dev", "A whole cluster on this machine.", SetUpDev);
   root.Verb("version", "Show the versions of client and master.", SetUpVersion);

@@ -43,6 +43,7 @@ Action SetUpTop(Flags& flags);
 Action SetUpLog(Flags& flags);
 Action SetUpSimulate(Flags& flags);
 Action SetUpShutdown(Flags& flags);
+Action SetUpPki(Flags& flags);
 Action SetUpDev(Flags& flags);
 Action SetUpVersion(Flags& flags);
 Action SetUpCompletion(Flags& flags, std::function<VerbOutline()> outline);

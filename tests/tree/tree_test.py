@@ -12,7 +12,8 @@ BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD", ROOT / "build"))
 
 BASE = {"common/base"}
 DOMAIN = BASE | {"common/domain"}
-SERVING = {"common/convert", "common/rpc", "common/runtime", "common/config", "common/telemetry", "common/policy"}  # edges and apps only
+SERVING = {"common/convert", "common/rpc", "common/security", "common/pki", "common/policy", "common/runtime", "common/config",
+           "common/telemetry"}  # edges and apps only
 MASTER_CORE = DOMAIN | {"master/registry", "master/scheduler", "master/balancer", "master/schedules", "master/core"}
 WORKER_EDGE = DOMAIN | SERVING | {"worker/plugin_api"}
 
@@ -25,7 +26,9 @@ ALLOWED = {
     "common/telemetry": BASE | {"common/runtime"},
     "common/policy": BASE | {"common/config"},
     "common/convert": DOMAIN,
-    "common/rpc": BASE | {"common/runtime", "common/config"},
+    "common/security": BASE,
+    "common/pki": BASE | {"common/security"},
+    "common/rpc": BASE | {"common/runtime", "common/config", "common/security", "common/pki"},
     "master/registry": DOMAIN,
     "master/scheduler": DOMAIN,
     "master/balancer": DOMAIN,
@@ -46,7 +49,7 @@ ALLOWED = {
     "worker/app": WORKER_EDGE | {"worker/core", "worker/execution", "worker/session"},
     "cli": DOMAIN | SERVING | {"master/simulate"},  # what-if on the real core, without a master
 }
-PURE = ("common/domain", "master/registry", "master/scheduler", "master/balancer", "master/schedules", "master/workflows",
+PURE = ("common/domain", "common/security", "master/registry", "master/scheduler", "master/balancer", "master/schedules", "master/workflows",
         "master/core", "master/simulate", "worker/core")
 IMPURE = re.compile(r'#include\s+["<](grpcpp/|grpc/|muster/v1/|thread>|mutex>|shared_mutex>|condition_variable>|atomic>|'
                     r"future>|fstream>|filesystem>|chrono>|unistd\.h>|fcntl\.h>|sys/|absl/synchronization/|"
