@@ -19,7 +19,7 @@
 #include "cli/parts_writer.h"
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
-#include "common/rpc/credentials.h"
+#include "common/rpc/tls_source.h"
 #include "common/rpc/server.h"
 #include "common/rpc/status.h"
 #include "common/runtime/fresh_id.h"
@@ -442,8 +442,10 @@ class ClientImpl final : public Client {
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& options, Interrupts* interrupts) {
   MUSTER_ASSIGN_OR_RETURN(
-      std::shared_ptr<grpc::ChannelCredentials> credentials,
-      rpc::ChannelCredentials({.certificate = options.tls_certificate, .key = options.tls_key, .ca = options.tls_ca}));
+      const auto tls,
+      rpc::TlsSource::OpenForClient({.certificate = options.tls_certificate, .key = options.tls_key, .ca = options.tls_ca}));
+  if (!options.tls_certificate.empty()) MUSTER_RETURN_IF_ERROR(rpc::CheckNotExpired(options.tls_certificate));
+  const auto credentials = rpc::ChannelCredentials(tls, {.role = security::Role::kMaster});
   return std::make_unique<ClientImpl>(options, rpc::MakeChannel(options.master, credentials, kMaxMessageBytes),
                                       interrupts);
 }

@@ -1,27 +1,24 @@
-// TLS from files, for servers and clients; plain when nothing is configured.
-// Errors: NOT_FOUND / INVALID_ARGUMENT naming the key and the file.
+// Where plain text may be spoken, and the credentials of a server.
+// Thread rule: functions on values.
 #pragma once
 
 #include <memory>
 #include <string>
 
-#include <grpcpp/security/credentials.h>
+#include <grpcpp/security/auth_metadata_processor.h>
 #include <grpcpp/security/server_credentials.h>
 
-#include "absl/status/statusor.h"
+#include "common/rpc/tls_source.h"
 
 namespace muster::rpc {
 
-// Paths of PEM files; all empty: plain text.
-struct TlsFiles {
-  std::string certificate;  // of this side
-  std::string key;
-  std::string ca;           // whom to believe; with it a server asks for client certificates
-  bool Empty() const { return certificate.empty() && key.empty() && ca.empty(); }
-};
+// What a caller without a certificate meets: no connection, or a gate that may know it otherwise.
+enum class ClientCertificate { kRequired, kAsked };
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> ServerCredentials(const TlsFiles& files);
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ChannelCredentials(const TlsFiles& files);
+// `tls` may be null: plain text, and then nobody stands at the gate.
+std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const std::shared_ptr<const TlsSource>& tls,
+                                                           ClientCertificate certificate,
+                                                           const std::shared_ptr<grpc::AuthMetadataProcessor>& gate);
 
 // Whether it is one host:port with a number for a port: no list, and nothing behind it. Some servers take more than that.
 bool IsOneAddress(const std::string& address);

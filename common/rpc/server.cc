@@ -10,11 +10,13 @@
 #include <grpcpp/server_builder.h>
 #include <grpcpp/support/channel_arguments.h>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/listener.h"
+#include "common/rpc/stream_watch.h"
+#include "common/rpc/unix_socket.h"
 #include "grpc/health/v1/health.pb.h"
 
 namespace muster::rpc {
@@ -98,22 +100,22 @@ absl::Status CannotListen(const std::string& address) {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,
                                                       const std::vector<grpc::Service*>& services) {
   InitOnce();
-  if (config.tls.Empty() && !IsLoopback(config.listen)) {
+  if (config.tls == nullptr && !IsLoopback(config.listen)) {
     return absl::InvalidArgumentError(
         absl::StrCat("will not listen on ", config.listen,
-                     " without TLS: set grpc.tls.certificate, grpc.tls.key and grpc.tls.ca, or listen on 127.0.0.1"));
+                     " without TLS: set grpc.tls.certificate, grpc.tls.key and grpc.tls.ca (`muster pki` makes the files), or "
+                     "listen on 127.0.0.1"));
   }
-  if (!config.tls.Empty() && config.tls.ca.empty() && !IsLoopback(config.listen)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("will not listen on ", config.listen,
-                     " without client authentication: set grpc.tls.ca, or listen on 127.0.0.1"));
-  }
-  MUSTER_ASSIGN_OR_RETURN(const auto credentials, ServerCredentials(config.tls));
+  const bool is_unix = IsUnixSocket(config.listen);
+  if (is_unix) MUSTER_RETURN_IF_ERROR(PrepareSocketDirectory(config.listen));
+  const std::shared_ptr<Gate> gate =
+      config.tls == nullptr ? nullptr : MakeGate(config.tls->self()->cluster, config.refused_call, &absl::Now);
+  const auto credentials = ServerCredentials(config.tls, config.client_certificate, gate);
   grpc::ServerBuilder builder;
   std::unique_ptr<ServerImpl::Acceptor> acceptor;
   std::unique_ptr<Listener> listener;
   std::string address = config.listen;
-  if (absl::StartsWith(config.listen, "unix:")) {
+  if (is_unix) {
     builder.AddListeningPort(config.listen, credentials);
   } else {
     auto bound = Listener::Bind(config.listen, {.max_connections = config.max_connections,
@@ -132,9 +134,16 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.SetMaxReceiveMessageSize(config.max_message_bytes);
   builder.SetMaxSendMessageSize(-1);
+  if (gate != nullptr) {
+    const auto may_still = [gate](const grpc::AuthContext& caller, const std::string& method) { return gate->MayStill(caller, method); };
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> watches;
+    watches.push_back(MakeStreamWatch(may_still, config.look_at_streams));
+    builder.experimental().SetInterceptorCreators(std::move(watches));
+  }
   for (grpc::Service* service : services) builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) return CannotListen(config.listen);
+  if (is_unix) MUSTER_RETURN_IF_ERROR(CloseSocketToOthers(config.listen));
   return std::make_unique<ServerImpl>(std::move(server), std::move(address), std::move(acceptor), std::move(listener));
 }
 

@@ -1,7 +1,8 @@
 // A gRPC server of ours: reflection and health on, limits set, the real port known, an orderly stop.
 //
 // What bounds a peer that means no good: connections (listener.h), calls of one connection, bytes of a message, memory of
-// all that gRPC holds, ten seconds to shake hands, and five minutes for a connection without a call.
+// all that gRPC holds, ten seconds to shake hands, and five minutes for a connection without a call. With TLS every call
+// passes the gate (gate.h) first, and open streams end with the right to them (stream_watch.h).
 // Thread rule: Start and Stop from the composition root; SetServing from any thread. Ownership: services must outlive
 // it. Errors: UNAVAILABLE naming the address when the port is taken.
 #pragma once
@@ -19,12 +20,16 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/gate.h"
 
 namespace muster::rpc {
 
 struct ServerConfig {
   std::string listen;  // host:port or unix:path; port 0 takes a free one
-  TlsFiles tls;
+  std::shared_ptr<const TlsSource> tls = nullptr;  // null: plain text, which only loopback may speak
+  ClientCertificate client_certificate = ClientCertificate::kRequired;
+  RefusedCall refused_call = nullptr;  // with TLS: the gate's refusals
+  absl::Duration look_at_streams = absl::Seconds(30);  // with TLS: whether the right to them has ended
   int max_message_bytes = 4 << 20;
   size_t max_connections = 10'000;          // more are closed at once
   int max_calls = 1000;                     // open at a time on one connection; more wait in the client

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <iterator>
 #include <thread>
 
 #include "absl/strings/ascii.h"
@@ -182,16 +183,28 @@ class HttpServerImpl final : public HttpServer {
   int Serve(mg_connection* connection) {
     const mg_request_info* request = mg_get_request_info(connection);
     const std::string path = request->local_uri == nullptr ? "" : request->local_uri;
+    if (!IsRoute(path)) return NothingHere(connection, request->request_method);
     if (config_.drain && path == "/drain") return Drain(connection, request->request_method);
     if (config_.event && path.rfind(kEvents, 0) == 0) return Event(connection, path.substr(kEvents.size()));
     if (std::strcmp(request->request_method, "GET") != 0 && std::strcmp(request->request_method, "HEAD") != 0) {
-      return Answer(connection, 405, kText, "only GET is served here\n");
+      return NothingHere(connection, request->request_method);
     }
     if (path == "/metrics") {
       return Answer(connection, 200, "text/plain; version=0.0.4; charset=utf-8", config_.metrics->Text());
     }
     if (path == "/healthz") return Check(connection, config_.unhealthy);
     if (path == "/readyz") return Check(connection, config_.unready);
+    return NothingHere(connection, request->request_method);
+  }
+
+  static bool IsRoute(const std::string& path) {
+    return std::any_of(std::begin(kHttpRoutes), std::end(kHttpRoutes), [&path](std::string_view route) {
+      return route.back() == '/' ? path.compare(0, route.size(), route) == 0 : path == route;
+    });
+  }
+
+  static int NothingHere(mg_connection* connection, std::string_view method) {
+    if (method != "GET" && method != "HEAD") return Answer(connection, 405, kText, "only GET is served here\n");
     return Answer(connection, 404, kText, "nothing here; try /metrics, /healthz or /readyz\n");
   }
 

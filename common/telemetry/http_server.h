@@ -41,6 +41,9 @@ struct HttpConfig {
   absl::Duration body_wait = absl::Seconds(5);  // in which a body must be here
 };
 
+// All that is served, and nothing else; what ends with '/' takes a name. Each has a row in security::RouteRows.
+inline constexpr std::string_view kHttpRoutes[] = {"/metrics", "/healthz", "/readyz", "/drain", "/v1/events/"};
+
 class HttpServer {
  public:
   static constexpr int kMostDrains = 2;

@@ -35,6 +35,7 @@ absl::Status Stopping() {
 absl::StatusOr<std::unique_ptr<Master>> Master::Start(const MasterConfig& config, const std::string& version,
                                                       MasterHooks hooks) {
   std::unique_ptr<Master> master(new Master(config, std::move(hooks)));
+  MUSTER_ASSIGN_OR_RETURN(master->tls_, rpc::TlsSource::Open(config.tls, security::Role::kMaster));
   MUSTER_RETURN_IF_ERROR(master->StartHttp());
   master->AddProcessMetrics(version);
   MUSTER_RETURN_IF_ERROR(master->OpenStore(version));
@@ -144,12 +145,9 @@ void Master::MakeParts() {
   ports.metrics = dispatcher_metrics_.get();
   ports.bounds.most_bytes = config_.message_bytes - 4096;
   dispatcher_ = std::make_unique<dispatcher::Dispatcher>(
-      std::move(ports), [tls = config_.tls, most = config_.message_bytes](const std::string& address) {
-        auto credentials = rpc::ChannelCredentials(tls);
-        if (!credentials.ok()) {
-          MUSTER_LOG(kError, "cannot dial", {{"address", address}, {"error", credentials.status().ToString()}});
-        }
-        return rpc::MakeChannel(address, credentials.value_or(nullptr), static_cast<int>(most));
+      std::move(ports), [tls = tls_, most = config_.message_bytes](const std::string& worker, const std::string& address) {
+        const auto credentials = rpc::ChannelCredentials(tls, {.role = security::Role::kWorker, .name = worker});
+        return rpc::MakeChannel(address, credentials, static_cast<int>(most));
       });
   tasks_->SetOutputSource(dispatcher_.get());
   cluster_ = std::make_unique<handler::ClusterService>(
@@ -205,7 +203,11 @@ void Master::MakeParts() {
 
 absl::Status Master::Listen() {
   const rpc::ServerConfig config{.listen = config_.grpc_listen,
-                                 .tls = config_.tls,
+                                 .tls = tls_,
+                                 .client_certificate = rpc::ClientCertificate::kAsked,
+                                 .refused_call = [refusals = tasks_->refusals()](const absl::Status& refusal, const std::string& by) {
+                                   refusals->Count(refusal, by);
+                                 },
                                  .max_message_bytes = static_cast<int>(config_.message_bytes),
                                  .max_connections = static_cast<size_t>(config_.max_connections),
                                  .max_calls = static_cast<int>(config_.max_calls),

@@ -86,6 +86,7 @@ class Master {
   std::string stage_ ABSL_GUARDED_BY(mutex_) = "starting";  // why it is not ready; empty: it is
   std::string stop_reason_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> resume_at_stop_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const rpc::TlsSource> tls_;  // null: plain text
   const runtime::SystemClock clock_;
   telemetry::Metrics metrics_;
   telemetry::Counter& refused_connections_ = metrics_.AddCounter(

@@ -19,10 +19,10 @@ std::string Show(absl::Duration duration) { return absl::FormatDuration(absl::Ce
 void DeclareServers(MasterConfig* config, config::Schema* schema) {
   schema->Text("grpc.listen", &config->grpc_listen, "127.0.0.1:7070",
                "Where clients and workers connect. Port 0 takes a free one; any address but loopback needs TLS.");
-  schema->Text("grpc.tls.certificate", &config->tls.certificate, "", "PEM file: the certificate of this master.");
+  schema->Text("grpc.tls.certificate", &config->tls.certificate, "", "PEM file: the certificate of this master, which names it: spiffe://CLUSTER/master/NAME (docs/security.md).");
   schema->Text("grpc.tls.key", &config->tls.key, "", "PEM file: its private key.");
   schema->Text("grpc.tls.ca", &config->tls.ca, "",
-               "PEM file: whom to believe. With it every client and worker needs a certificate.");
+               "PEM file: the authority of the cluster. Every client and worker needs a certificate of it.");
   schema->Number("grpc.max_connections", &config->max_connections, 10'000,
                  "Connections at a time; more are closed at once, and so are those that would take the last quarter of "
                  "the process's descriptors (1024 at most).",
@@ -219,7 +219,8 @@ absl::Status Finish(MasterConfig* config) {
   if (!rpc::IsLoopback(config->grpc_listen) && (config->tls.Empty() || config->tls.ca.empty())) {
     return absl::InvalidArgumentError(
         absl::StrCat("grpc.listen is ", config->grpc_listen,
-                     ", which is not loopback: that needs TLS (grpc.tls.certificate, grpc.tls.key, grpc.tls.ca)"));
+                     ", which is not loopback: that needs TLS (grpc.tls.certificate, grpc.tls.key, grpc.tls.ca; `muster pki` "
+                     "makes the files)"));
   }
   if (config->store_path.empty()) config->store_path = DefaultStorePath();
   core::CoreConfig& core = config->core;

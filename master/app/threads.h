@@ -10,6 +10,8 @@
 // | task reads      | TaskService's ReadPool: store reads, questions to loop | the store's readers, the loop| TaskService |
 // | cluster reads   | ClusterService's ReadPool: the same                    | the store's readers, the loop| ClusterService |
 // | accept          | rpc::Listener: takes connections, closes too many      | the listening sockets        | Server::Stop |
+// | rights          | rpc's StreamWatch, with TLS: ends what may not go on   | its own timer                | the server |
+// | certificates    | gRPC's, with TLS: looks for files that have changed    | the disk                     | gRPC, after the last channel |
 // | gRPC            | reactions of services, sessions and timers             | nothing: hand over, return   | gRPC, at Server::Stop and Dispatcher::Shutdown |
 // | HTTP            | civetweb: /metrics, /healthz, /readyz, /v1/events/     | sockets; an event, for its   | HttpServer |
 // |                 |                                                        | answer                       |            |

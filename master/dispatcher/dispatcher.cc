@@ -72,7 +72,7 @@ void Dispatcher::OnEffects(const std::vector<core::Effect>& effects, CommitNumbe
 
 void Dispatcher::Open(const core::OpenSession& order) {
   const SessionPtr session = WorkerSession::Make(
-      order, dial_(order.address), &ports_,
+      order, dial_(order.name, order.address), &ports_,
       [this, worker = order.worker](SessionPtr ended) { OnEnded(worker, std::move(ended)); });
   SessionPtr replaced;
   {

@@ -27,7 +27,7 @@
 
 namespace muster::dispatcher {
 
-using DialWorker = std::function<std::shared_ptr<grpc::Channel>(const std::string& address)>;
+using DialWorker = std::function<std::shared_ptr<grpc::Channel>(const std::string& worker, const std::string& address)>;
 
 class Dispatcher final : public core::EffectListener, public core::OutputSource {
  public:

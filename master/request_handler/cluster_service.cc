@@ -129,7 +129,7 @@ grpc::ServerUnaryReactor* ClusterService::ListFailures(Context* context, const v
 
 grpc::ServerUnaryReactor* ClusterService::PurgeTasks(Context* context, const v1::PurgeTasksRequest* request,
                                                      v1::PurgeTasksResponse* response) {
-  return Read(context, [this, request, response, by = PeerHost(*context)] {
+  return Read(context, [this, request, response, by = CallerName(*context)] {
     return handler::PurgeTasks({deps_.store, deps_.events, deps_.inspector, deps_.inspect_wait}, by, absl::Now(),
                                *request, response);
   });
@@ -220,7 +220,7 @@ grpc::ServerUnaryReactor* ClusterService::UpdatePlacement(Context* context, cons
     Answer(context, reactor, update.status());
     return reactor;
   }
-  update->by = PeerHost(*context);
+  update->by = CallerName(*context);
   return Change<core::PlacementAnswer>(context, *std::move(update), [response](const core::PlacementAnswer& answer) {
     convert::ToProto(answer.placement, response->mutable_placement());
   });
@@ -292,12 +292,12 @@ grpc::ServerWriteReactor<v1::ShutdownResponse>* ClusterService::Shutdown(Context
 }
 
 void ClusterService::Answer(Context* context, grpc::ServerUnaryReactor* reactor, const absl::Status& status) {
-  if (deps_.refusals != nullptr && !ReasonOf(status).empty()) deps_.refusals->Count(status, PeerHost(*context));
+  if (deps_.refusals != nullptr && !ReasonOf(status).empty()) deps_.refusals->Count(status, CallerName(*context));
   reactor->Finish(rpc::ToGrpc(status));
 }
 
 void ClusterService::EndRefused(Context* context, StreamEnd* stream, const absl::Status& status) {
-  if (deps_.refusals != nullptr) deps_.refusals->Count(status, PeerHost(*context));
+  if (deps_.refusals != nullptr) deps_.refusals->Count(status, CallerName(*context));
   stream->End(status);
 }
 

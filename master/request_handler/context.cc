@@ -1,6 +1,7 @@
 #include "master/request_handler/context.h"
 
 #include "common/base/refusal.h"
+#include "common/rpc/gate.h"
 
 namespace muster::handler {
 
@@ -36,7 +37,10 @@ size_t Context::stream_count() const {
   return streams_.size();
 }
 
-std::string PeerHost(const grpc::CallbackServerContext& context) {
+std::string OwnerBy(const grpc::CallbackServerContext& context) { return rpc::CallerOf(context).Text(); }
+
+std::string CallerName(const grpc::CallbackServerContext& context) {
+  if (std::string identity = OwnerBy(context); !identity.empty()) return identity;
   std::string peer = context.peer();  // "ipv4:127.0.0.1:5555", "ipv6:%5B::1%5D:5555", "unix:..."
   const size_t scheme = peer.find(':');
   if (scheme == std::string::npos || peer.compare(0, 2, "ip") != 0) return peer;

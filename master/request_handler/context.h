@@ -65,8 +65,10 @@ class Context {
   absl::Status stopped_ ABSL_GUARDED_BY(streams_mutex_);
 };
 
-// The host of the peer, without its port: "127.0.0.1".
-std::string PeerHost(const grpc::CallbackServerContext& context);
+// Who calls: "operator/anna" by its certificate; on loopback the host of the peer, without its port: "127.0.0.1".
+std::string CallerName(const grpc::CallbackServerContext& context);
+// Whose the tasks are that a call brings: the caller's, whatever the call says. Empty on loopback, where it is believed.
+std::string OwnerBy(const grpc::CallbackServerContext& context);
 
 absl::Status PoolIsFull();
 

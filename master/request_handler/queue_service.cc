@@ -41,7 +41,7 @@ grpc::ServerUnaryReactor* QueueService::UpdateQueue(Context* context, const v1::
                                                     v1::UpdateQueueResponse* response) {
   absl::StatusOr<QueueChange> change = ReadChange(*request);
   if (!change.ok()) return Refused(context, change.status());
-  core::UpdateQueue event{.name = request->name(), .reset = request->reset(), .by = PeerHost(*context)};
+  core::UpdateQueue event{.name = request->name(), .reset = request->reset(), .by = CallerName(*context)};
   const bool any = request->has_update_mask() ? request->update_mask().paths_size() > 0 : request->has_settings();
   if (any) event.change = *std::move(change);
   if (!any && !event.reset) {
@@ -54,14 +54,14 @@ grpc::ServerUnaryReactor* QueueService::PauseQueue(Context* context, const v1::P
                                                    v1::PauseQueueResponse* response) {
   absl::StatusOr<core::PauseQueue> event = ReadPause(*request, absl::Now());
   if (!event.ok()) return Refused(context, event.status());
-  event->by = PeerHost(*context);
+  event->by = CallerName(*context);
   return Change(context, *std::move(event), response);
 }
 
 grpc::ServerUnaryReactor* QueueService::ResumeQueue(Context* context, const v1::ResumeQueueRequest* request,
                                                     v1::ResumeQueueResponse* response) {
   if (const absl::Status named = CheckQueueName(request->name()); !named.ok()) return Refused(context, named);
-  return Change(context, core::ResumeQueue{.name = request->name(), .by = PeerHost(*context)}, response);
+  return Change(context, core::ResumeQueue{.name = request->name(), .by = CallerName(*context)}, response);
 }
 
 grpc::ServerUnaryReactor* QueueService::Read(Context* context, std::function<absl::Status()> work) {
@@ -93,7 +93,7 @@ grpc::ServerUnaryReactor* QueueService::Refused(Context* context, const absl::St
 }
 
 void QueueService::Answer(Context* context, grpc::ServerUnaryReactor* reactor, const absl::Status& status) {
-  if (deps_.refusals != nullptr && !muster::ReasonOf(status).empty()) deps_.refusals->Count(status, PeerHost(*context));
+  if (deps_.refusals != nullptr && !muster::ReasonOf(status).empty()) deps_.refusals->Count(status, CallerName(*context));
   reactor->Finish(rpc::ToGrpc(status));
 }
 

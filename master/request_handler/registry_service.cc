@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/refusal.h"
 #include "common/convert/convert.h"
+#include "common/rpc/gate.h"
 #include "common/rpc/status.h"
 #include "master/request_handler/context.h"
 #include "master/request_handler/limits.h"
@@ -96,6 +97,14 @@ void CheckIdentity(const std::string& name, uint64_t incarnation, std::vector<Fi
   if (incarnation == 0) violations->push_back({"incarnation", "must not be 0"});
 }
 
+// Of a worker with a certificate, which names it.
+absl::Status CheckNameIsItsOwn(const grpc::CallbackServerContext& context, const std::string& name) {
+  const security::Identity caller = rpc::CallerOf(context);
+  if (caller.is_local() || caller.name == name) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kPermissionDenied, "NOT_ITS_NAME",
+                absl::StrCat("a worker joins under the name in its certificate, which is ", caller.name));
+}
+
 absl::Status Verdict(const std::vector<FieldViolation>& violations) {
   return violations.empty() ? absl::OkStatus() : RefuseFields("BAD_WORKER", violations);
 }
@@ -126,6 +135,7 @@ grpc::ServerUnaryReactor* RegistryService::Join(grpc::CallbackServerContext* con
                                                 v1::JoinResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   absl::Status entered = CheckJoin(*request);
+  if (entered.ok()) entered = CheckNameIsItsOwn(*context, request->name());
   if (entered.ok()) entered = Enter(request->name());
   if (!entered.ok()) {
     Answer(context, reactor, entered);
@@ -160,6 +170,7 @@ grpc::ServerUnaryReactor* RegistryService::Heartbeat(grpc::CallbackServerContext
                                                      v1::HeartbeatResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   absl::Status entered = CheckHeartbeat(*request);
+  if (entered.ok()) entered = CheckNameIsItsOwn(*context, request->name());
   if (entered.ok()) entered = Enter(request->name());
   if (!entered.ok()) {
     Answer(context, reactor, entered);
@@ -187,7 +198,7 @@ grpc::ServerUnaryReactor* RegistryService::Heartbeat(grpc::CallbackServerContext
 
 void RegistryService::Answer(grpc::CallbackServerContext* context, grpc::ServerUnaryReactor* reactor,
                              const absl::Status& status) {
-  if (deps_.refusals != nullptr && !ReasonOf(status).empty()) deps_.refusals->Count(status, PeerHost(*context));
+  if (deps_.refusals != nullptr && !ReasonOf(status).empty()) deps_.refusals->Count(status, CallerName(*context));
   reactor->Finish(rpc::ToGrpc(status));
 }
 

@@ -22,13 +22,22 @@ namespace {
 constexpr size_t kMostOfSchedulePage = 1000;
 constexpr size_t kSchedulePageBytes = 2 << 20;  // the page ends with the schedule that goes beyond it
 
+// Of all that its runs start.
+void SetOwner(const std::string& owner, v1::ScheduleSpec* spec) {
+  if (spec->has_task()) spec->mutable_task()->set_owner(owner);
+  if (!spec->has_workflow()) return;
+  for (v1::WorkflowNode& node : *spec->mutable_workflow()->mutable_spec()->mutable_nodes()) node.mutable_task()->set_owner(owner);
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* ScheduleService::AddSchedule(Context* context, const v1::AddScheduleRequest* request,
                                                        v1::AddScheduleResponse* response) {
-  absl::StatusOr<core::AddSchedule> add = ReadAddSchedule(*request, deps_.limits, deps_.clock->Calendar());
+  v1::AddScheduleRequest owned = *request;
+  if (const std::string owner = OwnerBy(*context); !owner.empty()) SetOwner(owner, owned.mutable_spec());
+  absl::StatusOr<core::AddSchedule> add = ReadAddSchedule(owned, deps_.limits, deps_.clock->Calendar());
   if (!add.ok()) return Refused(context, add.status());
-  return Change(context, {.name = request->name(), .by = PeerHost(*context), .what = *std::move(add)}, response);
+  return Change(context, {.name = request->name(), .by = CallerName(*context), .what = *std::move(add)}, response);
 }
 
 grpc::ServerUnaryReactor* ScheduleService::GetSchedule(Context* context, const v1::GetScheduleRequest* request,
@@ -78,7 +87,7 @@ grpc::ServerUnaryReactor* ScheduleService::ListSchedules(Context* context, const
 grpc::ServerUnaryReactor* ScheduleService::RemoveSchedule(Context* context, const v1::RemoveScheduleRequest* request,
                                                           v1::RemoveScheduleResponse* response) {
   if (const absl::Status named = CheckScheduleName(request->name()); !named.ok()) return Refused(context, named);
-  return Change(context, {.name = request->name(), .by = PeerHost(*context), .what = core::RemoveSchedule{}}, response);
+  return Change(context, {.name = request->name(), .by = CallerName(*context), .what = core::RemoveSchedule{}}, response);
 }
 
 grpc::ServerUnaryReactor* ScheduleService::PauseSchedule(Context* context, const v1::PauseScheduleRequest* request,
@@ -86,13 +95,13 @@ grpc::ServerUnaryReactor* ScheduleService::PauseSchedule(Context* context, const
   if (const absl::Status named = CheckScheduleName(request->name()); !named.ok()) return Refused(context, named);
   if (const absl::Status reason = CheckReason(request->reason()); !reason.ok()) return Refused(context, reason);
   return Change(context,
-                {.name = request->name(), .by = PeerHost(*context), .what = core::PauseSchedule{request->reason()}}, response);
+                {.name = request->name(), .by = CallerName(*context), .what = core::PauseSchedule{request->reason()}}, response);
 }
 
 grpc::ServerUnaryReactor* ScheduleService::ResumeSchedule(Context* context, const v1::ResumeScheduleRequest* request,
                                                           v1::ResumeScheduleResponse* response) {
   if (const absl::Status named = CheckScheduleName(request->name()); !named.ok()) return Refused(context, named);
-  return Change(context, {.name = request->name(), .by = PeerHost(*context), .what = core::ResumeSchedule{}}, response);
+  return Change(context, {.name = request->name(), .by = CallerName(*context), .what = core::ResumeSchedule{}}, response);
 }
 
 grpc::ServerUnaryReactor* ScheduleService::RunSchedule(Context* context, const v1::RunScheduleRequest* request,
@@ -102,7 +111,7 @@ grpc::ServerUnaryReactor* ScheduleService::RunSchedule(Context* context, const v
   CheckRequestId(request->request_id(), &violations);
   if (!violations.empty()) return Refused(context, violations.ToStatus());
   return Change(context,
-                {.name = request->name(), .by = PeerHost(*context), .what = core::RunSchedule{request->request_id()}}, response);
+                {.name = request->name(), .by = CallerName(*context), .what = core::RunSchedule{request->request_id()}}, response);
 }
 
 grpc::ServerUnaryReactor* ScheduleService::SendEvent(Context* context, const v1::SendEventRequest* request,
@@ -152,7 +161,7 @@ grpc::ServerUnaryReactor* ScheduleService::Refused(Context* context, const absl:
 }
 
 void ScheduleService::Answer(Context* context, grpc::ServerUnaryReactor* reactor, const absl::Status& status) {
-  if (deps_.refusals != nullptr && !muster::ReasonOf(status).empty()) deps_.refusals->Count(status, PeerHost(*context));
+  if (deps_.refusals != nullptr && !muster::ReasonOf(status).empty()) deps_.refusals->Count(status, CallerName(*context));
   reactor->Finish(rpc::ToGrpc(status));
 }
 

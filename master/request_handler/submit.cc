@@ -62,7 +62,7 @@ void SubmitCalls::AdmitOrRefuse(const absl::Status& resolved, std::shared_ptr<co
   answer(resolved);
 }
 
-void SubmitCalls::Submit(const v1::SubmitRequest& request, v1::SubmitResponse* response, Done done) {
+void SubmitCalls::Submit(const v1::SubmitRequest& request, const std::string& owner, v1::SubmitResponse* response, Done done) {
   Violations violations;
   PatternCheck patterns;
   CheckSpec(request.task(), "task", context_->deps.limits, &patterns, &violations);
@@ -72,11 +72,13 @@ void SubmitCalls::Submit(const v1::SubmitRequest& request, v1::SubmitResponse* r
     return;
   }
   WhereItMayBlock(request.task().dependencies_size() > 0,
-                  [this, &request, response, done] { SubmitOne(request, response, done); }, done);
+                  [this, &request, owner, response, done] { SubmitOne(request, owner, response, done); }, done);
 }
 
-void SubmitCalls::SubmitOne(const v1::SubmitRequest& request, v1::SubmitResponse* response, const Done& done) {
+void SubmitCalls::SubmitOne(const v1::SubmitRequest& request, const std::string& owner, v1::SubmitResponse* response,
+                            const Done& done) {
   v1::SubmitRequest accepted = request;
+  if (!owner.empty()) accepted.mutable_task()->set_owner(owner);
   DependencyResolver resolver(&context_->selectors, context_->deps.limits);
   const absl::StatusOr<TaskSpecPtr> resolved = AcceptResolved(&resolver, "task", accepted.mutable_task());
   auto event = std::make_shared<core::SubmitTasks>();
@@ -109,7 +111,8 @@ void SubmitCalls::SubmitOne(const v1::SubmitRequest& request, v1::SubmitResponse
   });
 }
 
-void SubmitCalls::SubmitBatch(const v1::SubmitBatchRequest& request, v1::SubmitBatchResponse* response, Done done) {
+void SubmitCalls::SubmitBatch(const v1::SubmitBatchRequest& request, const std::string& owner,
+                              v1::SubmitBatchResponse* response, Done done) {
   const TaskLimits& limits = context_->deps.limits;
   Violations violations;
   PatternCheck patterns;
@@ -131,17 +134,21 @@ void SubmitCalls::SubmitBatch(const v1::SubmitBatchRequest& request, v1::SubmitB
   } else if (request.tasks_size() > 0) {
     const bool any = std::any_of(request.tasks().begin(), request.tasks().end(),
                                  [](const v1::TaskSpec& task) { return task.dependencies_size() > 0; });
-    WhereItMayBlock(any, [this, &request, response, done] { SubmitTogether(request, response, done); }, done);
+    WhereItMayBlock(any, [this, &request, owner, response, done] { SubmitTogether(request, owner, response, done); }, done);
   } else if (request.batch_id().empty()) {
     WhereItMayBlock(request.template_().dependencies_size() > 0,
-                    [this, &request, response, done] { SubmitTemplate(request, response, done); }, done);
+                    [this, &request, owner, response, done] { SubmitTemplate(request, owner, response, done); }, done);
   } else {
     auto held = std::make_shared<v1::SubmitBatchRequest>(request);
     if (!context_->pool.Post([this, held, response, done] { ExtendBatch(held, response, done); })) done(PoolIsFull());
   }
 }
 
-void SubmitCalls::SubmitTogether(v1::SubmitBatchRequest request, v1::SubmitBatchResponse* response, Done done) {
+void SubmitCalls::SubmitTogether(v1::SubmitBatchRequest request, const std::string& owner,
+                                 v1::SubmitBatchResponse* response, Done done) {
+  for (v1::TaskSpec& task : *request.mutable_tasks()) {
+    if (!owner.empty()) task.set_owner(owner);
+  }
   auto event = std::make_shared<core::SubmitTasks>();
   DependencyResolver resolver(&context_->selectors, context_->deps.limits);
   absl::Status resolved;
@@ -165,7 +172,9 @@ void SubmitCalls::SubmitTogether(v1::SubmitBatchRequest request, v1::SubmitBatch
   });
 }
 
-void SubmitCalls::SubmitTemplate(v1::SubmitBatchRequest request, v1::SubmitBatchResponse* response, Done done) {
+void SubmitCalls::SubmitTemplate(v1::SubmitBatchRequest request, const std::string& owner,
+                                 v1::SubmitBatchResponse* response, Done done) {
+  if (!owner.empty()) request.mutable_template_()->set_owner(owner);
   auto event = std::make_shared<core::SubmitTasks>();
   DependencyResolver resolver(&context_->selectors, context_->deps.limits);
   const absl::StatusOr<TaskSpecPtr> resolved = AcceptResolved(&resolver, "template", request.mutable_template_());

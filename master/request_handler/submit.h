@@ -22,8 +22,10 @@ class SubmitCalls {
   SubmitCalls(Context* context, Admission* admission, TaskReader* reader)
       : context_(context), admission_(admission), reader_(reader) {}
 
-  void Submit(const v1::SubmitRequest& request, v1::SubmitResponse* response, Done done);
-  void SubmitBatch(const v1::SubmitBatchRequest& request, v1::SubmitBatchResponse* response, Done done);
+  // `owner`: whose the tasks are, whatever the call says; empty: as it says.
+  void Submit(const v1::SubmitRequest& request, const std::string& owner, v1::SubmitResponse* response, Done done);
+  void SubmitBatch(const v1::SubmitBatchRequest& request, const std::string& owner, v1::SubmitBatchResponse* response,
+                   Done done);
 
  private:
   void WhereItMayBlock(bool has_dependencies, std::function<void()> job, const Done& done);
@@ -31,9 +33,9 @@ class SubmitCalls {
   absl::StatusOr<TaskSpecPtr> AcceptResolved(DependencyResolver* resolver, const std::string& path,
                                              v1::TaskSpec* spec) const;
   void AdmitOrRefuse(const absl::Status& resolved, std::shared_ptr<core::SubmitTasks> event, Admitted answer);
-  void SubmitOne(const v1::SubmitRequest& request, v1::SubmitResponse* response, const Done& done);
-  void SubmitTogether(v1::SubmitBatchRequest request, v1::SubmitBatchResponse* response, Done done);
-  void SubmitTemplate(v1::SubmitBatchRequest request, v1::SubmitBatchResponse* response, Done done);
+  void SubmitOne(const v1::SubmitRequest& request, const std::string& owner, v1::SubmitResponse* response, const Done& done);
+  void SubmitTogether(v1::SubmitBatchRequest request, const std::string& owner, v1::SubmitBatchResponse* response, Done done);
+  void SubmitTemplate(v1::SubmitBatchRequest request, const std::string& owner, v1::SubmitBatchResponse* response, Done done);
   void ExtendBatch(std::shared_ptr<v1::SubmitBatchRequest> request, v1::SubmitBatchResponse* response, Done done);
   void ExtendNow(std::shared_ptr<v1::SubmitBatchRequest> request, v1::SubmitBatchResponse* response, Done done);
   void AnswerBatch(const core::SubmitAnswer& answer, const TaskSpecPtr& spec, v1::SubmitBatchResponse* response) const;

@@ -44,14 +44,14 @@ class TaskService::Impl final : public v1::TaskService::CallbackService {
   grpc::ServerUnaryReactor* Submit(CallbackServerContext* call, const v1::SubmitRequest* request,
                                    v1::SubmitResponse* response) override {
     auto* reactor = call->DefaultReactor();
-    submits_.Submit(*request, response, Finisher(call, reactor, request->task().owner()));
+    submits_.Submit(*request, OwnerBy(*call), response, Finisher(call, reactor, request->task().owner()));
     return reactor;
   }
 
   grpc::ServerUnaryReactor* SubmitBatch(CallbackServerContext* call, const v1::SubmitBatchRequest* request,
                                         v1::SubmitBatchResponse* response) override {
     auto* reactor = call->DefaultReactor();
-    submits_.SubmitBatch(*request, response, Finisher(call, reactor, request->template_().owner()));
+    submits_.SubmitBatch(*request, OwnerBy(*call), response, Finisher(call, reactor, request->template_().owner()));
     return reactor;
   }
 
@@ -71,14 +71,14 @@ class TaskService::Impl final : public v1::TaskService::CallbackService {
 
   grpc::ServerUnaryReactor* Cancel(CallbackServerContext* call, const v1::CancelRequest* request,
                                    v1::CancelResponse* response) override {
-    return OnPool(call, [this, request, response, by = PeerHost(*call)](const Done& done) {
+    return OnPool(call, [this, request, response, by = CallerName(*call)](const Done& done) {
       changes_.Cancel(*request, by, response, done);
     });
   }
 
   grpc::ServerUnaryReactor* Retry(CallbackServerContext* call, const v1::RetryRequest* request,
                                   v1::RetryResponse* response) override {
-    return OnPool(call, [this, request, response, by = PeerHost(*call)](const Done& done) {
+    return OnPool(call, [this, request, response, by = CallerName(*call)](const Done& done) {
       changes_.Retry(*request, by, response, done);
     });
   }
@@ -94,28 +94,29 @@ class TaskService::Impl final : public v1::TaskService::CallbackService {
 
   grpc::ServerWriteReactor<v1::WatchResponse>* Watch(CallbackServerContext* call,
                                                      const v1::WatchRequest* request) override {
-    const auto stream = std::make_shared<WatchStream>(&context_, PeerHost(*call));
+    const auto stream = std::make_shared<WatchStream>(&context_, CallerName(*call));
     stream->Begin(*request);
     return stream.get();
   }
 
   grpc::ServerWriteReactor<v1::LogsResponse>* Logs(CallbackServerContext* call,
                                                    const v1::LogsRequest* request) override {
-    const auto stream = std::make_shared<LogsStream>(&context_, PeerHost(*call));
+    const auto stream = std::make_shared<LogsStream>(&context_, CallerName(*call));
     stream->Begin(*request);
     return stream.get();
   }
 
   grpc::ServerBidiReactor<v1::AttachRequest, v1::AttachResponse>* Attach(CallbackServerContext* call) override {
-    const auto stream = std::make_shared<AttachStream>(&context_, PeerHost(*call));
+    const auto stream = std::make_shared<AttachStream>(&context_, CallerName(*call));
     stream->Begin();
     return stream.get();
   }
 
  private:
-  // Answers the call once; refusals are counted under the owner, or the peer's host.
+  // Answers the call once; refusals are counted under the caller's identity, or the owner that is told, or the peer's host.
   Done Finisher(CallbackServerContext* call, grpc::ServerUnaryReactor* reactor, const std::string& owner) {
-    std::string by = owner.empty() ? PeerHost(*call) : owner.substr(0, kLongestIdentity);
+    std::string by = OwnerBy(*call);
+    if (by.empty()) by = owner.empty() ? CallerName(*call) : owner.substr(0, kLongestIdentity);
     return [this, reactor, by = std::move(by)](const absl::Status& status) {
       if (!ReasonOf(status).empty()) context_.refusals.Count(status, by);
       reactor->Finish(rpc::ToGrpc(status));

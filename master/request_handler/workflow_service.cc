@@ -78,7 +78,10 @@ class WorkflowService::PartsReactor final : public grpc::ServerReadReactor<Reque
 };
 
 grpc::ServerReadReactor<v1::RunWorkflowRequest>* WorkflowService::Run(Context* context, v1::RunWorkflowResponse* response) {
-  return new PartsReactor<v1::RunWorkflowRequest>(this, context, [this, response](auto intake, const Done& done) {
+  return new PartsReactor<v1::RunWorkflowRequest>(this, context, [this, response, owner = OwnerBy(*context)](auto intake, const Done& done) {
+    for (v1::WorkflowNode& node : *intake->whole().mutable_workflow()->mutable_nodes()) {
+      if (!owner.empty()) node.mutable_task()->set_owner(owner);
+    }
     if (!context_.pool.Post([this, intake, response, done] { runs_.Run(intake, response, done); })) done(PoolIsFull());
   });
 }
@@ -106,7 +109,7 @@ grpc::ServerUnaryReactor* WorkflowService::List(Context* context, const v1::List
 
 grpc::ServerUnaryReactor* WorkflowService::Cancel(Context* context, const v1::CancelWorkflowRequest* request,
                                                   v1::CancelWorkflowResponse* response) {
-  return OnPool(context, [this, request, response, by = PeerHost(*context)](const Done& done) {
+  return OnPool(context, [this, request, response, by = CallerName(*context)](const Done& done) {
     changes_.Cancel(*request, by, response, done);
   });
 }
@@ -128,7 +131,7 @@ grpc::ServerUnaryReactor* WorkflowService::OnPool(Context* context, std::functio
 
 void WorkflowService::Count(Context* context, const absl::Status& status) {
   RefusalLog* const refusals = context_.deps.refusals;
-  if (refusals != nullptr && !muster::ReasonOf(status).empty()) refusals->Count(status, PeerHost(*context));
+  if (refusals != nullptr && !muster::ReasonOf(status).empty()) refusals->Count(status, CallerName(*context));
 }
 
 }  // namespace muster::handler

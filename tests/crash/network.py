@@ -12,9 +12,11 @@ also delay and reset.
 """
 
 import pathlib
+import shlex
 import subprocess
 import tempfile
 
+from cluster import BIN
 from harness import CrashCluster
 from proxy import Proxy
 
@@ -125,15 +127,15 @@ class NamespaceNetwork:
         subprocess.run([*self.prefix(node), "sh", "-ec", script], check=True, capture_output=True)
 
     def _make_certificates(self):
-        def openssl(*arguments):
-            subprocess.run(["openssl", *arguments], cwd=self._folder, check=True, capture_output=True)
-        addresses = [f"IP:10.99.{number}.{end}" for number in range(1, len(self._names) + 1) for end in (1, 2)]
-        (self._folder / "names").write_text("subjectAltName=" + ",".join(["DNS:localhost", "IP:127.0.0.1", *addresses]))
-        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
-                "-subj", "/CN=ca")
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "node.key", "-out", "node.csr", "-subj", "/CN=node")
-        openssl("x509", "-req", "-in", "node.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-out", "node.pem", "-days", "2", "-extfile", "names")
+        self._pki("init", "--cluster", "net")
+        self._master = self._pki("issue", "master", "m").split()
+        self._workers = {name: self._pki("issue", "worker", name).split() for name in self._names}
+        line = self._pki("issue", "admin", "tester")
+        self._client = dict(word.split("=", 1) for word in shlex.split(line) if "=" in word)
+
+    def _pki(self, *arguments):
+        return subprocess.run([str(BIN / "muster"), "pki", *arguments, "--dir", str(self._folder)], check=True, capture_output=True,
+                              text=True).stdout
 
     def _number(self, name):
         return self._names.index(name) + 1
@@ -142,19 +144,17 @@ class NamespaceNetwork:
         return ["nsenter", "--net", "-t", str(self._holders[node].pid), "--"]
 
     def worker_flags(self):
-        return [f"--grpc.tls.certificate={self._folder}/node.pem", f"--grpc.tls.key={self._folder}/node.key",
-                f"--grpc.tls.ca={self._folder}/ca.pem"]
+        return []
 
     def master_flags(self):
-        return self.worker_flags()
+        return self._master
 
     def flags(self, name):
         return ["--master={}:{}".format(f"10.99.{self._number(name)}.1", self.port), "--grpc.listen={}:{}".format(
-            f"10.99.{self._number(name)}.2", 0)]
+            f"10.99.{self._number(name)}.2", 0), *self._workers[name]]
 
     def environment(self):
-        return {"MUSTER_TLS_CA": f"{self._folder}/ca.pem", "MUSTER_TLS_CERTIFICATE": f"{self._folder}/node.pem",
-                "MUSTER_TLS_KEY": f"{self._folder}/node.key"}
+        return self._client
 
     # A route into nowhere for one address goes before the one to its network.
     def cut(self, name, to_master=True, to_worker=True):

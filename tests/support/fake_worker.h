@@ -32,9 +32,10 @@ class FakeWorker final : public v1::WorkerService::CallbackService {
   class Stream;
 
  public:
-  explicit FakeWorker(int max_message_bytes = 4 << 20) {
+  explicit FakeWorker(int max_message_bytes = 4 << 20,
+                      const std::shared_ptr<grpc::ServerCredentials>& credentials = grpc::InsecureServerCredentials()) {
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort("127.0.0.1:0", credentials, &port_);
     builder.SetMaxReceiveMessageSize(max_message_bytes);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();

@@ -10,6 +10,9 @@
 //   loop            | WorkerLoop: the core and its effects   | its mailbox, until due time | WorkerLoop::Start, ::Stop
 //   registry        | RegistryClient: Join, Heartbeat        | those calls (bounded)       | RegistryClient::Start, ::Stop
 //   accept          | rpc::Listener: takes connections       | the listening socket        | rpc::Server::Start, ::Stop
+//   rights          | StreamWatch, with TLS: ends streams    | its own timer               | rpc::Server
+//                   | that may not go on                     |                             |
+//   certificates    | gRPC's, with TLS: looks for new files  | the disk                    | gRPC, after the last channel
 //   gRPC            | reactors: sessions, Execute, health    | nothing                     | rpc::Server::Start, ::Stop
 //   execution       | the host's event loop, its spawners,   | epoll; vfork until exec     | ExecutionHost::Create,
 //                   | plugin health checks, plugins' own     |                             | its destructor

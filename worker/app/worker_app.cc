@@ -72,6 +72,7 @@ class WorkerAppImpl final : public WorkerApp {
 
   absl::Status Bring() {
     const WorkerConfig& config = options_.config;
+    MUSTER_ASSIGN_OR_RETURN(tls_, rpc::TlsSource::Open(config.tls, security::Role::kWorker));
     execution::HostConfig host_config = MakeHostConfig(config);
     host_config.metrics = &metrics_;
     MUSTER_ASSIGN_OR_RETURN(host_, options_.make_host(std::move(host_config), &listener_));
@@ -156,7 +157,10 @@ class WorkerAppImpl final : public WorkerApp {
     }
     MUSTER_ASSIGN_OR_RETURN(server_, rpc::Server::Start(
                                          {.listen = config.grpc_listen,
-                                          .tls = config.tls,
+                                          .tls = tls_,
+                                          .client_certificate = rpc::ClientCertificate::kRequired,
+                                          .refused_call = [this](const absl::Status& refusal,
+                                                                 const std::string& by) { CountRefusedCall(refusal, by); },
                                           .memory_bytes = kServerMemoryBytes,
                                           .refused_connections = [this](size_t count) { CountRefusedConnections(count); }},
                                          {&service_}));
@@ -173,9 +177,14 @@ class WorkerAppImpl final : public WorkerApp {
     MUSTER_LOG(kWarning, "connections closed: there are too many", {{"count", count}});
   }
 
+  void CountRefusedCall(const absl::Status& refusal, const std::string& by) {
+    worker_metrics_.refused_calls.Increment();
+    MUSTER_LOG(kDebug, "call refused", {{"by", by}, {"why", std::string(refusal.message())}});
+  }
+
   absl::Status BringRegistry() {
     const WorkerConfig& config = options_.config;
-    MUSTER_ASSIGN_OR_RETURN(const auto credentials, rpc::ChannelCredentials(config.tls));
+    const auto credentials = rpc::ChannelCredentials(tls_, {.role = security::Role::kMaster});
     const std::string address = AdvertisedAddress(config, server_->address());
     MUSTER_LOG(kInfo, "worker starts",
                {{"name", config.name}, {"pid", getpid()}, {"address", address}, {"master", config.master},
@@ -371,6 +380,7 @@ class WorkerAppImpl final : public WorkerApp {
   // In dependency order; see worker/app/threads.h.
   const Options options_;
   const Incarnation incarnation_ = DrawIncarnation();
+  std::shared_ptr<const rpc::TlsSource> tls_;  // null: plain text
   BootClock clock_;
   telemetry::Metrics metrics_;
   WorkerLoop loop_;

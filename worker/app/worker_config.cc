@@ -75,6 +75,16 @@ absl::Status CompleteExecutors(WorkerConfig* config, const std::string& plugin_d
   return absl::OkStatus();
 }
 
+// A worker's name belongs to its key: the master takes no other from it.
+absl::Status TakeNameOfCertificate(WorkerConfig* config) {
+  if (config->tls.certificate.empty()) return absl::OkStatus();
+  MUSTER_ASSIGN_OR_RETURN(const security::SpiffeId id, rpc::ReadIdentity(config->tls.certificate));
+  if (config->name.empty()) config->name = id.name;
+  if (config->name == id.name) return absl::OkStatus();
+  return Bad("name", absl::StrCat(config->name, " is not what the certificate ", config->tls.certificate, " says: ", id.name,
+                                  "; leave the key out, or have a certificate issued for this name"));
+}
+
 // What is not configured is what there is.
 void CompleteCapacity(WorkerConfig* config) {
   WorkerConfig& c = *config;
@@ -114,15 +124,15 @@ absl::Status CheckResources(const WorkerConfig& config) {
 
 void Declare(WorkerConfig* config, config::Schema* schema) {
   WorkerConfig& c = *config;
-  schema->Text("name", &c.name, "", "The worker's name in the cluster. Default: the host's name.");
+  schema->Text("name", &c.name, "", "The worker's name in the cluster. Default: what its certificate says, or the host's name.");
   schema->Text("master", &c.master, "127.0.0.1:7070", "host:port of the master.");
   schema->Text("grpc.listen", &c.grpc_listen, "127.0.0.1:7071",
                "Where the master opens its session. Loopback, unless grpc.tls is set. Port 0 takes a free one.");
   schema->Text("grpc.advertise", &c.grpc_advertise, "",
                "host:port that the master dials. Default: where the worker listens.");
-  schema->Text("grpc.tls.certificate", &c.tls.certificate, "", "PEM file of this worker's certificate.");
+  schema->Text("grpc.tls.certificate", &c.tls.certificate, "", "PEM file of this worker's certificate, which names it: spiffe://CLUSTER/worker/NAME (docs/security.md).");
   schema->Text("grpc.tls.key", &c.tls.key, "", "PEM file of its key.");
-  schema->Text("grpc.tls.ca", &c.tls.ca, "", "PEM file of the authorities that master and clients must be signed by.");
+  schema->Text("grpc.tls.ca", &c.tls.ca, "", "PEM file of the cluster's authority: work is taken from its master alone.");
   schema->Text("http.listen", &c.http_listen, "127.0.0.1:7081",
                "Where /metrics, /healthz, /readyz and /drain are served, on loopback. Empty: nowhere.");
   schema->Text("health.listen", &c.health_listen, "",
@@ -178,6 +188,7 @@ void Declare(WorkerConfig* config, config::Schema* schema) {
 absl::Status Complete(WorkerConfig* config, const std::string& plugin_dir) {
   WorkerConfig& c = *config;
   c.log.program = "muster-worker";
+  MUSTER_RETURN_IF_ERROR(TakeNameOfCertificate(config));
   if (c.name.empty()) c.name = NameOfHost();
   if (!IsName(c.name)) {
     return Bad("name", absl::StrCat("\"", c.name, "\" must be 1 to 128 letters, digits, '.', '_' or '-'"));
@@ -195,6 +206,11 @@ absl::Status Complete(WorkerConfig* config, const std::string& plugin_dir) {
   }
   if (!c.health_listen.empty() && !rpc::IsOneAddress(c.health_listen)) {
     return Bad("health.listen", absl::StrCat(c.health_listen, " is not one address, as 0.0.0.0:7083"));
+  }
+  if (!rpc::IsLoopback(c.grpc_listen) && c.tls.Empty()) {
+    return Bad("grpc.listen", absl::StrCat(c.grpc_listen,
+                                           " is not loopback: that needs TLS (grpc.tls.certificate, grpc.tls.key, grpc.tls.ca; "
+                                           "`muster pki` makes the files)"));
   }
   MUSTER_RETURN_IF_ERROR(CheckResources(c));
   return CompleteExecutors(config, plugin_dir);

@@ -24,6 +24,8 @@ WorkerMetrics::WorkerMetrics(telemetry::Metrics* metrics, uint32_t slots, std::f
       orphaned(metrics->AddCounter("muster_worker_orphans_total", "Attempts of another cluster that were stopped.")),
       refused_connections(metrics->AddCounter("muster_worker_connections_refused_total",
                                               "gRPC connections closed at once, because there were too many.")),
+      refused_calls(metrics->AddCounter("muster_worker_calls_refused_total",
+                                        "gRPC calls of those who may not make them.")),
       run_time_(metrics->AddHistogram("muster_worker_run_seconds", "Run time of attempts that started.")) {
   for (size_t i = 1; i < kReasons; ++i) {
     ended_[i] = &metrics->AddCounter("muster_worker_attempts_ended_total", "Attempts that ended, by reason.",

@@ -30,6 +30,7 @@ class WorkerMetrics {
   telemetry::Counter& fenced;
   telemetry::Counter& orphaned;
   telemetry::Counter& refused_connections;
+  telemetry::Counter& refused_calls;
 
  private:
   static constexpr size_t kReasons = static_cast<size_t>(EndReason::kValidationFailed) + 1;

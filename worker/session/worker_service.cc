@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/refusal.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/gate.h"
 #include "common/rpc/status.h"
 #include "common/telemetry/log.h"
 
@@ -86,7 +87,7 @@ grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>* WorkerService:
 
 absl::Status WorkerService::CheckDirect(const grpc::CallbackServerContext& context,
                                         const v1::ExecuteRequest& request) const {
-  if (!IsLocalPeer(context.peer())) {
+  if (rpc::CallerOf(context).is_local() && !IsLocalPeer(context.peer())) {
     return Refuse(absl::StatusCode::kPermissionDenied, "NOT_LOCAL",
                   "Execute is for people on the worker's own machine; submit to the master instead");
   }

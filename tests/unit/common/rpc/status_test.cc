@@ -62,11 +62,5 @@ TEST(Credentials, AListOfAddressesIsNoAddress) {
   for (const char* address : {"0.0.0.0:7082", "[::]:7082", "node-1.example:7082", "127.0.0.1:0"}) EXPECT_TRUE(IsOneAddress(address)) << address;
 }
 
-TEST(Credentials, ACertificateWithoutItsKeyIsRefused) {
-  EXPECT_FALSE(ServerCredentials({.certificate = "/x.pem"}).ok());
-  EXPECT_FALSE(ChannelCredentials({.certificate = "/x.pem"}).ok());
-  EXPECT_EQ(ChannelCredentials({.ca = "/nonexistent.pem"}).status().code(), absl::StatusCode::kNotFound);
-}
-
 }  // namespace
 }  // namespace muster::rpc

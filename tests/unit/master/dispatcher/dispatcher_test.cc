@@ -70,7 +70,7 @@ class DispatcherTest : public ::testing::Test {
     ports.congested = [this] { return congested_.load(); };
     ports.metrics = &dispatcher_metrics_;
     ports.hello_timeout = absl::Milliseconds(300);
-    dispatcher_ = std::make_unique<Dispatcher>(std::move(ports), [](const std::string& address) {
+    dispatcher_ = std::make_unique<Dispatcher>(std::move(ports), [](const std::string&, const std::string& address) {
       return rpc::MakeChannel(address, grpc::InsecureChannelCredentials());
     });
   }
