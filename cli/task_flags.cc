@@ -113,6 +113,15 @@ absl::Status SetValidation(const TaskFlags& flags, v1::TaskSpec* spec) {
   return absl::OkStatus();
 }
 
+absl::Status SetIsolation(const TaskFlags& flags, v1::TaskSpec* spec) {
+  if (flags.isolation == "plain") spec->set_isolation(v1::ISOLATION_PLAIN);
+  if (flags.isolation == "limited") spec->set_isolation(v1::ISOLATION_LIMITED);
+  if (flags.isolation == "strict" || flags.no_network) spec->set_isolation(v1::ISOLATION_STRICT);
+  spec->set_no_network(flags.no_network);
+  if (!flags.no_network || flags.isolation.empty() || flags.isolation == "strict") return absl::OkStatus();
+  return UsageError(absl::StrCat("--no-network is had with --isolation strict alone, not with ", flags.isolation));
+}
+
 absl::Status AddOutputs(const std::string& text, v1::TaskSpec* spec) {
   if (text.empty()) return absl::OkStatus();
   for (const absl::string_view word : absl::StrSplit(text, ',')) {
@@ -175,6 +184,9 @@ void TaskFlags::Declare(Flags& flags) {
   flags.Texts("--resource", &resources, "NAME=N", "A named resource of the worker, or of the whole cluster.");
   flags.Switch("--spread", &spread, "On the worker with the fewest tasks of this kind that are spread.");
   flags.Switch("--pack", &pack, "On the fullest worker that it fits on.");
+  flags.Choice("--isolation", &isolation, {"plain", "limited", "strict"},
+               "The tier that it runs in at least: rlimits; a cgroup of its own; namespaces of its own (default plain).");
+  flags.Switch("--no-network", &no_network, "It reaches no network; asks for --isolation strict.");
   flags.Time("--timeout", &run_timeout, "D", "Stop it when it runs longer (90s, 1h30m).");
   flags.Time("--queue-timeout", &queue_timeout, "D", "Give up when it waits longer.");
   flags.Time("--kill-grace", &kill_grace, "D", "From SIGTERM to SIGKILL.");
@@ -307,6 +319,7 @@ absl::StatusOr<v1::TaskSpec> TaskFlags::Build(const std::vector<std::string>& ar
     spec.set_limit_key(limit_key);
     spec.set_limit(static_cast<uint32_t>(*limit));
   }
+  MUSTER_RETURN_IF_ERROR(SetIsolation(*this, &spec));
   for (const std::string& text : after) MUSTER_RETURN_IF_ERROR(AddDependencies(text, &spec));
   if (run_timeout) convert::ToProto(*run_timeout, spec.mutable_run_timeout());
   if (queue_timeout) convert::ToProto(*queue_timeout, spec.mutable_queue_timeout());

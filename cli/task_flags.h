@@ -20,6 +20,7 @@ class Flags;
 struct TaskFlags {
   std::string name, queue, executor, working_directory, stdin_file, script, on_worker_loss, at, limit_key;
   std::string retry_on, never_retry, retry_delay, accept_exit, validate_output, validate, outputs;
+  std::string isolation;
   std::string file;  // -f
   std::string request_id;
   std::optional<int64_t> priority, retries, slots, limit;
@@ -27,7 +28,7 @@ struct TaskFlags {
   std::optional<int64_t> memory_bytes, disk_bytes;
   std::optional<absl::Duration> run_timeout, queue_timeout, kill_grace, delay, validate_timeout;
   std::vector<std::string> environment, environment_files, needs, avoids, resources, labels, after;
-  bool shell = false, spread = false, pack = false;
+  bool shell = false, spread = false, pack = false, no_network = false;
 
   void Declare(Flags& flags);
 

@@ -76,6 +76,14 @@ std::string DependenciesText(const v1::TaskSpec& spec) {
   return absl::StrCat(absl::StrJoin(words, ", "), more > 0 ? absl::StrCat(" and ", more, " more") : "");
 }
 
+std::string IsolationText(const v1::TaskSpec& spec) {
+  switch (spec.isolation()) {
+    case v1::ISOLATION_LIMITED: return "limited";
+    case v1::ISOLATION_STRICT: return spec.no_network() ? "strict, no network" : "strict";
+    default: return "";
+  }
+}
+
 void AddSpec(const v1::TaskSpec& spec, Page* page) {
   page->Line("Queue", spec.queue().empty() ? "default" : spec.queue());
   page->Line("Priority", absl::StrCat(spec.priority()));
@@ -97,6 +105,7 @@ void AddSpec(const v1::TaskSpec& spec, Page* page) {
   if (needs.arrangement() == v1::ARRANGEMENT_SPREAD) page->Line("Arrangement", "spread");
   if (needs.arrangement() == v1::ARRANGEMENT_PACK) page->Line("Arrangement", "pack");
   page->Line("Avoids", absl::StrJoin(needs.avoids(), ", "));
+  page->Line("Isolation", IsolationText(spec));
   page->Line("After", DependenciesText(spec));
   page->Line("May write", absl::StrJoin(spec.outputs(), ", "));
   if (spec.has_run_timeout()) page->Line("Timeout", DurationText(convert::FromProto(spec.run_timeout())));

@@ -146,6 +146,7 @@ std::string WorkerPage(const v1::Worker& worker, absl::Time now) {
   line("Load", absl::StrFormat("%.2f, %s memory and %s disk free", worker.load().load_average(),
                                SizeText(worker.load().free_memory_bytes()), SizeText(worker.load().free_disk_bytes())));
   line("Kills by", worker.load().kill_tier());
+  line("Isolation", worker.load().isolation());
   page.Whole("Taken, of its capacity:");
   for (const std::string& capacity : CapacityLines(worker)) page.Whole(capacity);
   if (!worker.offer().executors().empty()) page.Whole("Executors:");

@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/digest.h"
 #include "common/base/id_text.h"
+#include "common/domain/isolation.h"
 #include "common/domain/validation.h"
 
 namespace muster::convert {
@@ -83,9 +84,9 @@ bool IsValidated(const v1::TaskSpec& message) {
   return !validation.accepted_exit_codes().empty() || !validation.output_pattern().empty() || !validation.command().empty();
 }
 
-// A worker of before would take the end of the command for the end of it all.
-void NeedValidation(std::vector<Need>* needs) {
-  const Need need{.name = kValidationCapability};
+// As if it had been asked for, at its place.
+void AddNeed(const char* capability, std::vector<Need>* needs) {
+  const Need need{.name = capability};
   needs->insert(std::upper_bound(needs->begin(), needs->end(), need), need);
   needs->erase(std::unique(needs->begin(), needs->end()), needs->end());
 }
@@ -96,7 +97,10 @@ Requirements MakeRequirements(const v1::TaskSpec& message) {
   requirements.executor = message.executor().empty() ? "command" : message.executor();
   requirements.needs = Needs(from.needs());
   requirements.excludes = Needs(from.avoids());
-  if (IsValidated(message)) NeedValidation(&requirements.needs);
+  // A worker of before would take the end of the command for the end of it all.
+  if (IsValidated(message)) AddNeed(kValidationCapability, &requirements.needs);
+  if (message.isolation() == v1::ISOLATION_LIMITED) AddNeed(kLimitedCapability, &requirements.needs);
+  if (message.isolation() == v1::ISOLATION_STRICT) AddNeed(kStrictCapability, &requirements.needs);
   if (v1::Arrangement_IsValid(from.arrangement())) requirements.arrangement = static_cast<Arrangement>(from.arrangement());
   requirements.resources.slots = from.slots() == 0 ? 1 : from.slots();
   requirements.resources.cpu_millis = Millis(from.cpu());
@@ -350,6 +354,7 @@ void ToProto(const WorkerLoad& from, v1::WorkerLoad* to) {
   to->set_running(from.running);
   to->set_refuses_because(from.refuses_because);
   to->set_kill_tier(from.kill_tier);
+  to->set_isolation(from.isolation);
 }
 
 WorkerLoad FromProto(const v1::WorkerLoad& from) {
@@ -358,7 +363,8 @@ WorkerLoad FromProto(const v1::WorkerLoad& from) {
           .free_disk_bytes = from.free_disk_bytes(),
           .running = from.running(),
           .refuses_because = from.refuses_because(),
-          .kill_tier = from.kill_tier()};
+          .kill_tier = from.kill_tier(),
+          .isolation = from.isolation()};
 }
 
 void ToProto(const WorkerView& from, v1::Worker* to) {

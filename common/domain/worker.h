@@ -60,6 +60,7 @@ struct WorkerLoad {
   uint32_t running = 0;
   std::string refuses_because;  // empty: it takes work
   std::string kill_tier;
+  std::string isolation;  // the tiers it offers, and why no more: for people
 };
 
 // One worker as readers see it.

@@ -134,12 +134,14 @@ Hopeless Analyst::WhyHopeless() const {
   if (some_could_) return Hopeless::kNo;
   if (analysis_.workers == 0) return Hopeless::kNoWorkers;
   if (!has_executor_) return has_sick_executor_ ? Hopeless::kUnhealthyExecutor : Hopeless::kNoExecutor;
-  bool too_old = false;
+  bool too_old = false, too_open = false;
   for (size_t which = 0; which < has_need_.size(); ++which) {
     if (has_need_[which]) continue;
-    if (!IsForValidation(requirements_.needs[which])) return Hopeless::kLacksNeed;
-    too_old = true;
+    const Need& need = requirements_.needs[which];
+    if (!IsForValidation(need) && !IsForIsolation(need)) return Hopeless::kLacksNeed;
+    (IsForIsolation(need) ? too_open : too_old) = true;
   }
+  if (too_open) return Hopeless::kLacksIsolation;
   if (too_old) return Hopeless::kTooOld;
   if (std::find(is_free_of_.begin(), is_free_of_.end(), false) != is_free_of_.end()) return Hopeless::kHasExcluded;
   return has_all_ ? Hopeless::kTooSmall : Hopeless::kNoneHasAll;

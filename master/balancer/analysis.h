@@ -30,6 +30,7 @@ enum class Hopeless : uint8_t {
   kNoExecutor,
   kUnhealthyExecutor,
   kLacksNeed,
+  kLacksIsolation,
   kTooOld,       // none of them validates
   kHasExcluded,  // each of them has something that it excludes
   kNoneHasAll,

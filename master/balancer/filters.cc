@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/domain/isolation.h"
 #include "common/domain/resources.h"
 #include "common/domain/validation.h"
 
@@ -114,8 +115,11 @@ void FindStaticMisses(const WorkerOffer& offer, const Requirements& requirements
   }
 }
 
+std::string TierText(const Need& need) { return absl::StrCat("isolation ", std::string(TierOf(need.name))); }
+
 std::string LacksText(const Need& need) {
   if (IsForValidation(need)) return "is of an older version, which validates nothing";
+  if (IsForIsolation(need)) return absl::StrCat("does not offer ", TierText(need));
   return absl::StrCat("has no label ", NeedText(need));
 }
 
@@ -202,8 +206,11 @@ bool CouldServe(const WorkerOffer& offer, const Requirements& requirements) {
 
 bool IsForValidation(const Need& need) { return !need.has_value && need.name == kValidationCapability; }
 
+bool IsForIsolation(const Need& need) { return !need.has_value && !TierOf(need.name).empty(); }
+
 std::string AskedText(const Need& need) {
-  return IsForValidation(need) ? "a version that validates" : absl::StrCat("label ", NeedText(need));
+  if (IsForValidation(need)) return "a version that validates";
+  return IsForIsolation(need) ? TierText(need) : absl::StrCat("label ", NeedText(need));
 }
 
 std::string NeedText(const Need& need) { return need.has_value ? absl::StrCat(need.name, "=", need.value) : need.name; }
@@ -364,7 +371,7 @@ std::string ChangeText(const Requirements& from, const Requirements& to) {
   }
   for (const Need& need : from.needs) {
     if (std::find(to.needs.begin(), to.needs.end(), need) == to.needs.end()) {
-      without.push_back(absl::StrCat("label ", NeedText(need)));
+      without.push_back(AskedText(need));
     }
   }
   for (const Need& excluded : from.excludes) {

@@ -36,6 +36,8 @@ Why IsAvoided(const WorkerFacts& worker, WorkerId avoid);
 
 // The task is validated, which older workers do not know: no need that a person asked for, or could do without.
 bool IsForValidation(const Need& need);
+// It is a tier of isolation, "isolation.strict".
+bool IsForIsolation(const Need& need);
 std::string NeedText(const Need& need);    // "gpu", "zone=a"
 // What is asked for with it, in words: "label gpu", "a version that validates".
 std::string AskedText(const Need& need);

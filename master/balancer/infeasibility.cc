@@ -32,6 +32,11 @@ std::string NoExecutor(const std::vector<ListedWorker>& workers, const std::stri
   return text;
 }
 
+std::string NoneHas(const Need& need) {
+  if (IsForValidation(need)) return "no worker validates: it takes one of this version or newer";
+  return absl::StrCat(IsForIsolation(need) ? "no worker offers " : "no worker has ", AskedText(need));
+}
+
 std::string NoRoom(const std::vector<ListedWorker>& workers, const Requirements& requirements) {
   std::vector<std::string> largest;
   for (const ListedWorker& worker : workers) {
@@ -54,8 +59,7 @@ std::vector<std::string> WhyNoneCould(const std::vector<ListedWorker>& workers, 
   }
   for (const Need& need : requirements.needs) {
     if (AllPresent(workers, [&](const WorkerOffer& offer) { return LacksNeed(offer, need); })) {
-      reasons.push_back(IsForValidation(need) ? "no worker validates: it takes one of this version or newer"
-                                              : absl::StrCat("no worker has label ", NeedText(need)));
+      reasons.push_back(NoneHas(need));
     }
   }
   for (const Need& excluded : requirements.excludes) {

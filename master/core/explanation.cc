@@ -64,6 +64,8 @@ constexpr ReasonRow kReasons[] = {
     {ReasonCode::kDependency, "DEPENDENCY",
      "Wait, look at what it waits for (muster explain ID), or cancel it and submit it without --after."},
     {ReasonCode::kWorkflow, "WORKFLOW", "Wait, or run it with a higher max_parallel (workflows.max_running for those that wait for their turn)."},
+    {ReasonCode::kNoWorkerIsolates, "NO_WORKER_ISOLATES",
+     "Start a worker that can (muster worker get says why one cannot), or ask for less with --isolation."},
 };
 
 }  // namespace

@@ -67,6 +67,7 @@ enum class ReasonCode : uint8_t {
   kNoWorkerValidates = 42,
   kDependency = 43,
   kWorkflow = 44,
+  kNoWorkerIsolates = 45,
 };
 
 struct ReasonRow {

@@ -30,6 +30,7 @@ ReasonCode CodeOfHopeless(Hopeless hopeless) {
     case Hopeless::kNoExecutor: return ReasonCode::kNoExecutor;
     case Hopeless::kUnhealthyExecutor: return ReasonCode::kExecutorUnhealthy;
     case Hopeless::kLacksNeed: return ReasonCode::kNoWorkerHasNeed;
+    case Hopeless::kLacksIsolation: return ReasonCode::kNoWorkerIsolates;
     case Hopeless::kTooOld: return ReasonCode::kNoWorkerValidates;
     case Hopeless::kHasExcluded: return ReasonCode::kNoWorkerWithoutAvoided;
     case Hopeless::kNoneHasAll: return ReasonCode::kNoWorkerHasAll;

@@ -88,6 +88,7 @@ void CheckOffer(const v1::WorkerOffer& offer, std::vector<FieldViolation>* viola
 void CheckLoad(const v1::WorkerLoad& load, std::vector<FieldViolation>* violations) {
   CheckText("load.refuses_because", load.refuses_because(), kLongestText, violations);
   CheckText("load.kill_tier", load.kill_tier(), kLongestText, violations);
+  CheckText("load.isolation", load.isolation(), kLongestText, violations);
 }
 
 void CheckIdentity(const std::string& name, uint64_t incarnation, std::vector<FieldViolation>* violations) {

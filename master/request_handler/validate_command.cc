@@ -54,6 +54,7 @@ class CommandCheck {
     Environment();
     Inputs();
     Outputs();
+    Isolation();
   }
 
  private:
@@ -174,6 +175,18 @@ class CommandCheck {
       } else if (!names.insert(outputs[i]).second) {
         Add("BAD_OUTPUTS", field, "is named twice");
       }
+    }
+  }
+
+  void Isolation() {
+    if (!v1::Isolation_IsValid(spec_.isolation())) {
+      Add("BAD_ISOLATION", "isolation", "is ", static_cast<int>(spec_.isolation()),
+          ", which this master does not know; the tiers are PLAIN, LIMITED and STRICT");
+    } else if (spec_.isolation() != v1::ISOLATION_UNSPECIFIED && !is_command_) {
+      Add("BAD_ISOLATION", "isolation", "is for the executor \"command\" alone; leave it out");
+    }
+    if (spec_.no_network() && spec_.isolation() != v1::ISOLATION_STRICT) {
+      Add("BAD_ISOLATION", "no_network", "is had in the tier STRICT alone; ask for that isolation, too");
     }
   }
 

@@ -2,6 +2,7 @@
 // both with captured output, side by side in one run; and no-ops per second.
 //
 //   spawn_bench [COUNT [SLOTS...]]      prints the ratio for each number of slots; default 2000 and 2 4
+//   KILL_TIER=walk, ISOLATION=limited  in another tier than the best, and than plain
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
@@ -83,6 +84,17 @@ double RawPerSecond(int count, int slots) {
   return count / absl::ToDoubleSeconds(absl::Now() - start);
 }
 
+const char* TierName() {
+  const char* const asked = getenv("ISOLATION");
+  return asked == nullptr ? "plain" : asked;
+}
+
+muster::plugin::Isolation AskedTier() {
+  const std::string_view name = TierName();
+  if (name == "limited") return muster::plugin::Isolation::kLimited;
+  return name == "strict" ? muster::plugin::Isolation::kStrict : muster::plugin::Isolation::kPlain;
+}
+
 // Keeps `slots` attempts running, as a session does that has enough of them waiting.
 class Keeper final : public Listener {
  public:
@@ -138,11 +150,13 @@ class Keeper final : public Listener {
     request.request.attempt = 1;
     if (executor_ == "command") {
       request.request.command.argv = {"/bin/true"};
+      request.request.isolation = tier_;
       request.request.command.environment = {{"MUSTER_TASK_ID", "1"}, {"MUSTER_ATTEMPT", "1"}, {"MUSTER_WORKER", "w"}};
     }
     host_->Start(std::move(request));
   }
 
+  const muster::plugin::Isolation tier_ = AskedTier();
   ExecutionHost* host_ = nullptr;
   std::string executor_;
   std::atomic<int> left_{0};
@@ -224,8 +238,8 @@ int main(int argc, char** argv) {
       raw_cpu.push_back((between - before) / count);
       our_cpu.push_back((CpuMicros() - between) / count);
     }
-    printf("commands: %d slots, kill %s: raw posix_spawn %.0f/s (%.0f us CPU each), ours %.0f/s (%.0f us), ratio %.2f\n",
-           slots, (*host)->KillTier().c_str(), Median(raw), Median(raw_cpu), Median(ours), Median(our_cpu),
+    printf("commands: %d slots, kill %s, %s: raw posix_spawn %.0f/s (%.0f us CPU each), ours %.0f/s (%.0f us), ratio %.2f\n",
+           slots, (*host)->KillTier().c_str(), TierName(), Median(raw), Median(raw_cpu), Median(ours), Median(our_cpu),
            Median(ratios));
   }
   muster::execution::TemporaryDirectory directory;

@@ -20,7 +20,7 @@ std::string Shortage(const char* what, const std::string& where, int64_t free, i
 }  // namespace
 
 LoadProbe::LoadProbe(Marks marks, const execution::ExecutionHost* host)
-    : marks_(std::move(marks)), host_(host), kill_tier_(host->KillTier()) {}
+    : marks_(std::move(marks)), host_(host), kill_tier_(host->KillTier()), isolation_(host->Isolation()) {}
 
 LoadProbe::Reading LoadProbe::Look(const WorkerCoreView& view) const {
   Reading reading;
@@ -30,6 +30,7 @@ LoadProbe::Reading LoadProbe::Look(const WorkerCoreView& view) const {
   load.free_disk_bytes = host_->FreeDiskBytes();
   load.running = view.running;
   load.kill_tier = kill_tier_;
+  load.isolation = isolation_;
   reading.shortage =
       Shortage("free disk under ", marks_.work_dir, load.free_disk_bytes, marks_.disk_low_water_bytes);
   if (reading.shortage.empty()) {

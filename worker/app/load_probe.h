@@ -29,7 +29,7 @@ class LoadProbe {
  private:
   const Marks marks_;
   const execution::ExecutionHost* const host_;
-  const std::string kill_tier_;
+  const std::string kill_tier_, isolation_;
 };
 
 }  // namespace muster::worker

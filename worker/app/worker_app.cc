@@ -188,7 +188,10 @@ class WorkerAppImpl final : public WorkerApp {
     const std::string address = AdvertisedAddress(config, server_->address());
     MUSTER_LOG(kInfo, "worker starts",
                {{"name", config.name}, {"pid", getpid()}, {"address", address}, {"master", config.master},
-                {"slots", config.slots}, {"kill_tier", host_->KillTier()}});
+                {"slots", config.slots}, {"kill_tier", host_->KillTier()}, {"isolation", host_->Isolation()}});
+    if (geteuid() == 0 && !config.isolation.others()) {
+      MUSTER_LOG(kWarning, "commands run as root, strict ones as nobody; isolation.users or isolation.user changes that", {});
+    }
     registry_ = RegistryClient::Start({.name = config.name,
                                        .incarnation = incarnation_,
                                        .address = address,

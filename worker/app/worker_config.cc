@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
+#include "common/domain/isolation.h"
 #include "common/domain/validation.h"
 #include "worker/app/machine.h"
 
@@ -110,6 +113,43 @@ void CompleteCapacity(WorkerConfig* config) {
   }
 }
 
+// Tiers are what the worker has tried out, not what somebody says of it.
+absl::Status CheckNoTier(const std::string& key, const std::string& name) {
+  if (TierOf(name).empty()) return absl::OkStatus();
+  return Bad(key, absl::StrCat(name, " is found out by the worker and cannot be claimed; take it out"));
+}
+
+absl::Status CheckIsolation(const WorkerConfig& config) {
+  for (const auto& [name, value] : config.labels) MUSTER_RETURN_IF_ERROR(CheckNoTier("labels", name));
+  for (const std::string& name : config.capabilities) MUSTER_RETURN_IF_ERROR(CheckNoTier("capabilities", name));
+  for (const std::string& path : config.isolation.hide) {
+    if (path.empty() || path[0] != '/' || absl::StrContains(path, ":")) {
+      return Bad("isolation.hide", absl::StrCat(path, " must be an absolute path without ':'"));
+    }
+  }
+  if (!config.isolation.user.empty() && !config.isolation.users.empty()) {
+    return Bad("isolation.users", "isolation.user is there, too; commands run as one user, or each as its own of a range");
+  }
+  return absl::OkStatus();
+}
+
+void AddIsolation(const WorkerConfig& config, execution::ExecutorConfig* executor) {
+  const IsolationConfig& isolation = config.isolation;
+  std::vector<std::string> hidden = isolation.hide;
+  if (!config.tls.key.empty()) hidden.push_back(std::filesystem::absolute(config.tls.key).string());
+  const std::pair<const char*, std::string> settings[] = {
+      {"isolation_minimum", isolation.minimum},
+      {"user", isolation.user},
+      {"users", isolation.users},
+      {"max_processes", absl::StrCat(isolation.max_processes)},
+      {"max_open_files", absl::StrCat(isolation.max_open_files)},
+      {"max_file_bytes", absl::StrCat(isolation.max_file_bytes)},
+      {"tmp_bytes", absl::StrCat(isolation.tmp_bytes)},
+      {"memory_bytes", absl::StrCat(config.memory_bytes)},
+      {"hidden", absl::StrJoin(hidden, ":")}};
+  for (const auto& [key, value] : settings) executor->settings.emplace_back(key, value);
+}
+
 absl::Status CheckResources(const WorkerConfig& config) {
   for (const auto& [name, amount] : config.resources) {
     int64_t number = 0;
@@ -156,6 +196,23 @@ void Declare(WorkerConfig* config, config::Schema* schema) {
   schema->Text("policy.file", &c.policy_file, "",
                "What this worker may run, for whom (docs/policy.md), besides what the master lets through. Read at start. "
                "Empty: all that comes.");
+  schema->Choice("isolation.minimum", &c.isolation.minimum, "plain", {"plain", "limited", "strict"},
+                 "The tier that every command runs in at least, whatever its task asks for.");
+  schema->Text("isolation.user", &c.isolation.user, "",
+               "User (name or number) that commands run as, when the worker is root. Empty: as the worker.");
+  schema->Text("isolation.users", &c.isolation.users, "",
+               "FIRST-LAST: numbers of which each running command has one as a user of its own, when the worker is root.");
+  schema->Number("isolation.max_processes", &c.isolation.max_processes, 4096,
+                 "Processes and threads of a command from the tier limited on; below, of all commands of one user.",
+                 {.least = 16, .most = 1'000'000});
+  schema->Number("isolation.max_open_files", &c.isolation.max_open_files, 65536,
+                 "Files that a process of a command may have open.", {.least = 64, .most = 1'000'000'000});
+  schema->Size("isolation.max_file_size", &c.isolation.max_file_bytes, 0, "Size up to which it may write a file. 0: any.",
+               {.least = 0});
+  schema->Size("isolation.tmp_size", &c.isolation.tmp_bytes, int64_t{256} << 20,
+               "Of a strict command's own /tmp, /var/tmp and /dev/shm, each; it counts as its memory.", {.least = 1 << 20});
+  schema->List("isolation.hide", &c.isolation.hide,
+               "Files and directories that strict commands do not see, beside the worker's key and work_dir: /srv/a,/srv/b.");
   schema->Time("drain_timeout", &c.drain_timeout, absl::Seconds(25),
                "How long running tasks may go on after SIGTERM or a drain.", {.least = 0});
   schema->Time("kill_grace", &c.kill_grace, absl::Seconds(5), "From SIGTERM to SIGKILL, unless the task says it.",
@@ -213,6 +270,7 @@ absl::Status Complete(WorkerConfig* config, const std::string& plugin_dir) {
                                            "`muster pki` makes the files)"));
   }
   MUSTER_RETURN_IF_ERROR(CheckResources(c));
+  MUSTER_RETURN_IF_ERROR(CheckIsolation(c));
   return CompleteExecutors(config, plugin_dir);
 }
 
@@ -250,12 +308,14 @@ execution::HostConfig MakeHostConfig(const WorkerConfig& config) {
   host.kill_grace = config.kill_grace;
   host.attach_grace = config.attach_grace;
   host.memory_limit_bytes = config.memory_bytes;
+  host.commands_have_users = config.isolation.others();
   constexpr char kSettings[] = "settings.";
   for (const config::Entry& entry : config.executors) {
     execution::ExecutorConfig executor{.name = Get(entry, "name"), .path = Get(entry, "path")};
     for (const auto& [field, value] : entry) {
       if (absl::StartsWith(field, kSettings)) executor.settings.emplace_back(field.substr(sizeof(kSettings) - 1), value);
     }
+    if (executor.name == kShipped[0]) AddIsolation(config, &executor);
     host.executors.push_back(std::move(executor));
   }
   return host;

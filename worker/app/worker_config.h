@@ -21,6 +21,19 @@
 
 namespace muster::worker {
 
+// How commands are kept apart, and as whom they run. See docs/isolation.md.
+struct IsolationConfig {
+  std::string minimum;
+  std::string user, users;
+  int64_t max_processes = 0;
+  int64_t max_open_files = 0;
+  int64_t max_file_bytes = 0;
+  int64_t tmp_bytes = 0;
+  std::vector<std::string> hide;
+
+  bool others() const { return !user.empty() || !users.empty(); }
+};
+
 struct WorkerConfig {
   std::string name;
   std::string master;
@@ -38,6 +51,7 @@ struct WorkerConfig {
   std::vector<std::string> capabilities;
   std::map<std::string, std::string> resources;
   std::vector<config::Entry> executors;
+  IsolationConfig isolation;
   std::string work_dir;
   std::string policy_file;  // empty: none
   std::shared_ptr<const policy::Policy> policy;  // of that file; null: none

@@ -45,6 +45,7 @@ struct HostConfig {
   absl::Duration kill_grace = absl::Seconds(5);
   absl::Duration health_interval = absl::Seconds(2);
   absl::Duration attach_grace = absl::Seconds(60);
+  bool commands_have_users = false;  // other than the worker's, who must find their task's directory
   int64_t memory_limit_bytes = 0;  // of the whole worker; 0: what the machine or cgroup has
 };
 
@@ -86,6 +87,7 @@ class ExecutionHost {
 
   virtual std::vector<ExecutorOffer> Executors() const = 0;
   virtual std::string KillTier() const = 0;
+  virtual std::string Isolation() const = 0;  // the tiers that commands can have, in words
 
   virtual void Start(AttemptRequest request) = 0;
   // After OnWorkEnded. Runs the attempt's validation command, by the executor `command`, in its directory and with its

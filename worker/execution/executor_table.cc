@@ -70,6 +70,7 @@ Answer Ask(plugin::Executor& executor) {
   if (!answer.health.healthy && answer.health.reason.empty()) answer.health.reason = "unhealthy, without a reason";
   answer.health.reason = ToLine(std::move(answer.health.reason));
   answer.capabilities.note = ToLine(std::move(answer.capabilities.note));
+  answer.capabilities.isolation = ToLine(std::move(answer.capabilities.isolation));
   return answer;
 }
 
@@ -135,6 +136,14 @@ std::string ExecutorTable::KillTier() const {
   return "";
 }
 
+std::string ExecutorTable::Isolation() const {
+  absl::MutexLock lock(&mutex_);
+  for (const auto& row : rows_) {
+    if (!row->isolation.empty()) return row->isolation;
+  }
+  return "";
+}
+
 bool ExecutorTable::RefreshOne(Row* row) {
   {
     absl::MutexLock lock(&mutex_);
@@ -149,6 +158,7 @@ bool ExecutorTable::RefreshOne(Row* row) {
   offer.capabilities = std::move(answer.capabilities.names);
   offer.parameter_schema = std::move(answer.capabilities.parameter_schema);
   row->note = std::move(answer.capabilities.note);
+  row->isolation = std::move(answer.capabilities.isolation);
   if (offer == row->offer) return false;
   row->offer = std::move(offer);
   return true;

@@ -31,6 +31,7 @@ class ExecutorTable {
   Loaded* Find(const std::string& name);
   std::vector<ExecutorOffer> Offers() const;
   std::string KillTier() const;
+  std::string Isolation() const;
   // True: something changed.
   bool Refresh();
   // For a plugin whose health check has been running for too long. True: something changed.
@@ -41,7 +42,7 @@ class ExecutorTable {
   struct Row {
     Loaded loaded;
     ExecutorOffer offer;
-    std::string note;
+    std::string note, isolation;
     absl::Time asked = absl::InfiniteFuture();  // while a health check runs
   };
   absl::Status LoadOne(const ExecutorConfig& config, const HostConfig& host);

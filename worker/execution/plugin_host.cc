@@ -18,6 +18,7 @@ constexpr uint32_t kMinDirectoriesAhead = 4;
 constexpr uint32_t kMaxDirectoriesAhead = 256;
 constexpr absl::Duration kJanitorPeriod = absl::Milliseconds(100);
 constexpr absl::Duration kLongestTimeout = absl::Hours(24 * 365 * 10);  // the clock does not overflow
+constexpr absl::Duration kLockPatience = absl::Seconds(5);  // of a predecessor that was killed
 constexpr absl::Duration kSilence = absl::Seconds(10);
 constexpr absl::Duration kEndAllLimit = absl::Seconds(30);
 // A plugin kills by force itself after its grace; the host does it for one that forgot.
@@ -54,7 +55,7 @@ PluginHost::PluginHost(HostConfig config, Listener* listener) : config_(std::mov
 
 absl::Status PluginHost::Open() {
   const uint32_t ahead = std::clamp(config_.slots + 1, kMinDirectoriesAhead, kMaxDirectoriesAhead);
-  MUSTER_ASSIGN_OR_RETURN(directories_, WorkDirectories::Open(config_.work_dir, ahead));
+  MUSTER_ASSIGN_OR_RETURN(directories_, WorkDirectories::Open(config_.work_dir, ahead, kLockPatience, config_.commands_have_users));
   MUSTER_RETURN_IF_ERROR(executors_.Load(config_));
   loop_ = std::make_unique<HostLoop>([this] { return Now(); });
   health_ = std::make_unique<Periodic>(config_.health_interval, [this] {

@@ -29,6 +29,7 @@ class PluginHost final : public ExecutionHost, private AttemptHost {
 
   std::vector<ExecutorOffer> Executors() const override { return executors_.Offers(); }
   std::string KillTier() const override { return executors_.KillTier(); }
+  std::string Isolation() const override { return executors_.Isolation(); }
   void Start(AttemptRequest request) override;
   void Validate(AttemptKey key) override;
   void Stop(AttemptKey key, EndReason reason, absl::Duration kill_grace) override;

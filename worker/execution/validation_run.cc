@@ -89,6 +89,9 @@ plugin::Request SurroundingsOf(const plugin::Request& work) {
   request.command.working_directory = work.command.working_directory;
   request.task_directory = work.task_directory;
   request.memory_limit_bytes = work.memory_limit_bytes;
+  request.cpu_limit_millis = work.cpu_limit_millis;
+  request.isolation = work.isolation;
+  request.no_network = work.no_network;
   request.kill_grace = work.kill_grace;
   request.deadline = work.deadline;
   return request;

@@ -79,7 +79,7 @@ bool LockWithin(absl::Duration patience, int directory) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<WorkDirectories>> WorkDirectories::Open(const std::string& work_dir, uint32_t ahead,
-                                                                       absl::Duration patience) {
+                                                                       absl::Duration patience, bool others_enter) {
   if (work_dir.empty() || work_dir[0] != '/') {
     return absl::InvalidArgumentError(absl::StrCat("work_dir \"", work_dir, "\" is not an absolute path"));
   }
@@ -92,7 +92,7 @@ absl::StatusOr<std::unique_ptr<WorkDirectories>> WorkDirectories::Open(const std
   if (!LockWithin(patience, directory)) {
     return absl::FailedPreconditionError(absl::StrCat("work_dir ", work_dir, " is in use by another worker"));
   }
-  fchmod(directory, 0700);
+  fchmod(directory, others_enter ? 0711 : 0700);
   MUSTER_RETURN_IF_ERROR(KillLeftovers(directory));
   for (const std::string& name : Entries(directory)) {
     if (!RemoveTree(directory, name)) return Failure(absl::StrCat(path, "/", name, " of an earlier run"), errno);

@@ -32,9 +32,11 @@ class WorkDirectories {
   };
 
   // Locks work_dir, ends and removes what a predecessor left, makes `ahead` directories. A predecessor that was killed
-  // holds the lock until the kernel is done with it; one that lives is an error when `patience` ends.
+  // holds the lock until the kernel is done with it; one that lives is an error when `patience` ends. `others_enter`: the
+  // directories may be given to other users, who pass through ours and see nothing.
   static absl::StatusOr<std::unique_ptr<WorkDirectories>> Open(const std::string& work_dir, uint32_t ahead,
-                                                               absl::Duration patience = absl::Seconds(5));
+                                                               absl::Duration patience = absl::Seconds(5),
+                                                               bool others_enter = false);
   ~WorkDirectories();
 
   absl::StatusOr<Lease> Take();

@@ -28,10 +28,13 @@
 namespace muster::plugin {
 
 // Raised with every change below this line.
-inline constexpr uint32_t kAbiVersion = 1;
+inline constexpr uint32_t kAbiVersion = 2;
 
 enum class Stream : uint8_t { kStdout = 1, kStderr = 2 };
 enum class Severity : uint8_t { kDebug, kInfo, kWarning, kError };
+
+// How far a command is kept from the worker, the others and the system; each tier holds what the one before it holds.
+enum class Isolation : uint8_t { kPlain, kLimited, kStrict };
 
 // For the executor `command`.
 struct Command {
@@ -53,6 +56,9 @@ struct Request {
   std::string parameters_json;          // all others; "{}" when there are none
   std::string task_directory;           // fresh, 0700, removed by the host afterwards
   int64_t memory_limit_bytes = 0;       // 0: none
+  int64_t cpu_limit_millis = 0;         // of a core; 0: none. Held where the tier has cgroups
+  Isolation isolation = Isolation::kPlain;  // executor `command` alone, and so is what follows
+  bool no_network = false;              // needs kStrict
   std::chrono::nanoseconds kill_grace{0};
   // Steady clock; max(): none. The host stops the attempt then by itself.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
@@ -119,6 +125,7 @@ struct Capabilities {
   std::vector<std::string> names;  // what a task's need can name
   std::string parameter_schema;    // JSON Schema; empty: anything
   std::string note;                // shown to people ("kill: cgroup v2")
+  std::string isolation;           // the tiers that its commands can have, shown to people
   bool wants_task_directory = true;  // false: task_directory stays empty, which is quicker
 };
 

@@ -1,6 +1,7 @@
 #include "worker/session/attempt_work.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -39,6 +40,22 @@ OnWorkerLoss LossMode(v1::OnWorkerLoss mode) {
   }
 }
 
+// 0, no bound, for what is no number of cores.
+int64_t Millis(double cores) {
+  constexpr double kMostCores = 1e6;
+  return cores > 0 && cores <= kMostCores ? std::llround(cores * 1000) : 0;
+}
+
+// A tier that this worker does not know is stricter than all that it knows: the executor refuses what it cannot hold.
+plugin::Isolation Tier(v1::Isolation tier) {
+  switch (tier) {
+    case v1::ISOLATION_UNSPECIFIED:
+    case v1::ISOLATION_PLAIN: return plugin::Isolation::kPlain;
+    case v1::ISOLATION_LIMITED: return plugin::Isolation::kLimited;
+    default: return plugin::Isolation::kStrict;
+  }
+}
+
 plugin::Command MakeCommand(const v1::Command& from) {
   plugin::Command command;
   command.argv.assign(from.argv().begin(), from.argv().end());
@@ -69,6 +86,9 @@ Template MakeTemplate(const v1::TaskSpec& spec) {
   AttemptWork& work = made.work;
   work.request.executor = spec.executor().empty() ? kCommand : spec.executor();
   work.request.memory_limit_bytes = spec.requirements().memory_bytes();
+  work.request.cpu_limit_millis = Millis(spec.requirements().cpu());
+  work.request.isolation = Tier(spec.isolation());
+  work.request.no_network = spec.no_network();
   work.request.command = MakeCommand(spec.command());
   work.request.arguments.assign(spec.arguments().begin(), spec.arguments().end());
   work.request.parameters_json = "{}";

@@ -48,6 +48,7 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   flags.validate = "test -s out";
   flags.validate_timeout = absl::Seconds(5);
   flags.outputs = "version,digest";
+  flags.no_network = true;
   const auto spec = flags.Build({"echo", "hi"}, kNow);
   ASSERT_TRUE(spec.ok()) << spec.status();
   EXPECT_THAT(spec->command().argv(), ElementsAre("echo", "hi"));
@@ -61,6 +62,8 @@ TEST(TaskFlags, EachFlagFindsItsField) {
   EXPECT_THAT(spec->validation().accepted_exit_codes(), ElementsAre(0, 3));
   EXPECT_THAT(spec->outputs(), ElementsAre("version", "digest"));
   EXPECT_EQ(spec->validation().output_pattern(), "^ok$");
+  EXPECT_EQ(spec->isolation(), v1::ISOLATION_STRICT) << "no network is had there alone";
+  EXPECT_TRUE(spec->no_network());
   EXPECT_EQ(spec->validation().command(), "test -s out");
   EXPECT_EQ(spec->validation().timeout().seconds(), 5);
   EXPECT_EQ(spec->start_time().seconds(), 1700000060);

@@ -101,9 +101,11 @@ class CgroupForest final : public ProcessForest {
       return false;
     }
     if (!root_.Make(parent, error)) return false;
-    // Where the parent hands memory on; memory_limit.h uses it then.
+    // Where the parent hands them on; memory_limit.h and bounds.h use them then. One that is missing refuses a line whole.
     const Descriptor root = Open(root_.path(), O_RDONLY | O_DIRECTORY);
-    WriteSmallFile(root.get(), "cgroup.subtree_control", "+memory");
+    for (const char* controller : {"+memory", "+pids", "+cpu"}) {
+      WriteSmallFile(root.get(), "cgroup.subtree_control", controller);
+    }
     std::unique_ptr<ProcessTree> first = MakeTree();
     if (first == nullptr) {
       *error = root_.path() + ": its files cannot be written";

@@ -67,9 +67,17 @@ MUSTER_CHILD_CODE bool PlaceDescriptors(const ChildPlan& plan) {
   if (syscall(SYS_dup3, plan.stdin_fd, 0, 0) < 0) return false;
   if (syscall(SYS_dup3, plan.stdout_fd, 1, 0) < 0) return false;
   if (syscall(SYS_dup3, plan.stderr_fd, 2, 0) < 0) return false;
-  if (syscall(SYS_close_range, 3U, ~0U, 0U) == 0) return true;
+  unsigned next = 3;
+  for (const int fd : plan.more_fds) {
+    if (fd < 0) break;
+    // One that has its number already would be closed by the exec.
+    const bool placed = fd == static_cast<int>(next) ? syscall(SYS_fcntl, fd, F_SETFD, 0) == 0 : syscall(SYS_dup3, fd, next, 0) >= 0;
+    if (!placed) return false;
+    ++next;
+  }
+  if (syscall(SYS_close_range, next, ~0U, 0U) == 0) return true;
   // Before Linux 5.9: ours are close-on-exec anyway; a library's may not be.
-  for (long fd = 3; fd < 65536; ++fd) syscall(SYS_close, fd);
+  for (long fd = next; fd < 65536; ++fd) syscall(SYS_close, fd);
   return true;
 }
 
@@ -79,10 +87,28 @@ MUSTER_CHILD_CODE bool JoinCgroups(ChildState* state) {
     const long fd = syscall(SYS_openat, state->join_directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
     if (fd < 0 || syscall(SYS_write, fd, "0", 1) != 1) return false;
   }
-  for (int i = 0; i < 2; ++i) {
-    if (plan.join_fds[i] >= 0 && syscall(SYS_write, plan.join_fds[i], "0", 1) != 1) return false;
+  for (const int fd : plan.join_fds) {
+    if (fd >= 0 && syscall(SYS_write, fd, "0", 1) != 1) return false;
   }
   return true;
+}
+
+MUSTER_CHILD_CODE bool SetLimits(const ChildPlan& plan) {
+  struct rlimit none;
+  none.rlim_cur = 0;
+  none.rlim_max = 0;
+  syscall(SYS_prlimit64, 0, RLIMIT_CORE, &none, nullptr);
+  for (size_t i = 0; i < plan.limit_count; ++i) {
+    if (syscall(SYS_prlimit64, 0, plan.limits[i].resource, &plan.limits[i].value, nullptr) < 0) return false;
+  }
+  return true;
+}
+
+// The system calls themselves: those of the C library would change the other threads of the parent, too.
+MUSTER_CHILD_CODE bool BecomeUser(const ChildPlan& plan) {
+  if (plan.uid < 0) return true;
+  return syscall(SYS_setgroups, 0, nullptr) == 0 && syscall(SYS_setresgid, plan.gid, plan.gid, plan.gid) == 0 &&
+         syscall(SYS_setresuid, plan.uid, plan.uid, plan.uid) == 0;
 }
 
 MUSTER_CHILD_CODE bool Settle(ChildState* state) {
@@ -90,15 +116,14 @@ MUSTER_CHILD_CODE bool Settle(ChildState* state) {
   ResetSignals(state->reset_signals);
   if (!JoinCgroups(state)) return Stop(state, ChildStep::kJoinCgroup);
   if (syscall(SYS_setsid) < 0) return Stop(state, ChildStep::kSession);
+  if (!SetLimits(plan)) return Stop(state, ChildStep::kLimits);
+  if (!PlaceDescriptors(plan)) return Stop(state, ChildStep::kDescriptors);
+  if (!BecomeUser(plan)) return Stop(state, ChildStep::kUser);
+  // After the change of the user, which takes it back.
   syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   // The parent may have died before the line above took effect.
   if (syscall(SYS_getppid) != state->parent) return Stop(state, ChildStep::kSession);
-  struct rlimit none;
-  none.rlim_cur = 0;
-  none.rlim_max = 0;
-  syscall(SYS_prlimit64, 0, RLIMIT_CORE, &none, nullptr);
   syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  if (!PlaceDescriptors(plan)) return Stop(state, ChildStep::kDescriptors);
   if (syscall(SYS_chdir, plan.directory) < 0) return Stop(state, ChildStep::kDirectory);
   return true;
 }
@@ -193,7 +218,9 @@ const char* ChildStepName(ChildStep step) {
     case ChildStep::kClone: return "clone";
     case ChildStep::kJoinCgroup: return "joining its cgroup";
     case ChildStep::kSession: return "making its session";
+    case ChildStep::kLimits: return "setting its limits";
     case ChildStep::kDescriptors: return "placing its descriptors";
+    case ChildStep::kUser: return "becoming its user";
     case ChildStep::kDirectory: return "entering its working directory";
     case ChildStep::kExec: return "exec";
   }

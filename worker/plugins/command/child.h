@@ -9,12 +9,18 @@
 // stay the caller's; the pidfd of the outcome becomes the caller's. Errors: an errno and the step it came from.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstddef>
 #include <cstdint>
 
 namespace muster::command {
+
+struct ChildLimit {
+  int resource = 0;  // RLIMIT_...
+  rlimit value{};
+};
 
 struct ChildPlan {
   char* const* argv = nullptr;
@@ -26,11 +32,15 @@ struct ChildPlan {
   int stdout_fd = -1;
   int stderr_fd = -1;
   int cgroup_fd = -1;        // directory of a v2 cgroup, or -1
-  int join_fds[2] = {-1, -1};  // cgroup.procs of v1 cgroups, or -1
+  int join_fds[4] = {-1, -1, -1, -1};  // cgroup.procs of v1 cgroups, or -1
+  int more_fds[2] = {-1, -1};  // become 3 and 4; or -1
+  const ChildLimit* limits = nullptr;
+  size_t limit_count = 0;
+  int64_t uid = -1, gid = -1;  // -1: as this process; else it has no other groups
   uint64_t ignored_signals = 0;  // bit n-1: signal n; set to default in the child
 };
 
-enum class ChildStep : uint8_t { kClone, kJoinCgroup, kSession, kDescriptors, kDirectory, kExec };
+enum class ChildStep : uint8_t { kClone, kJoinCgroup, kSession, kLimits, kDescriptors, kUser, kDirectory, kExec };
 const char* ChildStepName(ChildStep step);
 
 struct ChildOutcome {

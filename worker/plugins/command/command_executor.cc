@@ -66,6 +66,19 @@ CommandExecutor::CommandExecutor(const plugin::Options& options) : null_(OpenNul
   const std::string tier = Setting(options, "kill_tier", "auto");
   forest_ = MakeProcessForest(tier, &error);
   if (forest_ == nullptr) throw std::invalid_argument("kill_tier " + tier + ": " + error);
+  users_ = std::make_unique<Users>(Setting(options, "user", ""), Setting(options, "users", ""));
+  users_->CheckWay(options.work_dir);
+  services_.isolation = ReadIsolationSettings(options);
+  offer_ = ProbeIsolation(services_.isolation, {forest_.get(), &memory_, &bounds_, users_.get(), null_.get()});
+  if (offer_.best < services_.isolation.least) {
+    throw std::invalid_argument(std::string("isolation.minimum ") + IsolationName(services_.isolation.least) +
+                                " cannot be had here: it has " + offer_.words());
+  }
+  services_.limits = services_.isolation.limits(false);
+  services_.limits_of_users = services_.isolation.limits(true);
+  services_.best_isolation = offer_.best;
+  services_.bounds = &bounds_;
+  services_.users = users_.get();
   const char* home = getenv("HOME");
   services_.loop = &loop_;
   services_.forest = forest_.get();
@@ -93,7 +106,9 @@ std::unique_ptr<plugin::Execution> CommandExecutor::Execute(const plugin::Reques
 plugin::Capabilities CommandExecutor::GetCapabilities() {
   plugin::Capabilities capabilities;
   capabilities.names = {"command"};
+  for (std::string& tier : offer_.capabilities()) capabilities.names.push_back(std::move(tier));
   capabilities.note = std::string("kill: ") + forest_->tier();
+  capabilities.isolation = offer_.words() + "; commands run as " + users_->words();
   return capabilities;
 }
 

@@ -2,9 +2,10 @@
 //
 //   Execute ─▶ Spawners (a few threads, vfork) ─▶ EventLoop (one thread: pidfds, pipes, timers) ─▶ Context::Finish
 //
-// Settings: kill_tier (auto, cgroup2, freezer, walk), path, home, lang, drain_ms, spawners.
+// Settings: kill_tier (auto, cgroup2, freezer, walk), path, home, lang, drain_ms, spawners, and those of the isolation
+// (isolation.h, users.h), which the worker's own configuration has under `isolation`.
 // Thread rule: any thread. Ownership: the host ends all runs before it destroys the executor. Errors: a bad setting
-// or a kill tier that is not to be had throws at construction, which the entry point turns into the host's error.
+// or a tier that is not to be had throws at construction, which the entry point turns into the host's error.
 #pragma once
 
 #include <memory>
@@ -27,6 +28,9 @@ class CommandExecutor final : public plugin::Executor {
   Descriptor null_;
   std::unique_ptr<ProcessForest> forest_;
   MemoryLimits memory_;
+  BoundsTable bounds_;
+  std::unique_ptr<Users> users_;
+  IsolationOffer offer_;
   EventLoop loop_;
   RunServices services_;
   std::unique_ptr<Spawners> spawners_;

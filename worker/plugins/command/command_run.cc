@@ -17,7 +17,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr uint32_t kPidfdTag = 2;
 constexpr size_t kReadBytes = 64 * 1024;
 constexpr int kReadsAtOnce = 4;  // then the others have their turn
 constexpr int kMaxClearRounds = 600;
@@ -45,7 +44,7 @@ std::chrono::nanoseconds Nanoseconds(const timeval& time) {
 }  // namespace
 
 CommandRun::CommandRun(const RunServices* services, plugin::Request request, plugin::Context* context)
-    : services_(services), request_(std::move(request)), context_(context) {
+    : services_(services), request_(std::move(request)), context_(context), tier_(std::max(request_.isolation, services->isolation.least)) {
   pipes_[0].stream = plugin::Stream::kStdout;
   pipes_[1].stream = plugin::Stream::kStderr;
 }
@@ -252,9 +251,15 @@ void CommandRun::FinishRun() {
   phase_ = Phase::kFinished;
   plugin::Result result = MakeResult();
   // One whose processes cannot be killed is not to be used again.
-  if (clear_rounds_ < kMaxClearRounds) services_->forest->GiveBack(std::move(tree_));
-  services_->memory->GiveBack(std::move(memory_limit_));
+  if (clear_rounds_ < kMaxClearRounds) GiveBackPlaces();
   context_->Finish(std::move(result));
+}
+
+void CommandRun::GiveBackPlaces() {
+  services_->forest->GiveBack(std::move(tree_));
+  services_->memory->GiveBack(std::move(memory_limit_));
+  services_->bounds->GiveBack(std::move(bounds_));
+  if (user_) services_->users->GiveBack(*user_);
 }
 
 void CommandRun::WatchMemory() {
@@ -287,7 +292,7 @@ plugin::Result CommandRun::MakeResult() {
   const bool limit_killed = memory_limit_ != nullptr && memory_limit_->KilledSinceSet();
   if (out_of_memory_ || (limit_killed && (exit_signal_ != 0 || exit_code_ != 0))) {
     result.reason = plugin::EndReason::kOutOfMemory;
-    result.message = "it needed more than its " + std::to_string(request_.memory_limit_bytes) + " bytes of memory";
+    result.message = "it needed more than its " + std::to_string(memory_limit_bytes_) + " bytes of memory";
   } else if (exit_signal_ != 0) {
     result.reason = plugin::EndReason::kSignaled;
     result.signal = exit_signal_;

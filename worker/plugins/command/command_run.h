@@ -14,14 +14,17 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "worker/plugin_api/executor.h"
 #include "worker/plugins/command/child.h"
 #include "worker/plugins/command/event_loop.h"
+#include "worker/plugins/command/isolation.h"
 #include "worker/plugins/command/launch.h"
 #include "worker/plugins/command/memory_limit.h"
 #include "worker/plugins/command/process_tree.h"
+#include "worker/plugins/isolate/isolate_plan.h"
 
 namespace muster::command {
 
@@ -30,6 +33,11 @@ struct RunServices {
   EventLoop* loop = nullptr;
   ProcessForest* forest = nullptr;
   MemoryLimits* memory = nullptr;
+  BoundsTable* bounds = nullptr;
+  Users* users = nullptr;
+  IsolationSettings isolation;
+  std::vector<ChildLimit> limits, limits_of_users;  // of every command; of those that have a user of their own
+  plugin::Isolation best_isolation = plugin::Isolation::kPlain;
   int null_fd = -1;
   EnvironmentDefaults environment;
   std::chrono::nanoseconds drain{std::chrono::seconds(2)};
@@ -48,6 +56,8 @@ class CommandRun final : public Watcher, public std::enable_shared_from_this<Com
   void OnReady(uint32_t tag, uint32_t events) override;
 
  private:
+  static constexpr uint32_t kPidfdTag = 2;  // after those of the pipes
+
   enum class Wish : uint8_t { kNone, kStop, kKill };
   enum class Phase : uint8_t { kRunning, kDraining, kClearing, kEmptying, kFinished };
   struct Pipe {
@@ -61,8 +71,13 @@ class CommandRun final : public Watcher, public std::enable_shared_from_this<Com
   enum class ReadEnd : uint8_t { kEndOfFile, kEmpty, kNoRoom, kMore };
 
   // Spawner thread.
+  std::string TakePlaces();
+  std::string TakeUser();
   ChildOutcome StartMain(const ChildStack& stack, uint64_t ignored_signals, std::string* problem);
   bool MakePipes(Descriptor* out, Descriptor* err, Descriptor* in);
+  ChildPlan MakePlan(int in, int out, int err);
+  isolate::Plan MakeIsolatedPlan() const;
+  ChildOutcome StartOnce(const ChildPlan& plan, const ChildStack& stack, std::string* problem);
   void FailStart(int error, std::string message);
   bool WishedBeforeStart();
   void HandOver();
@@ -83,6 +98,7 @@ class CommandRun final : public Watcher, public std::enable_shared_from_this<Com
   void Drained();
   void Clear();
   void FinishRun();
+  void GiveBackPlaces();
   void WatchMemory();
   int64_t PeakBytes() const;
   plugin::Result MakeResult();
@@ -92,6 +108,7 @@ class CommandRun final : public Watcher, public std::enable_shared_from_this<Com
   const RunServices* const services_;
   const plugin::Request request_;
   plugin::Context* const context_;
+  const plugin::Isolation tier_;  // that it asks for, or the least of this worker
 
   std::mutex mutex_;  // guards the two below
   Wish wish_ = Wish::kNone;
@@ -101,6 +118,9 @@ class CommandRun final : public Watcher, public std::enable_shared_from_this<Com
   std::unique_ptr<Launch> launch_;
   std::unique_ptr<ProcessTree> tree_;
   std::unique_ptr<MemoryLimit> memory_limit_;
+  int64_t memory_limit_bytes_ = 0;
+  std::unique_ptr<Bounds> bounds_;
+  std::optional<User> user_;  // whom it runs as, if not as the worker
   Pipe pipes_[2];
   pid_t pid_ = -1;
   Descriptor pidfd_;

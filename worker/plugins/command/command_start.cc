@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "worker/plugins/command/command_run.h"
+#include "worker/plugins/command/isolated_start.h"
 
 namespace muster::command {
 namespace {
 
-constexpr uint32_t kPidfdTag = 2;
 constexpr int kBusyTries = 50;
 
 bool MakePipe(Descriptor* read_end, Descriptor* write_end) {
@@ -65,14 +65,12 @@ void CommandRun::Begin(const ChildStack& stack, uint64_t ignored_signals) {
     result.message = "stopped before it started";
     return context_->Finish(std::move(result));
   }
-  launch_ = std::make_unique<Launch>(request_, services_->environment);
-  if (!launch_->Prepare()) return FailStart(launch_->error(), launch_->message());
-  tree_ = services_->forest->Take();
-  if (tree_ == nullptr) return FailStart(EAGAIN, "no cgroup can be made for it");
-  if (request_.memory_limit_bytes > 0) {
-    memory_limit_ = services_->memory->Take(tree_->BirthCgroupFd(), request_.memory_limit_bytes);
-  }
-  std::string problem;
+  std::string problem = TakePlaces();
+  if (!problem.empty()) return FailStart(EAGAIN, std::move(problem));
+  EnvironmentDefaults environment = services_->environment;
+  if (user_) environment.home = user_->home.empty() ? request_.task_directory : user_->home;
+  launch_ = std::make_unique<Launch>(request_, environment);
+  if (!launch_->Prepare(user_ ? &*user_ : nullptr)) return FailStart(launch_->error(), launch_->message());
   const ChildOutcome child = StartMain(stack, ignored_signals, &problem);
   if (child.error != 0) return FailStart(child.error, std::move(problem));
   pid_ = child.pid;
@@ -83,9 +81,90 @@ void CommandRun::Begin(const ChildStack& stack, uint64_t ignored_signals) {
   HandOver();
 }
 
+// What the tier needs; in words what cannot be had.
+std::string CommandRun::TakePlaces() {
+  if (tier_ > services_->best_isolation) {
+    return std::string("this worker does not offer isolation ") + IsolationName(tier_);
+  }
+  tree_ = services_->forest->Take();
+  if (tree_ == nullptr) return "no cgroup can be made for it";
+  const bool is_limited = tier_ >= plugin::Isolation::kLimited;
+  memory_limit_bytes_ = request_.memory_limit_bytes;
+  if (memory_limit_bytes_ == 0 && is_limited) memory_limit_bytes_ = services_->isolation.memory_bytes;
+  if (memory_limit_bytes_ > 0) memory_limit_ = services_->memory->Take(tree_->BirthCgroupFd(), memory_limit_bytes_);
+  if (!is_limited) return TakeUser();
+  bounds_ = services_->bounds->Take(tree_->BirthCgroupFd(), services_->isolation.max_processes, request_.cpu_limit_millis);
+  if (bounds_ == nullptr || (memory_limit_bytes_ > 0 && memory_limit_ == nullptr)) return "no cgroup can be made for its bounds";
+  return TakeUser();
+}
+
+std::string CommandRun::TakeUser() {
+  if (services_->users->configured()) {
+    user_ = services_->users->Take(request_.task_directory);
+    if (!user_) return "all users of isolation.users are taken";
+  } else if (tier_ == plugin::Isolation::kStrict && geteuid() == 0) {
+    user_ = User{Users::kNobody, Users::kNobody, ""};
+  }
+  return "";
+}
+
 bool CommandRun::MakePipes(Descriptor* out, Descriptor* err, Descriptor* in) {
   if (!MakePipe(&pipes_[0].fd, out) || !MakePipe(&pipes_[1].fd, err)) return false;
-  return request_.command.stdin_bytes.empty() || MakeInput(request_.command.stdin_bytes, in);
+  if (!request_.command.stdin_bytes.empty() && !MakeInput(request_.command.stdin_bytes, in)) return false;
+  if (!user_) return true;
+  // So that it can open /dev/stdout and the others again.
+  for (const Descriptor* stream : {out, err, in}) {
+    if (stream->valid() && fchown(stream->get(), user_->uid, user_->gid) < 0) return false;
+  }
+  return true;
+}
+
+ChildPlan CommandRun::MakePlan(int in, int out, int err) {
+  ChildPlan plan;
+  plan.argv = launch_->argv();
+  plan.environment = launch_->environment();
+  plan.candidates = launch_->candidates();
+  plan.interpreter_argv = launch_->interpreter_argv();
+  plan.directory = launch_->directory().c_str();
+  plan.stdin_fd = in;
+  plan.stdout_fd = out;
+  plan.stderr_fd = err;
+  plan.cgroup_fd = tree_->BirthCgroupFd();
+  plan.join_fds[0] = tree_->JoinFd();
+  plan.join_fds[1] = memory_limit_ == nullptr ? -1 : memory_limit_->JoinFd();
+  plan.join_fds[2] = bounds_ == nullptr ? -1 : bounds_->ProcessesJoinFd();
+  plan.join_fds[3] = bounds_ == nullptr ? -1 : bounds_->CpuJoinFd();
+  plan.limits = services_->limits.data();
+  plan.limit_count = services_->limits.size();
+  if (!user_ || tier_ == plugin::Isolation::kStrict) return plan;
+  plan.uid = user_->uid;
+  plan.gid = user_->gid;
+  plan.limits = services_->limits_of_users.data();
+  plan.limit_count = services_->limits_of_users.size();
+  return plan;
+}
+
+isolate::Plan CommandRun::MakeIsolatedPlan() const {
+  isolate::Plan plan;
+  plan.arguments = launch_->arguments();
+  plan.environment = launch_->variables();
+  plan.candidates = launch_->paths();
+  plan.directory = launch_->directory();
+  plan.task_directory = request_.task_directory;
+  plan.work_dir = services_->isolation.work_dir;
+  plan.hidden = services_->isolation.hidden;
+  plan.user_namespace = !user_;
+  plan.no_network = request_.no_network;
+  plan.tmp_bytes = services_->isolation.tmp_bytes;
+  plan.max_processes = services_->isolation.max_processes;
+  if (user_) plan.uid = user_->uid;
+  if (user_) plan.gid = user_->gid;
+  return plan;
+}
+
+ChildOutcome CommandRun::StartOnce(const ChildPlan& plan, const ChildStack& stack, std::string* problem) {
+  if (tier_ < plugin::Isolation::kStrict) return StartChild(plan, stack);
+  return StartIsolated(services_->isolation.program, MakeIsolatedPlan(), plan, stack, problem);
 }
 
 ChildOutcome CommandRun::StartMain(const ChildStack& stack, uint64_t ignored_signals, std::string* problem) {
@@ -96,34 +175,21 @@ ChildOutcome CommandRun::StartMain(const ChildStack& stack, uint64_t ignored_sig
     *problem = std::string("no pipes: ") + strerror(child.error);
     return child;
   }
-  ChildPlan plan;
-  plan.argv = launch_->argv();
-  plan.environment = launch_->environment();
-  plan.candidates = launch_->candidates();
-  plan.interpreter_argv = launch_->interpreter_argv();
-  plan.directory = launch_->directory().c_str();
-  plan.stdin_fd = in.valid() ? in.get() : services_->null_fd;
-  plan.stdout_fd = out.get();
-  plan.stderr_fd = err.get();
-  plan.cgroup_fd = tree_->BirthCgroupFd();
-  plan.join_fds[0] = tree_->JoinFd();
-  plan.join_fds[1] = memory_limit_ == nullptr ? -1 : memory_limit_->JoinFd();
+  ChildPlan plan = MakePlan(in.valid() ? in.get() : services_->null_fd, out.get(), err.get());
   plan.ignored_signals = ignored_signals;
-  child = StartChild(plan, stack);
+  child = StartOnce(plan, stack, problem);
   // A child that another thread is just starting still holds our script open for writing, until its exec.
   for (int i = 0; child.error == ETXTBSY && i < kBusyTries; ++i) {
     PauseAMillisecond();
-    child = StartChild(plan, stack);
+    child = StartOnce(plan, stack, problem);
   }
-  if (child.error == 0) return child;
-  *problem = StartProblem(child, *launch_);
+  if (child.error != 0 && problem->empty()) *problem = StartProblem(child, *launch_);
   return child;
 }
 
 void CommandRun::FailStart(int error, std::string message) {
   for (Pipe& pipe : pipes_) pipe.fd.Close();
-  services_->memory->GiveBack(std::move(memory_limit_));
-  services_->forest->GiveBack(std::move(tree_));
+  GiveBackPlaces();
   plugin::Result result;
   result.reason = plugin::EndReason::kStartFailed;
   result.start_errno = error;

@@ -44,6 +44,7 @@ Launch::Launch(const plugin::Request& request, const EnvironmentDefaults& defaul
   const plugin::Command& command = request.command;
   directory_ = command.working_directory.empty() ? request.task_directory : command.working_directory;
   if (directory_.empty()) directory_ = "/";
+  task_directory_ = request.task_directory;
   if (!command.script_content.empty() || !command.script_name.empty()) {
     script_path_ = request.task_directory + "/" + BaseName(command.script_name);
     script_content_ = command.script_content;
@@ -111,7 +112,19 @@ void Launch::SetCandidates() {
   candidates_.push_back(nullptr);
 }
 
-bool Launch::Prepare() { return script_path_.empty() || WriteScript(); }
+bool Launch::Prepare(const User* user) {
+  if (!script_path_.empty() && !WriteScript()) return false;
+  return user == nullptr || GiveTo(*user);
+}
+
+// What lies above them is the worker's own, so nobody can have put links there.
+bool Launch::GiveTo(const User& user) {
+  for (const std::string& path : {task_directory_, script_path_}) {
+    if (path.empty() || lchown(path.c_str(), user.uid, user.gid) == 0) continue;
+    return Fail(errno, "giving " + path + " to its user: " + strerror(errno));
+  }
+  return true;
+}
 
 bool Launch::WriteScript() {
   Descriptor file(open(script_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0700));

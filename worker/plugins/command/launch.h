@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "worker/plugin_api/executor.h"
+#include "worker/plugins/command/users.h"
 
 namespace muster::command {
 
@@ -23,14 +24,18 @@ class Launch {
  public:
   Launch(const plugin::Request& request, const EnvironmentDefaults& defaults);
 
-  // Writes the script's file, if there is one. False: see error and message.
-  bool Prepare();
+  // Writes the script's file, if there is one, and gives it and the task's directory to whom it runs as (null: they stay
+  // ours). False: see error and message.
+  bool Prepare(const User* user);
 
   char* const* argv() { return argv_.data(); }
   char* const* environment() { return environment_.data(); }
   const char* const* candidates() const { return candidates_.data(); }
   char** interpreter_argv() { return interpreter_argv_.data(); }
   const std::string& directory() const { return directory_; }
+  const std::vector<std::string>& arguments() const { return arguments_; }
+  const std::vector<std::string>& variables() const { return variables_; }
+  const std::vector<std::string>& paths() const { return paths_; }
   const std::string& program() const { return arguments_.front(); }
   // A NAME=VALUE of the environment that no other attempt has.
   const std::string& mark() const { return mark_; }
@@ -42,9 +47,10 @@ class Launch {
   void SetEnvironment(const plugin::Request& request, const EnvironmentDefaults& defaults);
   void SetCandidates();
   bool WriteScript();
+  bool GiveTo(const User& user);
   bool Fail(int error, std::string message);
 
-  std::string directory_, mark_, script_path_, script_content_, search_path_;
+  std::string directory_, task_directory_, mark_, script_path_, script_content_, search_path_;
   std::vector<std::string> arguments_, variables_, paths_;
   std::vector<char*> argv_, environment_, interpreter_argv_;
   std::vector<const char*> candidates_;

@@ -125,6 +125,8 @@ tasks:
     requirements: {needs: [gpu], avoids: [spot], slots: 2, cpu: 0.5, memory_bytes: 2G, resources: {gpu: 1}, arrangement: pack}
     retry: {max_attempts: 2, base_delay: 500ms, on_exit_codes: [75]}
     on_worker_loss: rerun-after-fence
+    isolation: strict
+    no_network: true
     run_timeout: 1m30s
     labels: [{key: a, value: b}]
     limit_key: user=ann
@@ -160,6 +162,8 @@ tasks:
         requirements { needs: "gpu" avoids: "spot" slots: 2 cpu: 0.5 memory_bytes: 2147483648 resources { name: "gpu" amount: 1 } arrangement: ARRANGEMENT_PACK }
         retry { max_attempts: 2 base_delay { nanos: 500000000 } on_exit_codes: 75 }
         on_worker_loss: ON_WORKER_LOSS_RERUN_AFTER_FENCE
+        isolation: ISOLATION_STRICT
+        no_network: true
         run_timeout { seconds: 90 }
         labels { key: "a" value: "b" }
         limit_key: "user=ann"

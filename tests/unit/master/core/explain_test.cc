@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/domain/isolation.h"
 #include "common/domain/validation.h"
 #include "tests/support/test_cluster.h"
 #include "tests/unit/master/core/cluster_by_hand.h"
@@ -327,6 +328,20 @@ TEST_F(ExplainTest, AValidationThatNoWorkerKnowsOf) {
   const TaskId more = cluster.Submit(Needing({{"gpu", "", false}, {kValidationCapability, "", false}}));
   EXPECT_EQ(Of(more).code, ReasonCode::kNoWorkerHasNeed);
   EXPECT_EQ(Of(more).sentence, "No worker has label gpu; no worker validates: it takes one of this version or newer.");
+}
+
+TEST_F(ExplainTest, ATierOfIsolationThatNoWorkerOffers) {
+  WorkerOffer limited = Offer(1);
+  limited.executors[0].capabilities = {"command", kLimitedCapability};
+  JoinWith("w1", limited);
+  const TaskId task = cluster.Submit(Needing({{kStrictCapability, "", false}}));
+  ExpectDocumented(task, ReasonCode::kNoWorkerIsolates);
+  EXPECT_EQ(Of(task).groups[0].cause, "does not offer isolation strict");
+  EXPECT_EQ(Of(task).would_start_now, "without isolation strict");
+  const TaskId more = cluster.Submit(Needing({{"gpu", "", false}, {kStrictCapability, "", false}}));
+  EXPECT_EQ(Of(more).code, ReasonCode::kNoWorkerHasNeed);
+  EXPECT_EQ(Of(more).sentence, "No worker has label gpu; no worker offers isolation strict.");
+  EXPECT_EQ(Of(cluster.Submit(Needing({{kLimitedCapability, "", false}}))).worker, "w1");
 }
 
 TEST_F(ExplainTest, ALabelThatEveryWorkerHasAndTheTaskAvoids) {

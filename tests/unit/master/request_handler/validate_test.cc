@@ -46,6 +46,21 @@ std::vector<Rule> Rules() {
       {"NoArgv", [](auto* s) { s->clear_command(); }, "NO_COMMAND", "task.command.argv"},
       {"ALimitOfNothing", [](auto* s) { s->set_limit(3); }, "BAD_LIMIT", "task.limit_key"},
       {"AKeyWithoutALimit", [](auto* s) { s->set_limit_key("user=ann"); }, "BAD_LIMIT", "task.limit"},
+      {"ATierThatNobodyKnows", [](auto* s) { s->set_isolation(static_cast<v1::Isolation>(9)); }, "BAD_ISOLATION",
+       "task.isolation"},
+      {"ATierOfAnotherExecutor",
+       [](auto* s) {
+         s->clear_command();
+         s->set_executor("noop");
+         s->set_isolation(v1::ISOLATION_STRICT);
+       },
+       "BAD_ISOLATION", "task.isolation"},
+      {"NoNetworkInALesserTier",
+       [](auto* s) {
+         s->set_isolation(v1::ISOLATION_LIMITED);
+         s->set_no_network(true);
+       },
+       "BAD_ISOLATION", "task.no_network"},
       {"OutputsOfAnotherExecutor",
        [](auto* s) {
          s->clear_command();

@@ -25,6 +25,7 @@ class FakeExecutionHost final : public execution::ExecutionHost {
     return {{.name = "command", .healthy = healthy_, .reason = healthy_ ? "" : "no /proc"}};
   }
   std::string KillTier() const override { return "fake"; }
+  std::string Isolation() const override { return "plain"; }
   void Start(execution::AttemptRequest request) override {
     const AttemptKey key = request.key;
     {

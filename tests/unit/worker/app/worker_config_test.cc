@@ -88,8 +88,35 @@ TEST_F(WorkerConfigTest, SettingsReachTheirExecutor) {
   config_.executors = {{{"name", "command"}, {"settings.path", "/bin"}}};
   ASSERT_TRUE(Complete(&config_, "/plugins").ok());
   const execution::HostConfig host = MakeHostConfig(config_);
-  ASSERT_EQ(host.executors[0].settings.size(), 1u);
-  EXPECT_EQ(host.executors[0].settings[0].first, "path");
+  using ::testing::Contains;
+  using ::testing::Pair;
+  EXPECT_THAT(host.executors[0].settings, Contains(Pair("path", "/bin")));
+  EXPECT_THAT(host.executors[0].settings, Contains(Pair("max_processes", "4096")));
+  EXPECT_TRUE(host.executors[1].settings.empty());
+}
+
+TEST_F(WorkerConfigTest, IsolationReachesTheCommandsExecutor) {
+  ASSERT_TRUE(Load({"--isolation.minimum=limited", "--isolation.users=70000-70999", "--isolation.hide=/srv/a,/srv/b",
+                    "--isolation.tmp_size=1M", "--grpc.tls.key=/etc/k"}).ok());
+  const execution::HostConfig host = MakeHostConfig(config_);
+  EXPECT_TRUE(host.commands_have_users);
+  for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{
+           {"isolation_minimum", "limited"}, {"users", "70000-70999"}, {"hidden", "/srv/a:/srv/b:/etc/k"}, {"tmp_bytes", "1048576"}}) {
+    EXPECT_THAT(host.executors[0].settings, ::testing::Contains(::testing::Pair(key, value)));
+  }
+}
+
+TEST_F(WorkerConfigTest, IsolationThatCannotBeIsRefused) {
+  const std::pair<std::vector<const char*>, const char*> wrong[] = {
+      {{"--capabilities=isolation.strict"}, "capabilities: isolation.strict is found out by the worker"},
+      {{"--labels=isolation.strict=yes"}, "labels: isolation.strict is found out by the worker"},
+      {{"--isolation.hide=key"}, "isolation.hide: key must be an absolute path"},
+      {{"--isolation.user=a", "--isolation.users=1-2"}, "isolation.users: isolation.user is there, too"},
+      {{"--isolation.minimum=tight"}, "plain"}};
+  for (const auto& [flags, words] : wrong) {
+    config_ = WorkerConfig();
+    EXPECT_THAT(std::string(Load(flags).message()), HasSubstr(words));
+  }
 }
 
 TEST_F(WorkerConfigTest, AnAddressForEveryoneIsAdvertisedByName) {

@@ -25,7 +25,7 @@ std::string LoadError(const std::string& name, const std::string& path,
 
 TEST(PluginLibrary, AWrongAbiIsOneClearLine) {
   const std::string path = TestPlugin("wrong_abi");
-  EXPECT_EQ(LoadError("x", path), "plugin " + path + ": made for ABI 7, this worker speaks 1; rebuild it");
+  EXPECT_EQ(LoadError("x", path), "plugin " + path + ": made for ABI 7, this worker speaks 2; rebuild it");
 }
 
 TEST(PluginLibrary, AnotherCppLibraryIsNamed) {
