@@ -139,6 +139,7 @@ ChildPlan CommandRun::MakePlan(int in, int out, int err) {
   if (!user_ || tier_ == plugin::Isolation::kStrict) return plan;
   plan.uid = user_->uid;
   plan.gid = user_->gid;
+  if (bounds_ != nullptr) return plan;  // its processes are counted, and not its user's
   plan.limits = services_->limits_of_users.data();
   plan.limit_count = services_->limits_of_users.size();
   return plan;
@@ -156,7 +157,6 @@ isolate::Plan CommandRun::MakeIsolatedPlan() const {
   plan.user_namespace = !user_;
   plan.no_network = request_.no_network;
   plan.tmp_bytes = services_->isolation.tmp_bytes;
-  plan.max_processes = services_->isolation.max_processes;
   if (user_) plan.uid = user_->uid;
   if (user_) plan.gid = user_->gid;
   return plan;

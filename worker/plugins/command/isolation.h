@@ -37,7 +37,8 @@ struct IsolationSettings {
   std::string work_dir;
   std::string program;  // muster-isolate; empty: it does not lie beside this library
 
-  // Those that every child gets; the number of processes only one that shares its user with nobody but commands.
+  // Those that every child gets; the number of processes only one whose user is other commands' alone, and where no
+  // cgroup counts them.
   std::vector<ChildLimit> limits(bool own_user) const;
 };
 IsolationSettings ReadIsolationSettings(const plugin::Options& options);

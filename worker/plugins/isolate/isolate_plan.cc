@@ -48,7 +48,7 @@ bool Assign(const std::string& name, std::string value, Plan* plan) {
   }
   const int64_t number = strtoll(value.c_str(), nullptr, 10);
   const std::pair<const char*, int64_t*> numbers[] = {
-      {"uid", &plan->uid}, {"gid", &plan->gid}, {"tmp_bytes", &plan->tmp_bytes}, {"max_processes", &plan->max_processes}};
+      {"uid", &plan->uid}, {"gid", &plan->gid}, {"tmp_bytes", &plan->tmp_bytes}};
   for (const auto& [key, place] : numbers) {
     if (name == key) return *place = number, true;
   }
@@ -73,7 +73,6 @@ std::string Plan::Write() const {
   writer.Number("user_namespace", user_namespace ? 1 : 0);
   writer.Number("no_network", no_network ? 1 : 0);
   writer.Number("tmp_bytes", tmp_bytes);
-  writer.Number("max_processes", max_processes);
   return writer.Take();
 }
 

@@ -28,7 +28,6 @@ struct Plan {
   bool user_namespace = false;          // the worker is not root: one gives it the right to make the others
   bool no_network = false;
   int64_t tmp_bytes = 0;                // of /tmp, /var/tmp and /dev/shm each
-  int64_t max_processes = 0;            // of the user; 0: as many as the worker may have
 
   std::string Write() const;
   bool Read(std::string_view bytes);

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,11 +47,6 @@ bool MapOwnUser(uid_t uid, gid_t gid) {
 bool DropRights(const Plan& plan) {
   for (int capability = 0; capability < kMostCapabilities; ++capability) {
     if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EINVAL) return false;
-  }
-  if (plan.max_processes > 0 && plan.uid > 0) {
-    const auto most = static_cast<rlim_t>(plan.max_processes);
-    const rlimit processes{most, most};
-    if (setrlimit(RLIMIT_NPROC, &processes) < 0) return false;
   }
   if (plan.uid >= 0) {
     const auto uid = static_cast<uid_t>(plan.uid);

@@ -166,6 +166,10 @@ TEST(IsolationOfferTest, AnotherUserIsTheWholeCommands) {
   EXPECT_EQ(first->end.exit_code, 0) << first->stderr_output.head;
   EXPECT_EQ(first->stdout_output.head + first->stdout_output.tail, "70000\n70000\nout\n");
   EXPECT_EQ(host.RunCommand({"sh", "-c", "test $(id -u) = 70001"})->end.exit_code, 0) << "not the number that was used last";
+  if (host.host().Isolation().find("strict;") == std::string::npos) return;
+  AttemptRequest strict = host.Command({"sh", "-c", "test $(id -u) = 70000 && echo x > mine && echo y > /tmp/mine"});
+  strict.request.isolation = Isolation::kStrict;
+  EXPECT_EQ(host.Run(std::move(strict))->end.exit_code, 0);
 }
 
 TEST(IsolatePlanTest, WhatIsWrittenIsReadAgain) {
