@@ -65,7 +65,7 @@ void SubmitCalls::AdmitOrRefuse(const absl::Status& resolved, std::shared_ptr<co
 void SubmitCalls::Submit(const v1::SubmitRequest& request, const std::string& owner, v1::SubmitResponse* response, Done done) {
   Violations violations;
   PatternCheck patterns;
-  CheckSpec(request.task(), "task", context_->deps.limits, &patterns, &violations);
+  CheckSpec(request.task(), "task", context_->deps.limits, &patterns, &violations, owner);
   CheckRequestId(request.request_id(), &violations);
   if (!violations.empty()) {
     done(violations.ToStatus());
@@ -123,10 +123,10 @@ void SubmitCalls::SubmitBatch(const v1::SubmitBatchRequest& request, const std::
       violations.Add("BAD_CALL", "tasks", absl::StrCat("has more than ", limits.rows, " entries"));
     }
     for (int i = 0; i < request.tasks_size(); ++i) {
-      CheckSpec(request.tasks(i), absl::StrCat("tasks[", i, "]"), limits, &patterns, &violations);
+      CheckSpec(request.tasks(i), absl::StrCat("tasks[", i, "]"), limits, &patterns, &violations, owner);
     }
   } else {
-    if (request.has_template_()) CheckSpec(request.template_(), "template", limits, &patterns, &violations);
+    if (request.has_template_()) CheckSpec(request.template_(), "template", limits, &patterns, &violations, owner);
     CheckRows(request, limits, &violations);
   }
   if (!violations.empty()) {

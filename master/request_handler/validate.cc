@@ -281,14 +281,20 @@ absl::Status Violations::ToStatus() const {
 }
 
 void CheckSpec(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, PatternCheck* patterns,
-               Violations* violations) {
+               Violations* violations, const std::string& owner) {
   const bool was_right = violations->empty();
   SpecCheck({spec, path, limits, violations}, patterns).Run();
-  if (was_right && violations->empty()) CheckPolicy(spec, path, limits, violations);
+  if (was_right && violations->empty()) CheckPolicy(spec, path, limits, violations, owner);
 }
 
-void CheckPolicy(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, Violations* violations) {
+void CheckPolicy(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, Violations* violations,
+                 const std::string& owner) {
   if (limits.policy == nullptr) return;
+  if (!owner.empty() && owner != spec.owner()) {
+    v1::TaskSpec owned = spec;
+    owned.set_owner(owner);
+    return CheckPolicy(owned, path, limits, violations);
+  }
   const policy::Verdict verdict = limits.policy->Judge(spec);
   if (!verdict.allowed) violations->Add(kPolicyDenied, path, verdict.reason);
 }

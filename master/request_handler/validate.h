@@ -38,12 +38,14 @@ class Violations {
   std::vector<FieldViolation> violations_;
 };
 
-// `path` is how the call names the specification: "task", "template", "tasks[3]". `patterns` is the call's.
+// `path` is how the call names the specification: "task", "template", "tasks[3]". `patterns` is the call's. `owner`: whose it is,
+// whatever it says; empty: as it says.
 void CheckSpec(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, PatternCheck* patterns,
-               Violations* violations);
+               Violations* violations, const std::string& owner = "");
 // Whether the policy, when there is one, lets its owner run it; told as CheckSpec tells. CheckSpec asks it of what is all right
 // otherwise.
-void CheckPolicy(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, Violations* violations);
+void CheckPolicy(const v1::TaskSpec& spec, const std::string& path, const TaskLimits& limits, Violations* violations,
+                 const std::string& owner = "");
 void CheckRows(const v1::SubmitBatchRequest& request, const TaskLimits& limits, Violations* violations);
 void CheckRequestId(std::string_view request_id, Violations* violations);
 
