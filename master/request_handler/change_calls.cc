@@ -71,7 +71,8 @@ absl::StatusOr<TaskSpecPtr> SpecAgain(const store::StoredTask& task, const TaskL
 
 }  // namespace
 
-void ChangeCalls::Cancel(const v1::CancelRequest& request, std::string by, v1::CancelResponse* response, Done done) {
+void ChangeCalls::Cancel(const v1::CancelRequest& request, const ChangeRight& right, std::string by,
+                         v1::CancelResponse* response, Done done) {
   const TaskLimits& limits = context_->deps.limits;
   if (request.selectors_size() == 0 || static_cast<size_t>(request.selectors_size()) > limits.selectors) {
     done(RefuseField("BAD_SELECTOR", "selectors", absl::StrCat("must be 1 to ", limits.selectors, " selectors")));
@@ -83,6 +84,7 @@ void ChangeCalls::Cancel(const v1::CancelRequest& request, std::string by, v1::C
     done(ranges.status());
     return;
   }
+  if (absl::Status theirs = right.CheckTasks(context_->deps.store, *ranges); !theirs.ok()) return done(theirs);
   core::CancelTasks event{.tasks = *std::move(ranges), .by = std::move(by), .reason = request.reason()};
   event.call = context_->deps.calls->Expect<core::CancelAnswer>(
       [feed = &context_->feed, response, done](absl::StatusOr<core::CancelAnswer> answer) {
@@ -99,7 +101,7 @@ void ChangeCalls::Cancel(const v1::CancelRequest& request, std::string by, v1::C
   if (context_->deps.calls->Abandon(call)) done(context_->deps.events->Refusal());
 }
 
-absl::StatusOr<std::vector<store::StoredTask>> ChangeCalls::EndedTasks(const v1::RetryRequest& request) {
+absl::StatusOr<std::vector<store::StoredTask>> ChangeCalls::EndedTasks(const v1::RetryRequest& request, const ChangeRight& right) {
   MUSTER_ASSIGN_OR_RETURN(const std::vector<TaskRange> ranges,
                           context_->selectors.ResolveAll(request.selectors(), Purpose::kRead));
   store::TaskQuery query;
@@ -108,6 +110,7 @@ absl::StatusOr<std::vector<store::StoredTask>> ChangeCalls::EndedTasks(const v1:
   query.include_finished = true;
   query.include_open = !request.failed();
   query.queue = request.queue();
+  if (request.failed()) query.owner = right.only_of.value_or("");
   absl::flat_hash_set<TaskId> before;
   absl::Time since = absl::InfinitePast();
   if (request.failed()) {
@@ -122,6 +125,7 @@ absl::StatusOr<std::vector<store::StoredTask>> ChangeCalls::EndedTasks(const v1:
     const bool last = rows.size() < query.limit;
     if (!last) query.before = rows.back().id;
     for (store::StoredTask& row : rows) {
+      MUSTER_RETURN_IF_ERROR(right.Check(absl::StrCat("task ", IdToText(row.id.value())), row.specification.spec->owner));
       if (!row.outcome) {
         return Refuse(absl::StatusCode::kFailedPrecondition, "NOT_ENDED",
                       absl::StrCat("task ", IdToText(row.id.value()), " has not ended; cancel it first"));
@@ -141,32 +145,34 @@ absl::StatusOr<std::vector<store::StoredTask>> ChangeCalls::EndedTasks(const v1:
   return tasks;
 }
 
-void ChangeCalls::Retry(const v1::RetryRequest& request, std::string by, v1::RetryResponse* response, Done done) {
+void ChangeCalls::Retry(const v1::RetryRequest& request, const ChangeRight& right, std::string by,
+                        v1::RetryResponse* response, Done done) {
   Violations violations;
   CheckForm(request, context_->deps.limits.selectors, &violations);
   if (!violations.empty()) {
     done(violations.ToStatus());
   } else if (request.failed() && !request.dry_run()) {
-    RetryInTurn(request, std::move(by), response, std::move(done));
+    RetryInTurn(request, right, std::move(by), response, std::move(done));
   } else {
-    RetryNow(request, std::move(by), response, done);
+    RetryNow(request, right, std::move(by), response, done);
   }
 }
 
 // What one call retries is what the next one must not: it looks when the answer to the one before is durable.
-void ChangeCalls::RetryInTurn(const v1::RetryRequest& request, std::string by, v1::RetryResponse* response, Done done) {
-  const auto again = [this, &request, by, response, done] {
-    if (!context_->pool.Post([=, this, &request] { RetryInTurn(request, by, response, done); })) done(PoolIsFull());
+void ChangeCalls::RetryInTurn(const v1::RetryRequest& request, const ChangeRight& right, std::string by,
+                              v1::RetryResponse* response, Done done) {
+  const auto again = [this, &request, right, by, response, done] {
+    if (!context_->pool.Post([=, this, &request] { RetryInTurn(request, right, by, response, done); })) done(PoolIsFull());
   };
   if (!context_->gate.Enter(kRetryGate, again)) return;
-  RetryNow(request, std::move(by), response, [this, done = std::move(done)](const absl::Status& status) {
+  RetryNow(request, right, std::move(by), response, [this, done = std::move(done)](const absl::Status& status) {
     done(status);
     context_->gate.Leave(kRetryGate);
   });
 }
 
-void ChangeCalls::RetryNow(const v1::RetryRequest& request, std::string by, v1::RetryResponse* response,
-                           const Done& done) {
+void ChangeCalls::RetryNow(const v1::RetryRequest& request, const ChangeRight& right, std::string by,
+                           v1::RetryResponse* response, const Done& done) {
   core::RequestKey key;
   if (!request.request_id().empty() && !request.dry_run()) {
     key = {.owner = std::move(by), .id = request.request_id(), .digest = DigestOf(request)};
@@ -178,7 +184,7 @@ void ChangeCalls::RetryNow(const v1::RetryRequest& request, std::string by, v1::
     FillAnswer(**known, response);
     return done(absl::OkStatus());
   }
-  absl::StatusOr<std::vector<store::StoredTask>> tasks = EndedTasks(request);
+  absl::StatusOr<std::vector<store::StoredTask>> tasks = EndedTasks(request, right);
   if (!tasks.ok()) {
     done(tasks.status());
     return;

@@ -111,7 +111,7 @@ void SubmitCalls::SubmitOne(const v1::SubmitRequest& request, const std::string&
   });
 }
 
-void SubmitCalls::SubmitBatch(const v1::SubmitBatchRequest& request, const std::string& owner,
+void SubmitCalls::SubmitBatch(const v1::SubmitBatchRequest& request, const std::string& owner, const ChangeRight& right,
                               v1::SubmitBatchResponse* response, Done done) {
   const TaskLimits& limits = context_->deps.limits;
   Violations violations;
@@ -140,7 +140,7 @@ void SubmitCalls::SubmitBatch(const v1::SubmitBatchRequest& request, const std::
                     [this, &request, owner, response, done] { SubmitTemplate(request, owner, response, done); }, done);
   } else {
     auto held = std::make_shared<v1::SubmitBatchRequest>(request);
-    if (!context_->pool.Post([this, held, response, done] { ExtendBatch(held, response, done); })) done(PoolIsFull());
+    if (!context_->pool.Post([this, held, right, response, done] { ExtendBatch(held, right, response, done); })) done(PoolIsFull());
   }
 }
 
@@ -197,24 +197,24 @@ void SubmitCalls::SubmitTemplate(v1::SubmitBatchRequest request, const std::stri
   });
 }
 
-void SubmitCalls::ExtendBatch(std::shared_ptr<v1::SubmitBatchRequest> request, v1::SubmitBatchResponse* response,
-                              Done done) {
+void SubmitCalls::ExtendBatch(std::shared_ptr<v1::SubmitBatchRequest> request, const ChangeRight& right,
+                              v1::SubmitBatchResponse* response, Done done) {
   // One at a time for each batch: where the new rows begin is read from the store.
   const std::string key = absl::StrCat("batch/", *TextToId(request->batch_id()));
-  const auto again = [this, request, response, done] {
-    if (!context_->pool.PostAlways([this, request, response, done] { ExtendBatch(request, response, done); })) {
+  const auto again = [this, request, right, response, done] {
+    if (!context_->pool.PostAlways([this, request, right, response, done] { ExtendBatch(request, right, response, done); })) {
       done(PoolIsFull());
     }
   };
   if (!context_->gate.Enter(key, again)) return;
-  ExtendNow(request, response, [this, key, done](const absl::Status& status) {
+  ExtendNow(request, right, response, [this, key, done](const absl::Status& status) {
     done(status);
     context_->gate.Leave(key);
   });
 }
 
-void SubmitCalls::ExtendNow(std::shared_ptr<v1::SubmitBatchRequest> request, v1::SubmitBatchResponse* response,
-                            Done done) {
+void SubmitCalls::ExtendNow(std::shared_ptr<v1::SubmitBatchRequest> request, const ChangeRight& right,
+                            v1::SubmitBatchResponse* response, Done done) {
   const TaskId batch(*TextToId(request->batch_id()));
   absl::StatusOr<std::vector<TaskRange>> ranges = context_->deps.store->BatchRanges(batch);
   if (!ranges.ok() || ranges->empty()) {
@@ -229,6 +229,7 @@ void SubmitCalls::ExtendNow(std::shared_ptr<v1::SubmitBatchRequest> request, v1:
     return;
   }
   const TaskSpecPtr spec = (*first)->specification.spec;
+  if (absl::Status theirs = right.Check(absl::StrCat("batch ", request->batch_id()), spec->owner); !theirs.ok()) return done(theirs);
   auto event = std::make_shared<core::SubmitTasks>();
   if (!request->request_id().empty()) {
     event->request = {.owner = spec->owner, .id = request->request_id(), .digest = DigestOf(*request)};

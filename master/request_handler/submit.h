@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "master/request_handler/admission.h"
+#include "master/request_handler/change_right.h"
 #include "master/request_handler/context.h"
 #include "master/request_handler/dependency_resolver.h"
 #include "master/request_handler/task_reader.h"
@@ -24,8 +25,9 @@ class SubmitCalls {
 
   // `owner`: whose the tasks are, whatever the call says; empty: as it says.
   void Submit(const v1::SubmitRequest& request, const std::string& owner, v1::SubmitResponse* response, Done done);
-  void SubmitBatch(const v1::SubmitBatchRequest& request, const std::string& owner, v1::SubmitBatchResponse* response,
-                   Done done);
+  // `right`: whose batch it may add rows to.
+  void SubmitBatch(const v1::SubmitBatchRequest& request, const std::string& owner, const ChangeRight& right,
+                   v1::SubmitBatchResponse* response, Done done);
 
  private:
   void WhereItMayBlock(bool has_dependencies, std::function<void()> job, const Done& done);
@@ -36,8 +38,10 @@ class SubmitCalls {
   void SubmitOne(const v1::SubmitRequest& request, const std::string& owner, v1::SubmitResponse* response, const Done& done);
   void SubmitTogether(v1::SubmitBatchRequest request, const std::string& owner, v1::SubmitBatchResponse* response, Done done);
   void SubmitTemplate(v1::SubmitBatchRequest request, const std::string& owner, v1::SubmitBatchResponse* response, Done done);
-  void ExtendBatch(std::shared_ptr<v1::SubmitBatchRequest> request, v1::SubmitBatchResponse* response, Done done);
-  void ExtendNow(std::shared_ptr<v1::SubmitBatchRequest> request, v1::SubmitBatchResponse* response, Done done);
+  void ExtendBatch(std::shared_ptr<v1::SubmitBatchRequest> request, const ChangeRight& right,
+                   v1::SubmitBatchResponse* response, Done done);
+  void ExtendNow(std::shared_ptr<v1::SubmitBatchRequest> request, const ChangeRight& right, v1::SubmitBatchResponse* response,
+                 Done done);
   void AnswerBatch(const core::SubmitAnswer& answer, const TaskSpecPtr& spec, v1::SubmitBatchResponse* response) const;
 
   Context* const context_;

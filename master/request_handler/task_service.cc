@@ -51,7 +51,8 @@ class TaskService::Impl final : public v1::TaskService::CallbackService {
   grpc::ServerUnaryReactor* SubmitBatch(CallbackServerContext* call, const v1::SubmitBatchRequest* request,
                                         v1::SubmitBatchResponse* response) override {
     auto* reactor = call->DefaultReactor();
-    submits_.SubmitBatch(*request, OwnerBy(*call), response, Finisher(call, reactor, request->template_().owner()));
+    submits_.SubmitBatch(*request, OwnerBy(*call), RightOf(*call), response,
+                         Finisher(call, reactor, request->template_().owner()));
     return reactor;
   }
 
@@ -71,15 +72,15 @@ class TaskService::Impl final : public v1::TaskService::CallbackService {
 
   grpc::ServerUnaryReactor* Cancel(CallbackServerContext* call, const v1::CancelRequest* request,
                                    v1::CancelResponse* response) override {
-    return OnPool(call, [this, request, response, by = CallerName(*call)](const Done& done) {
-      changes_.Cancel(*request, by, response, done);
+    return OnPool(call, [this, request, response, right = RightOf(*call), by = CallerName(*call)](const Done& done) {
+      changes_.Cancel(*request, right, by, response, done);
     });
   }
 
   grpc::ServerUnaryReactor* Retry(CallbackServerContext* call, const v1::RetryRequest* request,
                                   v1::RetryResponse* response) override {
-    return OnPool(call, [this, request, response, by = CallerName(*call)](const Done& done) {
-      changes_.Retry(*request, by, response, done);
+    return OnPool(call, [this, request, response, right = RightOf(*call), by = CallerName(*call)](const Done& done) {
+      changes_.Retry(*request, right, by, response, done);
     });
   }
 

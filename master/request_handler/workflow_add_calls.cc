@@ -45,9 +45,11 @@ int64_t TaskCount(const std::vector<core::NewNode>& nodes) {
 
 }  // namespace
 
-void WorkflowAddCalls::Add(std::shared_ptr<WorkflowIntake> intake, v1::AddToWorkflowResponse* response, const Done& done) {
+void WorkflowAddCalls::Add(std::shared_ptr<WorkflowIntake> intake, const ChangeRight& right,
+                           v1::AddToWorkflowResponse* response, const Done& done) {
   const absl::StatusOr<store::StoredWorkflow> found = reader_->Find(intake->selector());
   if (!found.ok()) return done(found.status());
+  if (absl::Status theirs = right.Check("the workflow", found->row.spec->owner); !theirs.ok()) return done(theirs);
   WaitForTurn(found->row.id, std::move(intake), response, done);
 }
 

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "master/request_handler/change_right.h"
 #include "master/request_handler/request_gate.h"
 #include "master/request_handler/workflow_context.h"
 #include "master/request_handler/workflow_intake.h"
@@ -25,7 +26,9 @@ class WorkflowAddCalls {
  public:
   WorkflowAddCalls(WorkflowContext* context, WorkflowReader* reader) : context_(context), reader_(reader) {}
 
-  void Add(std::shared_ptr<WorkflowIntake> intake, v1::AddToWorkflowResponse* response, const Done& done);
+  // `right`: whose workflow it may be.
+  void Add(std::shared_ptr<WorkflowIntake> intake, const ChangeRight& right, v1::AddToWorkflowResponse* response,
+           const Done& done);
 
  private:
   void WaitForTurn(TaskId id, std::shared_ptr<WorkflowIntake> intake, v1::AddToWorkflowResponse* response, const Done& done);

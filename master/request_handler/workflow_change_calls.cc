@@ -24,11 +24,12 @@ absl::Status Ended(WorkflowState state) {
 
 }  // namespace
 
-void WorkflowChangeCalls::Cancel(const v1::CancelWorkflowRequest& request, const std::string& by,
+void WorkflowChangeCalls::Cancel(const v1::CancelWorkflowRequest& request, const ChangeRight& right, const std::string& by,
                                  v1::CancelWorkflowResponse* response, const Done& done) {
   if (absl::Status reason = CheckReason(request.reason()); !reason.ok()) return done(reason);
   const absl::StatusOr<store::StoredWorkflow> stored = reader_->Find(request.selector());
   if (!stored.ok()) return done(stored.status());
+  if (absl::Status theirs = right.Check("the workflow", stored->row.spec->owner); !theirs.ok()) return done(theirs);
   if (HasEnded(stored->state.state)) return done(Ended(stored->state.state));
   core::CancelWorkflow event{.workflow = stored->row.id, .by = by, .reason = request.reason()};
   context_->Post(std::move(event), [response, done](const absl::StatusOr<core::WorkflowAnswer>& answer) {
@@ -37,17 +38,19 @@ void WorkflowChangeCalls::Cancel(const v1::CancelWorkflowRequest& request, const
   });
 }
 
-void WorkflowChangeCalls::Retry(const v1::RetryWorkflowRequest& request, v1::RetryWorkflowResponse* response, const Done& done) {
+void WorkflowChangeCalls::Retry(const v1::RetryWorkflowRequest& request, const ChangeRight& right,
+                                v1::RetryWorkflowResponse* response, const Done& done) {
   Violations violations;
   CheckRequestId(request.request_id(), &violations);
   if (!violations.empty()) return done(violations.ToStatus());
   const absl::StatusOr<store::StoredWorkflow> found = reader_->Find(request.selector());
   if (!found.ok()) return done(found.status());
+  if (absl::Status theirs = right.Check("the workflow", found->row.spec->owner); !theirs.ok()) return done(theirs);
   // One at a time of a workflow: what is to be tried again is read, and decided on, before the core takes it.
   const TaskId id = found->row.id;
   const std::string turn = absl::StrCat(id.value());
-  const auto again = [this, &request, response, done] {
-    const auto retry = [this, &request, response, done] { Retry(request, response, done); };
+  const auto again = [this, &request, right, response, done] {
+    const auto retry = [this, &request, right, response, done] { Retry(request, right, response, done); };
     if (!context_->pool.PostAlways(retry)) done(PoolIsFull());
   };
   if (!gate_.Enter(turn, again)) return;

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "master/request_handler/change_right.h"
 #include "master/request_handler/request_gate.h"
 #include "master/request_handler/workflow_context.h"
 #include "master/request_handler/workflow_reader.h"
@@ -24,8 +25,11 @@ class WorkflowChangeCalls {
  public:
   WorkflowChangeCalls(WorkflowContext* context, WorkflowReader* reader) : context_(context), reader_(reader) {}
 
-  void Cancel(const v1::CancelWorkflowRequest& request, const std::string& by, v1::CancelWorkflowResponse* response, const Done& done);
-  void Retry(const v1::RetryWorkflowRequest& request, v1::RetryWorkflowResponse* response, const Done& done);
+  // `right`: whose workflow it may be.
+  void Cancel(const v1::CancelWorkflowRequest& request, const ChangeRight& right, const std::string& by,
+              v1::CancelWorkflowResponse* response, const Done& done);
+  void Retry(const v1::RetryWorkflowRequest& request, const ChangeRight& right, v1::RetryWorkflowResponse* response,
+             const Done& done);
 
  private:
   void RetryInTurn(TaskId id, const v1::RetryWorkflowRequest& request, v1::RetryWorkflowResponse* response, const Done& done);

@@ -87,8 +87,8 @@ grpc::ServerReadReactor<v1::RunWorkflowRequest>* WorkflowService::Run(Context* c
 }
 
 grpc::ServerReadReactor<v1::AddToWorkflowRequest>* WorkflowService::Add(Context* context, v1::AddToWorkflowResponse* response) {
-  return new PartsReactor<v1::AddToWorkflowRequest>(this, context, [this, response](auto intake, const Done& done) {
-    if (!context_.pool.Post([this, intake, response, done] { adds_.Add(intake, response, done); })) done(PoolIsFull());
+  return new PartsReactor<v1::AddToWorkflowRequest>(this, context, [this, response, right = RightOf(*context)](auto intake, const Done& done) {
+    if (!context_.pool.Post([this, intake, right, response, done] { adds_.Add(intake, right, response, done); })) done(PoolIsFull());
   });
 }
 
@@ -109,14 +109,16 @@ grpc::ServerUnaryReactor* WorkflowService::List(Context* context, const v1::List
 
 grpc::ServerUnaryReactor* WorkflowService::Cancel(Context* context, const v1::CancelWorkflowRequest* request,
                                                   v1::CancelWorkflowResponse* response) {
-  return OnPool(context, [this, request, response, by = CallerName(*context)](const Done& done) {
-    changes_.Cancel(*request, by, response, done);
+  return OnPool(context, [this, request, response, right = RightOf(*context), by = CallerName(*context)](const Done& done) {
+    changes_.Cancel(*request, right, by, response, done);
   });
 }
 
 grpc::ServerUnaryReactor* WorkflowService::Retry(Context* context, const v1::RetryWorkflowRequest* request,
                                                  v1::RetryWorkflowResponse* response) {
-  return OnPool(context, [this, request, response](const Done& done) { changes_.Retry(*request, response, done); });
+  return OnPool(context, [this, request, response, right = RightOf(*context)](const Done& done) {
+    changes_.Retry(*request, right, response, done);
+  });
 }
 
 grpc::ServerUnaryReactor* WorkflowService::OnPool(Context* context, std::function<void(const Done&)> work) {

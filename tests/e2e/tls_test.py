@@ -88,12 +88,24 @@ class Tls(unittest.TestCase):
         eventually(lambda: self.cluster.muster("ps", "--retry-for", "0s", env=environment).returncode == 125, what="the end of a certificate")
         self.assertIn("admin-old.pem: it has expired", self.refused(expired, "ps", "--retry-for", "0s"))
 
+    def test_it_speaks_tls_1_3_and_nothing_before_1_2(self):
+        def speak(*options):
+            return subprocess.run(["openssl", "s_client", "-connect", self.cluster.address, "-alpn", "h2", "-CAfile", f"{self.pki.folder}/ca.pem",
+                                   "-cert", f"{self.pki.folder}/admin-anna.pem", "-key", f"{self.pki.folder}/admin-anna.key", *options],
+                                  input="", capture_output=True, text=True, errors="replace", timeout=30).stdout
+        self.assertIn("New, TLSv1.3", speak())
+        self.assertIn("Verify return code: 0 (ok)", speak())
+        self.assertIn("New, TLSv1.2", speak("-tls1_2"))
+        self.assertIn("New, (NONE)", speak("-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"))
+
     def test_everyone_may_do_what_the_role_says(self):
         viewer, submitter = self.pki.variables("viewer", "vera"), self.pki.variables("submitter", "sam")
         self.cluster.ok("ps", env=self.cluster.environment(**viewer))
         self.assertIn("viewer/vera may not do that; it takes the role submitter",
                       self.refused(viewer, "run", "--retry-for", "1s", "--", "true"))
         self.cluster.ok("run", "--", "true", env=self.cluster.environment(**submitter))
+        anothers = self.cluster.ok("submit", "--", "true").strip()
+        self.assertIn(f"task {anothers} is admin/anna's", self.refused(submitter, "cancel", anothers, "--retry-for", "1s"))
         self.assertIn("it takes the role operator", self.refused(submitter, "worker", "drain", "w1", "--retry-for", "1s"))
         self.assertIn("it takes the role admin", self.refused(submitter, "shutdown", "--retry-for", "1s"))
         worker = {"MUSTER_TLS_CERTIFICATE": f"{self.pki.folder}/worker-w1.pem", "MUSTER_TLS_KEY": f"{self.pki.folder}/worker-w1.key"}

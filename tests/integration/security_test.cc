@@ -107,6 +107,76 @@ TEST_F(SecurityTest, ATaskIsItsCallersWhateverTheCallSays) {
   EXPECT_EQ(batch_response.batch().owner(), "submitter/anna");
 }
 
+TEST_F(SecurityTest, ASubmitterChangesWhatIsItsOwnAndAnOperatorEveryones) {
+  ASSERT_TRUE(StartMaster().ok());
+  const auto anna = v1::TaskService::NewStub(DialAs(Role::kSubmitter, "anna"));
+  const auto berta = v1::TaskService::NewStub(DialAs(Role::kSubmitter, "berta"));
+  const auto operator_ = v1::TaskService::NewStub(DialAs(Role::kOperator, "otto"));
+  v1::SubmitBatchRequest batch;
+  batch.mutable_template_()->set_executor("noop");
+  for (int i = 0; i < 3; ++i) batch.add_rows();
+  v1::SubmitBatchResponse of_anna, of_berta, extended;
+  ASSERT_TRUE(anna->SubmitBatch(Call().get(), batch, &of_anna).ok());
+  ASSERT_TRUE(berta->SubmitBatch(Call().get(), batch, &of_berta).ok());
+
+  v1::CancelRequest cancel;
+  v1::CancelResponse cancelled;
+  cancel.add_selectors(of_berta.batch().id());
+  const absl::Status theirs = rpc::FromGrpc(anna->Cancel(Call().get(), cancel, &cancelled));
+  EXPECT_EQ(theirs.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(ReasonOf(theirs), "NOT_YOURS");
+  EXPECT_THAT(std::string(theirs.message()), ::testing::HasSubstr("is submitter/berta's"));
+  // Her own and another's in one call: nothing of it.
+  cancel.add_selectors(of_anna.batch().id());
+  EXPECT_EQ(anna->Cancel(Call().get(), cancel, &cancelled).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  v1::SubmitBatchRequest more;
+  more.set_batch_id(of_berta.batch().id());
+  more.add_rows();
+  EXPECT_EQ(anna->SubmitBatch(Call().get(), more, &extended).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_TRUE(berta->SubmitBatch(Call().get(), more, &extended).ok());
+
+  cancel.clear_selectors();
+  cancel.add_selectors(of_anna.batch().id());
+  EXPECT_TRUE(anna->Cancel(Call().get(), cancel, &cancelled).ok());
+  EXPECT_EQ(cancelled.requested_count() + cancelled.already_ended_count(), 3);
+  v1::RetryRequest retry;
+  v1::RetryResponse retried;
+  retry.add_selectors(of_anna.batch().id());
+  EXPECT_EQ(berta->Retry(Call().get(), retry, &retried).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_TRUE(anna->Retry(Call().get(), retry, &retried).ok());
+  EXPECT_EQ(retried.count(), 3);
+  cancel.clear_selectors();
+  cancel.add_selectors(of_berta.batch().id());
+  EXPECT_TRUE(operator_->Cancel(Call().get(), cancel, &cancelled).ok());
+}
+
+TEST_F(SecurityTest, AWorkflowIsItsOwnersToChange) {
+  ASSERT_TRUE(StartMaster().ok());
+  const auto anna = v1::WorkflowService::NewStub(DialAs(Role::kSubmitter, "anna"));
+  const auto berta = v1::WorkflowService::NewStub(DialAs(Role::kSubmitter, "berta"));
+  v1::RunWorkflowRequest run;
+  v1::WorkflowNode* const node = run.mutable_workflow()->add_nodes();
+  node->set_name("first");
+  node->mutable_task()->set_executor("noop");
+  node->mutable_task()->set_owner("berta@home");
+  v1::RunWorkflowResponse response;
+  auto call = Call();
+  auto writer = anna->Run(call.get(), &response);
+  writer->Write(run);
+  writer->WritesDone();
+  ASSERT_TRUE(writer->Finish().ok());
+  EXPECT_EQ(response.workflow().owner(), "submitter/anna");
+  v1::CancelWorkflowRequest cancel;
+  cancel.set_selector(response.workflow().id());
+  v1::CancelWorkflowResponse cancelled;
+  EXPECT_EQ(berta->Cancel(Call().get(), cancel, &cancelled).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_TRUE(anna->Cancel(Call().get(), cancel, &cancelled).ok());
+  v1::RetryWorkflowRequest retry;
+  retry.set_selector(response.workflow().id());
+  v1::RetryWorkflowResponse retried;
+  EXPECT_EQ(berta->Retry(Call().get(), retry, &retried).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+}
+
 TEST_F(SecurityTest, RefusalsStandInTheActivityLogUnderWhoeverCalled) {
   ASSERT_TRUE(StartMaster().ok());
   const auto viewer = DialAs(Role::kViewer, "anna");

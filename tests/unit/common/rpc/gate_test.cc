@@ -1,6 +1,8 @@
 #include "common/rpc/gate.h"
 
 #include <gmock/gmock.h>
+#include <grpcpp/security/tls_certificate_verifier.h>
+#include <grpcpp/security/tls_credentials_options.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -46,6 +48,18 @@ class GateTest : public ::testing::Test {
     const auto tls = TlsSource::OpenForClient(files);
     EXPECT_TRUE(tls.ok()) << tls.status();
     return MakeChannel(server_->address(), ChannelCredentials(*tls, rule));
+  }
+  // A client that does not care who answers.
+  std::shared_ptr<grpc::Channel> DialBelievingAnyone(const TlsFiles& files) {
+    const auto tls = TlsSource::OpenForClient(files);
+    EXPECT_TRUE(tls.ok()) << tls.status();
+    grpc::experimental::TlsChannelCredentialsOptions options;
+    options.set_certificate_provider((*tls)->provider());
+    options.watch_root_certs();
+    options.watch_identity_key_cert_pairs();
+    options.set_check_call_host(false);
+    options.set_certificate_verifier(std::make_shared<grpc::experimental::NoOpCertificateVerifier>());
+    return MakeChannel(server_->address(), grpc::experimental::TlsCredentials(options));
   }
   grpc::StatusCode Try(const TlsFiles& files, PeerRule rule = {}, const std::string& method = "/grpc.health.v1.Health/List") {
     return CallMethod(Dial(files, rule), method).error_code();
@@ -108,6 +122,9 @@ TEST_F(GateTest, CertificatesThatProveNothingGetNowhere) {
   // Of the same authority, but of another cluster: nobody here. It does not believe this master either.
   const TlsFiles of_another_cluster = authority_.Issue(Role::kAdmin, "anna", absl::Now(), absl::Hours(1), "else");
   EXPECT_EQ(Try(of_another_cluster, {}, method), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(CallMethod(DialBelievingAnyone(of_another_cluster), method).error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(CallMethod(DialBelievingAnyone(authority_.Issue(Role::kViewer, "anna")), method).error_code(),
+            grpc::StatusCode::UNIMPLEMENTED);
 }
 
 TEST_F(GateTest, ACertificateThatEndsWhileItsConnectionLastsIsRefused) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/test_authority.h"
+
 namespace muster::worker {
 namespace {
 
@@ -117,6 +119,25 @@ TEST_F(WorkerConfigTest, IsolationThatCannotBeIsRefused) {
     config_ = WorkerConfig();
     EXPECT_THAT(std::string(Load(flags).message()), HasSubstr(words));
   }
+}
+
+TEST_F(WorkerConfigTest, ItsNameIsWhatItsCertificateSays) {
+  test::TestAuthority authority;
+  const rpc::TlsFiles files = authority.Issue(security::Role::kWorker, "node-7");
+  const std::string certificate = "--grpc.tls.certificate=" + files.certificate;
+  ASSERT_TRUE(Load({certificate.c_str()}).ok());
+  EXPECT_EQ(config_.name, "node-7");
+  EXPECT_THAT(config_.work_dir, ::testing::EndsWith("/node-7"));
+  EXPECT_TRUE(Load({certificate.c_str(), "--name=node-7"}).ok());
+  EXPECT_THAT(std::string(Load({certificate.c_str(), "--name=node-8"}).message()), HasSubstr("says: node-7; leave the key out"));
+  EXPECT_THAT(std::string(Load({"--grpc.tls.certificate=/nonexistent.pem"}).message()), HasSubstr("cannot read the TLS certificate"));
+}
+
+TEST_F(WorkerConfigTest, AnyAddressButLoopbackNeedsTls) {
+  for (const char* listen : {"--grpc.listen=0.0.0.0:7071", "--grpc.listen=[::]:7071", "--grpc.listen=10.0.0.7:7071"}) {
+    EXPECT_THAT(std::string(Load({listen}).message()), HasSubstr("is not loopback: that needs TLS")) << listen;
+  }
+  EXPECT_TRUE(Load({"--grpc.listen=unix:/run/muster/worker.sock"}).ok());
 }
 
 TEST_F(WorkerConfigTest, AnAddressForEveryoneIsAdvertisedByName) {
