@@ -98,6 +98,23 @@ class Tls(unittest.TestCase):
         self.assertIn("New, TLSv1.2", speak("-tls1_2"))
         self.assertIn("New, (NONE)", speak("-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"))
 
+    def test_renewed_certificates_are_taken_up_while_a_command_streams(self):
+        def serial():
+            shown = subprocess.run(["openssl", "s_client", "-connect", self.cluster.address, "-alpn", "h2"], input="",
+                                   capture_output=True, text=True, errors="replace", timeout=30).stdout
+            return subprocess.run(["openssl", "x509", "-noout", "-serial"], input=shown, capture_output=True, text=True).stdout
+        before, gate = serial(), self.cluster.directory / "gate"
+        self.assertIn("serial=", before)
+        running = self.cluster.start("run", "--", "sh", "-c", f"echo begin; while [ ! -e {gate} ]; do sleep 0.05; done; echo end")
+        self.assertEqual(running.stdout.readline(), b"begin\n")
+        for role, name in (("master", "m1"), ("worker", "w1"), ("worker", "w2")):
+            self.pki.run("issue", role, name, "--renew")
+        eventually(lambda: serial() not in ("", before), 40, what="the master's new certificate")
+        gate.touch()
+        out, err = running.communicate(timeout=30)
+        self.assertEqual((running.returncode, out, err), (0, b"end\n", b""))
+        self.cluster.ok("run", "--", "true")
+
     def test_everyone_may_do_what_the_role_says(self):
         viewer, submitter = self.pki.variables("viewer", "vera"), self.pki.variables("submitter", "sam")
         self.cluster.ok("ps", env=self.cluster.environment(**viewer))
