@@ -25,7 +25,7 @@ COLUMNS = [("plain", "plain", "rooted"), ("plain, own user", "plain", "parted"),
            ("strict", "strict", "rooted")]
 HELD, ESCAPES = "held", "escapes"
 # What these do nobody but the tier refuses.
-NEED_NO_RIGHTS = ("disk_filler_in_pieces", "tmp_filler", "worker_caller", "neighbour_reader", "key_reader", "hidden_reader")
+NEED_NO_RIGHTS = ("disk_filler_in_pieces", "tmp_filler", "worker_caller", "neighbour_reader", "key_reader", "hidden_reader", "anywhere_writer")
 
 PRELUDE = r"""
 import ctypes, os, resource, signal, socket, stat, sys, time
@@ -96,6 +96,8 @@ call(101, 17, victim, 0, 0)
     "worker_killer": "os.kill(worker, 0)",
     "key_reader": "assert 'PRIVATE' in open(E['KEY']).read()",
     "hidden_reader": "assert open(E['HIDDEN']).read()",
+    "anywhere_writer": "opened(E['ANYWHERE'] + '/mine', os.O_CREAT | os.O_WRONLY); os.unlink(E['ANYWHERE'] + '/mine')",
+    "shadow_reader": "assert open('/etc/shadow').read()",
     "usr_writer": "opened('/usr/.' + E['MARK'], os.O_CREAT | os.O_WRONLY); os.unlink('/usr/.' + E['MARK'])",
     "setuid_program": """
 import subprocess
@@ -198,6 +200,9 @@ class Zoo(unittest.TestCase):
             cls.key.chmod(0o600)
             cls.hidden = cls.zoo / "hidden"
             cls.hidden.write_text("for anyone's eyes, but for those\n")
+            cls.anywhere = cls.zoo / "anywhere"
+            cls.anywhere.mkdir()
+            cls.anywhere.chmod(0o1777)
             cls.setuid = cls.zoo / "id"
             shutil.copy(shutil.which("id"), cls.setuid)
             cls.setuid.chmod(0o4755)
@@ -228,7 +233,8 @@ class Zoo(unittest.TestCase):
         """How the deed ended, in a word and with what was said, and who is left of it."""
         mark = f"zoo-{animal}-{tier}-{worker}"
         pid, directory = self.victims[worker]
-        variables = {"MARK": mark, "VICTIM": pid, "VICTIM_DIR": directory, "KEY": self.key, "HIDDEN": self.hidden, "SETUID": self.setuid,
+        variables = {"MARK": mark, "VICTIM": pid, "VICTIM_DIR": directory, "KEY": self.key, "HIDDEN": self.hidden, "ANYWHERE": self.anywhere,
+                     "SETUID": self.setuid,
                      "WORKER": self.cluster.server_of(worker),
                      "PORT": self.cluster.worker(worker)["address"].rpartition(":")[2]}
         code = PRELUDE + "try:\n" + "".join(f"    {line}\n" for line in ZOO[animal].strip().splitlines()) + \

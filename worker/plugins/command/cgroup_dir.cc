@@ -9,15 +9,19 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 namespace muster::command {
 namespace {
 
 constexpr char kPrefix[] = "muster-";
+constexpr char kLeaf[] = "worker";  // not of that prefix, whose cgroups a start empties
+constexpr const char* kControllers[] = {"cpu", "memory", "pids"};
 constexpr int kClearRounds = 500;
 
 struct Mount {
@@ -56,6 +60,36 @@ std::string OwnPath(const std::string& controller) {
     if (match) return line.substr(second + 1);
   }
   return "";
+}
+
+std::string ReadFileOf(const std::string& directory, const char* name) {
+  const Descriptor file(open((directory + "/" + name).c_str(), O_RDONLY | O_CLOEXEC));
+  return file.valid() ? ReadSmallFile(file.get()) : "";
+}
+
+bool NamesAllControllers(const std::string& list) {
+  const auto named = [&list](const char* controller) {
+    std::istringstream words(list);
+    for (std::string word; words >> word;) {
+      if (word == controller) return true;
+    }
+    return false;
+  };
+  return std::all_of(std::begin(kControllers), std::end(kControllers), named);
+}
+
+bool MoveAll(const std::vector<pid_t>& pids, const std::string& cgroup) {
+  const Descriptor directory(open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto move = [&directory](pid_t pid) {
+    return WriteSmallFile(directory.get(), "cgroup.procs", std::to_string(pid).c_str());
+  };
+  return directory.valid() && std::all_of(pids.begin(), pids.end(), move);
+}
+
+std::string ProgramOf(pid_t pid) {
+  char program[4096];
+  const ssize_t size = readlink(("/proc/" + std::to_string(pid) + "/exe").c_str(), program, sizeof(program));
+  return size <= 0 ? "" : std::string(program, static_cast<size_t>(size));
 }
 
 void Pause() {
@@ -99,6 +133,33 @@ std::string OwnCgroupDirectory(const std::string& controller) {
     return mount.point;
   }
   return "";
+}
+
+std::vector<pid_t> OwnProcesses() {
+  const std::string program = ProgramOf(getpid());
+  if (program.empty() || ProgramOf(getppid()) != program) return {getpid()};
+  return {getpid(), getppid()};
+}
+
+std::string HandOnControllers(const std::string& own, const std::vector<pid_t>& ours) {
+  const std::string leaf_ending = std::string("/") + kLeaf;
+  if (own.size() > leaf_ending.size() && own.ends_with(leaf_ending)) {
+    const std::string above = own.substr(0, own.size() - leaf_ending.size());
+    if (NamesAllControllers(ReadFileOf(above, "cgroup.subtree_control"))) return above;
+  }
+  if (!NamesAllControllers(ReadFileOf(own, "cgroup.controllers"))) return own;
+  if (NamesAllControllers(ReadFileOf(own, "cgroup.subtree_control"))) return own;
+  const Descriptor directory(open(own.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor procs(openat(directory.get(), "cgroup.procs", O_RDONLY | O_CLOEXEC));
+  const std::vector<pid_t> pids = ReadPids(procs.get());
+  const auto is_ours = [&ours](pid_t pid) { return std::find(ours.begin(), ours.end(), pid) != ours.end(); };
+  if (!std::all_of(pids.begin(), pids.end(), is_ours)) return own;
+  const std::string leaf = own + leaf_ending;
+  if (mkdir(leaf.c_str(), 0755) < 0 && errno != EEXIST) return own;
+  if (MoveAll(pids, leaf) && WriteSmallFile(directory.get(), "cgroup.subtree_control", "+cpu +memory +pids")) return own;
+  MoveAll(pids, own);
+  rmdir(leaf.c_str());
+  return own;
 }
 
 bool CgroupRoot::Make(const std::string& parent, std::string* error) {

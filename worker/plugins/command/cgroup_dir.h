@@ -19,6 +19,13 @@ namespace muster::command {
 // Empty: not mounted.
 std::string OwnCgroupDirectory(const std::string& controller);
 
+// Readies a cgroup of version 2 to hand its controllers on: one that does so holds no processes itself, so `ours`, the only
+// ones there, move into a leaf below. Gives the directory below which cgroups are to be made: `own`, or, from within that
+// leaf, the one above. What is not ours to change (other processes, no right to) stays as it was.
+std::string HandOnControllers(const std::string& own, const std::vector<pid_t>& ours);
+// This process, and its supervisor where it has one.
+std::vector<pid_t> OwnProcesses();
+
 // Makes and locks a directory for this process's cgroups below `parent`, after clearing what dead predecessors left.
 class CgroupRoot {
  public:

@@ -170,7 +170,7 @@ std::unique_ptr<ProcessForest> MakeForest(const char* tier, const std::string& p
 }  // namespace
 
 std::unique_ptr<ProcessForest> MakeCgroup2Forest(std::string* error) {
-  return MakeForest<Cgroup2Tree>("cgroup2", OwnCgroupDirectory(""), error);
+  return MakeForest<Cgroup2Tree>("cgroup2", HandOnControllers(OwnCgroupDirectory(""), OwnProcesses()), error);
 }
 
 std::unique_ptr<ProcessForest> MakeFreezerForest(std::string* error) {
