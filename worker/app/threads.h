@@ -15,7 +15,8 @@
 //   certificates    | gRPC's, with TLS: looks for new files  | the disk                    | gRPC, after the last channel
 //   gRPC            | reactors: sessions, Execute, health    | nothing                     | rpc::Server::Start, ::Stop
 //   execution       | the host's event loop, its spawners,   | epoll; vfork until exec     | ExecutionHost::Create,
-//                   | plugin health checks, plugins' own     |                             | its destructor
+//                   | plugin health checks, plugins' own; at |                             | its destructor
+//                   | the start one that tries a strict tier |                             |
 //   HTTP            | civetweb: /metrics, /healthz, /readyz, | sockets, briefly; two of    | telemetry::HttpServer
 //                   | /drain                                 | 16: the end of a drain      |
 //   log             | writes log lines                       | stderr, the log file        | StartLogging, StopLogging

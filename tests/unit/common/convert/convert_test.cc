@@ -137,6 +137,20 @@ TEST(Convert, AValidatedTaskNeedsAWorkerThatKnowsOfIt) {
   EXPECT_EQ(spec->accepted_exit_codes, std::vector<int32_t>{3});
 }
 
+TEST(Convert, ATierOfIsolationIsNeededAndPlainIsEveryones) {
+  v1::TaskSpec message;
+  message.set_isolation(v1::ISOLATION_PLAIN);
+  EXPECT_TRUE(MakeTaskSpec(message, "")->requirements.needs.empty());
+  message.mutable_requirements()->add_needs("zone=a");
+  for (const auto& [tier, name] : {std::pair(v1::ISOLATION_LIMITED, "isolation.limited"), std::pair(v1::ISOLATION_STRICT, "isolation.strict")}) {
+    message.set_isolation(tier);
+    const TaskSpecPtr spec = MakeTaskSpec(message, "");
+    ASSERT_EQ(spec->requirements.needs.size(), 2u);
+    EXPECT_EQ(spec->requirements.needs[0].name, name);
+    EXPECT_TRUE(spec->requirements.OneSlotOnly()) << "it may be sent ahead as before";
+  }
+}
+
 TEST(Convert, AnArrangementIsOfTheClassAndOneOfTheFutureIsNone) {
   v1::TaskSpec message;
   const TaskSpecPtr plain = MakeTaskSpec(message, "");

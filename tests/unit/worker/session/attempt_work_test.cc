@@ -69,6 +69,22 @@ TEST(AttemptWork, AValidationIsReadAndABatchsArgumentsAreWordsOfItsLine) {
   EXPECT_EQ(validation.timeout, absl::Seconds(60));
 }
 
+TEST(AttemptWork, ATierIsReadAndOneOfTheFutureIsTheStrictest) {
+  v1::TaskSpec spec = Echo();
+  spec.mutable_requirements()->set_cpu(1.5);
+  EXPECT_EQ(MakeDirectWork(spec, 1, kHere).request.isolation, plugin::Isolation::kPlain);
+  EXPECT_EQ(MakeDirectWork(spec, 1, kHere).request.cpu_limit_millis, 1500);
+  spec.set_isolation(v1::ISOLATION_LIMITED);
+  EXPECT_EQ(MakeDirectWork(spec, 1, kHere).request.isolation, plugin::Isolation::kLimited);
+  spec.set_isolation(static_cast<v1::Isolation>(9));
+  spec.set_no_network(true);
+  spec.mutable_requirements()->set_cpu(-1e300);
+  const plugin::Request request = MakeDirectWork(spec, 1, kHere).request;
+  EXPECT_EQ(request.isolation, plugin::Isolation::kStrict);
+  EXPECT_TRUE(request.no_network);
+  EXPECT_EQ(request.cpu_limit_millis, 0);
+}
+
 TEST(AttemptWork, OutputsOfOthersComeAfterTheTasksOwnAndBeforeOurs) {
   v1::SessionRequest message;
   message.add_specs(Echo().SerializeAsString());
