@@ -73,7 +73,7 @@ absl::Status TaskTexts::CheckShellLine(const Node& node, std::string_view line) 
   for (size_t read = 0; const auto reference = NextReference(&line, &before); read = before.size()) {
     shell.Read(std::string_view(before).substr(read));
     if (!shell.TakesWord()) {
-      return node.Bad(absl::StrCat(InBraces(reference->name), " within quotes or a here-document; it is a quoted word by itself, so close the quotes before it, or put it in env and use the variable"));
+      return node.Bad(absl::StrCat(InBraces(reference->name), " stands where its value could run (within quotes, arithmetic, or after a here-document, backquotes, case, eval); it is a quoted word by itself, so close the quotes before it, or put it in env and use the variable"));
     }
     shell.Read("''");  // the value
   }

@@ -110,12 +110,15 @@ class TextFiller {
     std::string_view rest = *text;
     ShellLine line;
     for (size_t read = 0; const auto reference = NextReference(&rest, &filled); read = filled.size()) {
-      line.Read(std::string_view(filled).substr(read));
+      const std::string piece = filled.substr(read);
+      line.Read(place.among_places ? muster::FillText(piece, {}, 1, FillFor::kShell) : piece);  // as the worker will have it
       if (place.in_shell_line && !line.TakesWord()) {
         return BadParameters(absl::StrCat(node_, ": {{ ", std::string(reference->name),
-                                          " }} within quotes or a here-document of a line for the shell; put it in the environment and use the variable"));
+                                          " }} stands where its value could run (within quotes, arithmetic, or after a here-document, backquotes, case, eval); put it in "
+                                          "the environment and use the variable"));
       }
       MUSTER_ASSIGN_OR_RETURN(std::string value, ValueOf(reference->name));
+      line.Read("''");  // the value
       if (place.in_shell_line) value = muster::FillText("{1}", {value}, 1, FillFor::kShell);
       if (place.among_places) value = WithoutPlaces(value);
       filled += value;

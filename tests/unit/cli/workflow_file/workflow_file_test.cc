@@ -464,7 +464,7 @@ TEST(WorkflowFile, ReferencesToWhatIsNotThereAreRefused) {
 }
 
 TEST(WorkflowFile, ValuesWithinQuotesOfALineAreRefused) {
-  constexpr char kWhy[] = " within quotes or a here-document; it is a quoted word by itself, so close the quotes before it, or put it in env and use the variable";
+  constexpr char kWhy[] = " stands where its value could run (within quotes, arithmetic, or after a here-document, backquotes, case, eval); it is a quoted word by itself, so close the quotes before it, or put it in env and use the variable";
   EXPECT_EQ(Refusal(Task("run: 'echo \"in {{ city }}\"'")), absl::StrCat("f.yaml:3:12: {{ city }}", kWhy));
   EXPECT_EQ(Refusal(Task("run: x, validate: \"grep '{{ city }}'\"")), absl::StrCat("f.yaml:3:25: {{ city }}", kWhy));
   EXPECT_EQ(Refusal(Task("run: \"sh -c 'x {{ matrix.a }}'\", matrix: {a: [1]}")), absl::StrCat("f.yaml:3:12: {{ matrix.a }}", kWhy));
@@ -472,7 +472,7 @@ TEST(WorkflowFile, ValuesWithinQuotesOfALineAreRefused) {
   Read(Task("command: [echo, \"'{{ city }}'\"]"));
   // After a value '#' begins no comment.
   EXPECT_EQ(Refusal(Task("run: \"echo {{ city }}#'\\n echo {{ city }}'\"")), absl::StrCat("f.yaml:3:12: {{ city }}", kWhy));
-  Read(Task("run: 'echo \"in \"{{ city }} \"$(cat {{ city }})\"'"));
+  Read(Task("run: 'echo \"in \"{{ city }} $(cat {{ city }})'"));
 }
 
 TEST(WorkflowFile, OutputsArePassedOnByThoseThatNeedThem) {

@@ -81,11 +81,14 @@ TEST(WorkflowParameters, AValueIsNotPutIntoQuotesThatItCouldLeave) {
     spec.mutable_nodes(0)->mutable_task()->mutable_command()->add_argv(line);
     return std::string(FillIn({{"x", "$(rm -rf /)"}}, &spec).message());
   };
-  constexpr char kWhy[] = "n: {{ x }} within quotes or a here-document of a line for the shell; put it in the environment and use the variable";
+  constexpr char kWhy[] = "n: {{ x }} stands where its value could run (within quotes, arithmetic, or after a here-document, backquotes, case, eval); put it in the environment and use the variable";
   EXPECT_EQ(refusal("echo \"{{ x }}\""), kWhy);
   EXPECT_EQ(refusal("sh -c 'echo {{ x }}'"), kWhy);
   EXPECT_EQ(refusal("echo {{ x }}'{{ x }}'"), kWhy);
-  EXPECT_EQ(refusal("echo {{ x }}'a'{{ x }} \"$(cat {{ x }})\""), "");
+  EXPECT_EQ(refusal("echo \"$(cat {{ x }})\""), kWhy);
+  EXPECT_EQ(refusal("echo $(( {{ x }} ))"), kWhy);
+  EXPECT_EQ(refusal("echo {{ x }}'a'{{ x }} $(cat {{ x }})"), "");
+  EXPECT_EQ(refusal("echo {{ x }}#'\n{{ x }}'"), kWhy);
 }
 
 TEST(WorkflowParameters, AValueIsNoPlaceOfARow) {
