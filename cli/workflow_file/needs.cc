@@ -85,7 +85,11 @@ absl::StatusOr<Sides> Split(const Node& node) {
 
 // What stands in quotes, or as it is.
 absl::StatusOr<std::string> Unquoted(const Node& node, const std::string& side) {
-  if (side.empty() || (side[0] != '"' && side[0] != '\'')) return side;
+  if (side.empty() || (side[0] != '"' && side[0] != '\'')) {
+    // One word, for what looks like more (a == 1 and b == 2) is compared as a text, which nobody means.
+    if (side.find_first_of(" \t=") == std::string::npos || WholeReference(side)) return side;
+    return node.Bad(absl::StrCat("`", ShownWord(side), "` is compared as one text; put it in quotes if it is one (a condition has one comparison)"));
+  }
   const size_t end = side.find(side[0], 1);
   if (end + 1 == side.size()) return side.substr(1, end - 1);
   return node.Bad(absl::StrCat("a quote in `", ShownWord(side), "` that is not closed at its end; close it"));

@@ -145,7 +145,6 @@ void ClusterCore::Impl::Start(const Moment& turn) {
 }
 
 void ClusterCore::Impl::Apply(const Moment& turn, Event event) {
-  workflow_fill_.OnEvent();
   std::visit([this, &turn](auto&& what) { On(turn, std::forward<decltype(what)>(what)); }, std::move(event));
 }
 
@@ -166,10 +165,11 @@ void ClusterCore::Impl::DoTurn(const Moment& turn) {
   worker_events_.Settle(turn);
   if (!cluster_.stopping) DoDue(turn);
   if (!cluster_.stopping) dependents_.OnTurn(turn);
+  const bool gates_changed = cluster_.workflows.any_touched();
   if (!cluster_.stopping) workflow_events_.OnTurn(turn);
   schedule_events_.OnTurn(turn);  // after them: runs of its that have ended are told in the same commit
   placing_.Round(turn);
-  if (!cluster_.stopping) workflow_fill_.OnTurn(turn);
+  if (!cluster_.stopping) workflow_fill_.OnTurn(turn, gates_changed || placing_.found_changes());
   stragglers_.OnTurn(turn.now);
   run_time_writer_.OnTurn(turn);
 }

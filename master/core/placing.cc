@@ -58,8 +58,11 @@ std::optional<scheduler::NextTask> Placing::NextInLine() {
 
 void Placing::Refresh(const Moment& turn) {
   offers_.Begin(turn.now);
-  for (const std::string& queue : cluster_.gates.TakeOpened(turn.now)) cluster_.queues.Unblock(queue);
-  for (const scheduler::ClassId cls : cluster_.keys.TakeFreed()) cluster_.queues.Wake(cls);
+  const auto opened = cluster_.gates.TakeOpened(turn.now);
+  for (const std::string& queue : opened) cluster_.queues.Unblock(queue);
+  const auto freed = cluster_.keys.TakeFreed();
+  for (const scheduler::ClassId cls : freed) cluster_.queues.Wake(cls);
+  found_changes_ = !opened.empty() || !freed.empty() || !cluster_.touched.empty() || offers_revision_ != cluster_.offers_revision;
   TakeChanges();
   if (std::exchange(offers_revision_, cluster_.offers_revision) != cluster_.offers_revision) WakeThoseWhoAvoid();
 }

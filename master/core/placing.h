@@ -31,6 +31,8 @@ class Placing {
   void Round(const Moment& turn);
   // Whether a task that is not in line yet would be placed in the next round.
   bool StartsNow(const Moment& turn, const Task& task);
+  // The last round found that something could be placed which could not before: a worker, a queue, or a key has room.
+  bool found_changes() const { return found_changes_; }
   // The last round ended at its bound: there is more to place.
   bool unfinished() const { return unfinished_; }
   absl::Time NextDue() const { return held_.NextDue(); }
@@ -69,6 +71,7 @@ class Placing {
   NewRoom room_{&cluster_, &prefetch_};
   absl::btree_set<WorkerId> freed_;   // since the last round
   uint64_t offers_revision_ = 0;      // as of the last look at those who avoid a worker
+  bool found_changes_ = false;
   bool unfinished_ = false;
 };
 

@@ -2,13 +2,14 @@
 
 namespace muster::core {
 
-void WorkflowFill::OnTurn(const Moment& turn) {
+void WorkflowFill::OnTurn(const Moment& turn, bool changed) {
   if (!MayHaveRoom()) {
     looking_ = false;
     return;
   }
-  if (!looking_) Begin();
-  looking_ = true;
+  if (changed) Begin();
+  looking_ = looking_ || changed;
+  if (!looking_) return;
   for (size_t looks = 0; looks < kLooks && !placing_.unfinished(); ++looks) {
     Task* const task = Next();
     if (task == nullptr) {

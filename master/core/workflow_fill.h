@@ -3,7 +3,7 @@
 //
 // Only one that a worker takes at once is, so a line keeps its length where what is short is short for all. Looked for while
 // there are slots not in use and workflows that have more to let go: kLooks tasks a turn, from where the turn before ended,
-// until all were looked at since something happened.
+// until all were looked at since room, limits or the gates changed.
 // Thread rule: one thread. Cost: O(kLooks * log n) a turn, and what it places.
 #pragma once
 
@@ -22,10 +22,8 @@ class WorkflowFill {
   WorkflowFill(Cluster* cluster, Transitions* transitions, Placing* placing)
       : cluster_(*cluster), transitions_(*transitions), placing_(*placing) {}
 
-  // What had no room may have it now.
-  void OnEvent() { Begin(); }
-  // After everybody in line was asked.
-  void OnTurn(const Moment& turn);
+  // After everybody in line was asked. `changed`: there may be room for what had none, or more to let go.
+  void OnTurn(const Moment& turn, bool changed);
   bool unfinished() const { return looking_; }
 
  private:

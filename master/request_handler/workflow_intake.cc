@@ -133,13 +133,11 @@ absl::Status Check(const v1::RunWorkflowRequest& request, const TaskLimits& limi
   return violations.ToStatus();
 }
 
+// The longest way to the end first. A node's is no shorter than that of one that needs it, so each stands after its needs.
 std::vector<NodeIndex> InOrderOfNumbers(const WorkflowGraph& graph, const std::vector<absl::Duration>& times) {
-  const std::vector<uint32_t> depths = Depths(graph);
   const std::vector<absl::Duration> levels = BottomLevels(graph, times);
   std::vector<NodeIndex> order(graph.order().begin(), graph.order().end());
-  std::stable_sort(order.begin(), order.end(), [&](NodeIndex a, NodeIndex b) {
-    return depths[a] != depths[b] ? depths[a] < depths[b] : levels[a] > levels[b];
-  });
+  std::stable_sort(order.begin(), order.end(), [&](NodeIndex a, NodeIndex b) { return levels[a] > levels[b]; });
   return order;
 }
 

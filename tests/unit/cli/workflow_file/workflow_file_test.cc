@@ -496,6 +496,10 @@ TEST(WorkflowFile, BadConditionsAreRefused) {
   EXPECT_EQ(Refusal(Task("run: x, if: == Bonn")), "f.yaml:3:19: nothing on the left side; give an output (task.output) or a parameter");
   EXPECT_EQ(Refusal(Task("run: x, if: '\"a == b'")), "f.yaml:3:19: a condition is LEFT == RIGHT or LEFT != RIGHT, as fetch.version != \"\"");
   EXPECT_EQ(Refusal(Task("run: x, if: 'city == \"b'")), "f.yaml:3:19: a quote in `\"b` that is not closed at its end; close it");
+  EXPECT_EQ(Refusal(Task("run: x, if: 'city == Bonn and city == Ulm'")),
+            "f.yaml:3:19: `Bonn and city == Ulm` is compared as one text; put it in quotes if it is one (a condition has one comparison)");
+  EXPECT_EQ(Refusal(Task("run: x, if: 'city === Bonn'")),
+            "f.yaml:3:19: `= Bonn` is compared as one text; put it in quotes if it is one (a condition has one comparison)");
   EXPECT_EQ(Refusal(Task("run: x, if: 'city == {{ x }}'")), "f.yaml:3:19: {{ x }} is no parameter; there is city");
   EXPECT_EQ(Refusal(Task("run: x, matrix: {a: [1]}, if: '{{ matrix.a }} == 1'")),
             "f.yaml:3:37: {{ matrix.a }} cannot stand here; the task's condition and the matrix itself are of all its rows");
