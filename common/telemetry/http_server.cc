@@ -22,6 +22,8 @@ namespace muster::telemetry {
 namespace {
 
 constexpr std::string_view kEvents = "/v1/events/";
+// A connection that says nothing holds one for a second: so many a second may come before a probe has to wait.
+constexpr char kThreads[] = "64";
 constexpr char kText[] = "text/plain; charset=utf-8";
 
 // Each closes its connection: else civetweb would first read what is left of the request's body, however slowly that comes.
@@ -135,8 +137,8 @@ class HttpServerImpl final : public HttpServer {
   absl::Status Listen() {
     mg_init_library(0);
     // Without an origin and methods civetweb tells no page, before it asks us, that it may call.
-    const char* options[] = {"listening_ports",    config_.listen.c_str(), "num_threads",       "16",
-                             "request_timeout_ms", "2000",                 "enable_keep_alive", "no",
+    const char* options[] = {"listening_ports",    config_.listen.c_str(), "num_threads",       kThreads,
+                             "request_timeout_ms", "1000",                 "enable_keep_alive", "no",
                              "connection_queue",   "64",                   "access_control_allow_origin", "",
                              "access_control_allow_methods", "",           nullptr};
     mg_callbacks callbacks{};
@@ -183,6 +185,9 @@ class HttpServerImpl final : public HttpServer {
   int Serve(mg_connection* connection) {
     const mg_request_info* request = mg_get_request_info(connection);
     const std::string path = request->local_uri == nullptr ? "" : request->local_uri;
+    // No name here has to be written so, and what is decoded may end at a NUL.
+    const bool is_encoded = request->request_uri == nullptr || std::strchr(request->request_uri, '%') != nullptr;
+    if (is_encoded) return NothingHere(connection, request->request_method);
     if (!IsRoute(path)) return NothingHere(connection, request->request_method);
     if (config_.drain && path == "/drain") return Drain(connection, request->request_method);
     if (config_.event && path.rfind(kEvents, 0) == 0) return Event(connection, path.substr(kEvents.size()));
