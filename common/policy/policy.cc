@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
 #include "common/base/utf8.h"
 #include "common/config/read_file.h"
@@ -13,13 +14,31 @@ namespace muster::policy {
 namespace {
 
 constexpr size_t kLongestShown = 80;
+constexpr size_t kLongestProgram = 4096;
+
+// What names one file wherever it is read: an absolute path without ways up, or a bare name for PATH. Braces are places of a row:
+// nobody knows yet what stands there.
+bool NamesOneProgram(std::string_view program) {
+  constexpr std::string_view kNever("{\0", 2);
+  if (program.empty() || program.size() > kLongestProgram || program.find_first_of(kNever) != std::string_view::npos) return false;
+  if (program.find('/') == std::string_view::npos) return true;
+  if (program.front() != '/') return false;
+  for (const absl::string_view part : absl::StrSplit(absl::string_view(program.data() + 1, program.size() - 1), '/')) {
+    if (part.empty() || part == "." || part == "..") return false;
+  }
+  return true;
+}
+
+// What a master puts with the runs of a schedule (scheduled_run.cc), whatever their rule names.
+bool IsOfASchedule(const std::string& variable) {
+  return variable == "MUSTER_SCHEDULE" || variable == "MUSTER_DUE_TIME" || variable == "MUSTER_EVENT" || variable == "MUSTER_EVENT_ID";
+}
 
 // What the rules look at.
 struct Asked {
   explicit Asked(const v1::TaskSpec& spec) : task(spec) {
     if (executor == "command" && !spec.command().has_script() && !shell && spec.command().argv_size() > 0) program = spec.command().argv(0);
-    // Braces are places of a row: nobody knows yet what stands there.
-    if (program.find('{') != std::string::npos) program.clear();
+    if (!NamesOneProgram(program)) program.clear();
   }
 
   const v1::TaskSpec& task;
@@ -47,7 +66,7 @@ bool SpeaksOf(const Rule& rule, const Asked& asked) {
 std::string BadEnvironment(const Rule& rule, const Asked& asked) {
   if (!rule.environment && !rule.programs) return "";
   for (const v1::EnvironmentVariable& variable : asked.task.command().environment()) {
-    if (rule.environment && Has(rule.environment, variable.name())) continue;
+    if (IsOfASchedule(variable.name()) || (rule.environment && Has(rule.environment, variable.name()))) continue;
     return absl::StrCat("sets no variable ", ToLine(variable.name(), kLongestShown),
                         rule.environment && !rule.environment->empty() ? absl::StrCat("; it allows ", absl::StrJoin(*rule.environment, ", ")) : "");
   }
@@ -67,9 +86,10 @@ std::string TooMuch(const Most& most, const v1::TaskSpec& task) {
   if (Passes(asked.memory_bytes(), most.memory_bytes)) return absl::StrCat("takes at most ", *most.memory_bytes, " bytes of memory, and this takes ", asked.memory_bytes());
   if (Passes(asked.disk_bytes(), most.disk_bytes)) return absl::StrCat("takes at most ", *most.disk_bytes, " bytes of disk, and this takes ", asked.disk_bytes());
   if (!most.run) return "";
-  const absl::Duration run = absl::Seconds(task.run_timeout().seconds()) + absl::Nanoseconds(task.run_timeout().nanos());
+  const auto length = [](const google::protobuf::Duration& time) { return absl::Seconds(time.seconds()) + absl::Nanoseconds(time.nanos()); };
+  const absl::Duration run = length(task.run_timeout()) + length(task.kill_grace());
   if (task.has_run_timeout() && run <= *most.run) return "";
-  return absl::StrCat("runs for at most ", absl::FormatDuration(*most.run), task.has_run_timeout() ? ", and this for longer" : "", "; give it a --timeout");
+  return absl::StrCat("runs for at most ", absl::FormatDuration(*most.run), task.has_run_timeout() ? ", and this for longer, its kill grace included" : "", "; give it a --timeout");
 }
 
 Verdict Decide(const Rule& rule, const Asked& asked) {

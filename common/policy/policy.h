@@ -11,8 +11,9 @@
 //
 // `who`, `queues`, `executors`, `programs` and `shell` say of which tasks a rule speaks; left out: of all. In a list a * stands
 // for any characters. `environment` and `most` bound what an allowing rule allows; a rule that names programs allows no
-// variable that it does not name, for LD_PRELOAD or PATH make another program of any. What is run is text here, as it was
-// asked for: a program that a row fills in, or a script that comes with the task, is none that a list names.
+// variable that it does not name, for LD_PRELOAD or PATH make another program of any. A program is the first word as it was asked for,
+// an absolute path without ways up or a bare name for PATH: any other, one that a row fills in, and a script that comes with the task,
+// is none that a list names.
 //
 // An allow-list is a boundary; rules that deny are a guard rail before it.
 // Thread rule: a value, read by any thread. Errors: INVALID_ARGUMENT, one line with the line of the file.

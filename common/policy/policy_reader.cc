@@ -156,7 +156,9 @@ class Reader {
 
 absl::StatusOr<std::vector<Rule>> ReadRules(const std::string& text, const std::string& name) {
   try {
-    return Reader(name).Read(YAML::Load(text));
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1) return absl::InvalidArgumentError(absl::StrCat(name, ": has more than one document; take out the lines with --- or ..."));
+    return Reader(name).Read(documents.empty() ? YAML::Node() : documents.front());
   } catch (const YAML::Exception& error) {
     return absl::InvalidArgumentError(absl::StrCat(name, ":", error.mark.line + 1, ": ", ToLine(error.msg, kMostShownBytes)));
   }

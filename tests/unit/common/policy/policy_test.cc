@@ -86,6 +86,25 @@ TEST(PolicyTest, AProgramThatARowFillsInIsNoneThatAListNames) {
   EXPECT_TRUE(Policy::Parse("rules: [{name: any, programs: ['*'], allow: true}]", "p")->Judge(filled).allowed);
 }
 
+TEST(PolicyTest, AWayUpOrARelativePathIsNoneThatAListNames) {
+  for (const char* program : {"/opt/jobs/../../bin/sh", "/opt/jobs//sum", "/opt/jobs/./sum", "/opt/jobs/sum/", "opt/jobs/sum", "./sum"}) {
+    v1::TaskSpec task = Night();
+    *task.mutable_command()->mutable_argv(0) = program;
+    EXPECT_THAT(Reason(task), HasSubstr("no rule")) << program;
+  }
+  v1::TaskSpec cut = Night();
+  *cut.mutable_command()->mutable_argv(0) = std::string("/bin/sh\0/opt/jobs/sum", 21);
+  EXPECT_FALSE(Policy::Parse("rules: [{name: any, programs: ['*/sum'], allow: true}]", "p")->Judge(cut).allowed);
+}
+
+TEST(PolicyTest, ARunOfAScheduleHasTheVariablesOfItsSchedule) {
+  v1::TaskSpec task = Night();
+  for (const char* name : {"MUSTER_SCHEDULE", "MUSTER_DUE_TIME", "MUSTER_EVENT", "MUSTER_EVENT_ID"}) task.mutable_command()->add_environment()->set_name(name);
+  EXPECT_TRUE(Rules().Judge(task).allowed);
+  task.mutable_command()->add_environment()->set_name("MUSTER_MASTER");
+  EXPECT_FALSE(Rules().Judge(task).allowed);
+}
+
 TEST(PolicyTest, AVariableThatMakesAnotherProgramOfItIsRefused) {
   v1::TaskSpec task = Night();
   task.mutable_command()->add_environment()->set_name("JOB_DAY");
@@ -110,6 +129,7 @@ TEST(PolicyTest, WhatATaskAsksForHasItsBounds) {
   EXPECT_THAT(refused([](v1::TaskSpec* task) { task->mutable_requirements()->set_memory_bytes(int64_t{9} << 30); }), HasSubstr("bytes of memory"));
   EXPECT_THAT(refused([](v1::TaskSpec* task) { task->mutable_requirements()->set_disk_bytes(int64_t{2} << 30); }), HasSubstr("bytes of disk"));
   EXPECT_THAT(refused([](v1::TaskSpec* task) { task->mutable_run_timeout()->set_seconds(7201); }), HasSubstr("and this for longer"));
+  EXPECT_THAT(refused([](v1::TaskSpec* task) { task->mutable_kill_grace()->set_seconds(7200); }), HasSubstr("its kill grace included"));
   EXPECT_THAT(refused([](v1::TaskSpec* task) { task->clear_run_timeout(); }), HasSubstr("give it a --timeout"));
 }
 
@@ -139,6 +159,7 @@ TEST(PolicyTest, AFileThatIsNotUnderstoodIsRefusedWithItsLine) {
   EXPECT_EQ(error("rules: {a: b}"), "p.yaml:1: rules must be a list");
   EXPECT_THAT(error("{}"), HasSubstr("write rules: [] to refuse everything"));
   EXPECT_THAT(error("rules: [\n"), HasSubstr("p.yaml:2: "));
+  EXPECT_THAT(error("rules: []\n---\nrules: []\n"), HasSubstr("more than one document"));
   EXPECT_THAT(error(""), HasSubstr("a policy must be a map"));
 }
 
