@@ -441,6 +441,11 @@ class ClientImpl final : public Client {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& options, Interrupts* interrupts) {
+  // A master would only close the connection.
+  if (!options.tls_ca.empty() && options.tls_certificate.empty()) {
+    return absl::InvalidArgumentError("a master with TLS asks who calls: name your certificate and its key (MUSTER_TLS_CERTIFICATE, "
+                                      "MUSTER_TLS_KEY; `muster pki issue ROLE NAME` makes them)");
+  }
   MUSTER_ASSIGN_OR_RETURN(
       const auto tls,
       rpc::TlsSource::OpenForClient({.certificate = options.tls_certificate, .key = options.tls_key, .ca = options.tls_ca}));

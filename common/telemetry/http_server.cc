@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::string_view kEvents = "/v1/events/";
 // A connection that says nothing holds one for a second: so many a second may come before a probe has to wait.
-constexpr char kThreads[] = "64";
+constexpr char kThreads[] = "32";
 constexpr char kText[] = "text/plain; charset=utf-8";
 
 // Each closes its connection: else civetweb would first read what is left of the request's body, however slowly that comes.

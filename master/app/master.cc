@@ -204,7 +204,7 @@ void Master::MakeParts() {
 absl::Status Master::Listen() {
   const rpc::ServerConfig config{.listen = config_.grpc_listen,
                                  .tls = tls_,
-                                 .client_certificate = rpc::ClientCertificate::kAsked,
+                                 .client_certificate = rpc::ClientCertificate::kRequired,
                                  .refused_call = [refusals = tasks_->refusals()](const absl::Status& refusal, const std::string& by) {
                                    refusals->Count(refusal, by);
                                  },

@@ -18,12 +18,12 @@ namespace {
 constexpr int kDefaultTasks = 10;
 constexpr int kMostTasks = 100;
 
-absl::Status CheckExplain(const v1::ExplainRequest& request, const TaskLimits& limits) {
+absl::Status CheckExplain(const v1::ExplainRequest& request, const std::string& owner, const TaskLimits& limits) {
   Violations violations;
   if (request.has_task()) {
     if (request.selectors_size() > 0) violations.Add("BAD_CALL", "task", "stands alone: without selectors");
     PatternCheck patterns;
-    CheckSpec(request.task(), "task", limits, &patterns, &violations);
+    CheckSpec(request.task(), "task", limits, &patterns, &violations, owner);
   } else if (request.selectors_size() == 0) {
     violations.Add("BAD_CALL", "selectors", "is empty; name a task, or give one in `task`");
   }
@@ -86,8 +86,8 @@ void ToProto(const core::Explanation& from, v1::Explanation* to) {
   convert::ToProto(estimate->p90, to->mutable_estimate()->mutable_p90());
 }
 
-absl::StatusOr<v1::ExplainResponse> ExplainCall::Explain(const v1::ExplainRequest& request) {
-  MUSTER_RETURN_IF_ERROR(CheckExplain(request, context_->deps.limits));
+absl::StatusOr<v1::ExplainResponse> ExplainCall::Explain(const v1::ExplainRequest& request, const std::string& owner) {
+  MUSTER_RETURN_IF_ERROR(CheckExplain(request, owner, context_->deps.limits));
   v1::ExplainResponse response;
   if (request.has_task()) {
     MUSTER_ASSIGN_OR_RETURN(*response.add_explanations(), ExplainNew(request.task()));

@@ -20,7 +20,7 @@ class ExplainCall {
  public:
   ExplainCall(Context* context, TaskReader* reader) : context_(context), reader_(reader) {}
 
-  absl::StatusOr<v1::ExplainResponse> Explain(const v1::ExplainRequest& request);
+  absl::StatusOr<v1::ExplainResponse> Explain(const v1::ExplainRequest& request, const std::string& owner);
 
  private:
   absl::StatusOr<v1::Explanation> ExplainNew(const v1::TaskSpec& task);

@@ -241,6 +241,7 @@ void SubmitCalls::ExtendNow(std::shared_ptr<v1::SubmitBatchRequest> request, con
   Violations violations;
   request->mutable_template_()->ParseFromString(spec->payload);
   CheckRows(*request, context_->deps.limits, &violations);
+  if (violations.empty()) CheckPolicy(request->template_(), "batch", context_->deps.limits, &violations);
   if (!violations.empty()) {
     done(violations.ToStatus());
     return;

@@ -86,8 +86,8 @@ class TaskService::Impl final : public v1::TaskService::CallbackService {
 
   grpc::ServerUnaryReactor* Explain(CallbackServerContext* call, const v1::ExplainRequest* request,
                                     v1::ExplainResponse* response) override {
-    return OnPool(call, [this, request, response](const Done& done) {
-      absl::StatusOr<v1::ExplainResponse> answer = explains_.Explain(*request);
+    return OnPool(call, [this, request, response, owner = OwnerBy(*call)](const Done& done) {
+      absl::StatusOr<v1::ExplainResponse> answer = explains_.Explain(*request, owner);
       if (answer.ok()) *response = *std::move(answer);
       done(answer.status());
     });

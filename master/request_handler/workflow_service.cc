@@ -33,6 +33,12 @@ template <typename Request>
 std::string SelectorOf(const Request&) { return ""; }
 std::string SelectorOf(const v1::AddToWorkflowRequest& request) { return request.selector(); }
 
+// Whose its tasks are, whatever they say; empty: as they say.
+void SetOwner(const std::string& owner, WorkflowIntake* intake) {
+  if (owner.empty()) return;
+  for (v1::WorkflowNode& node : *intake->whole().mutable_workflow()->mutable_nodes()) node.mutable_task()->set_owner(owner);
+}
+
 }  // namespace
 
 // Collects the messages of a call; then `whole` is told, on the thread that read the last one.
@@ -79,9 +85,7 @@ class WorkflowService::PartsReactor final : public grpc::ServerReadReactor<Reque
 
 grpc::ServerReadReactor<v1::RunWorkflowRequest>* WorkflowService::Run(Context* context, v1::RunWorkflowResponse* response) {
   return new PartsReactor<v1::RunWorkflowRequest>(this, context, [this, response, owner = OwnerBy(*context)](auto intake, const Done& done) {
-    for (v1::WorkflowNode& node : *intake->whole().mutable_workflow()->mutable_nodes()) {
-      if (!owner.empty()) node.mutable_task()->set_owner(owner);
-    }
+    SetOwner(owner, intake.get());
     if (!context_.pool.Post([this, intake, response, done] { runs_.Run(intake, response, done); })) done(PoolIsFull());
   });
 }
@@ -93,7 +97,8 @@ grpc::ServerReadReactor<v1::AddToWorkflowRequest>* WorkflowService::Add(Context*
 }
 
 grpc::ServerReadReactor<v1::PlanWorkflowRequest>* WorkflowService::Plan(Context* context, v1::PlanWorkflowResponse* response) {
-  return new PartsReactor<v1::PlanWorkflowRequest>(this, context, [this, response](auto intake, const Done& done) {
+  return new PartsReactor<v1::PlanWorkflowRequest>(this, context, [this, response, owner = OwnerBy(*context)](auto intake, const Done& done) {
+    SetOwner(owner, intake.get());
     if (!context_.pool.Post([this, intake, response, done] { done(runs_.Plan(intake.get(), response)); })) done(PoolIsFull());
   });
 }

@@ -80,7 +80,7 @@ class Tls(unittest.TestCase):
         none = {"MUSTER_TLS_CERTIFICATE": "", "MUSTER_TLS_KEY": ""}
         stranger = self.other.variables("admin", "eve")
         self.refused({**none, "MUSTER_TLS_CA": ""}, "ps", "--retry-for", "1s")
-        self.assertIn("not allowed: who calls?", self.refused(none, "ps", "--retry-for", "1s"))
+        self.assertIn("asks who calls: name your certificate", self.refused(none, "ps", "--retry-for", "1s"))
         self.assertIn("the TLS handshake failed", self.refused(stranger, "ps", "--retry-for", "1s"))
         self.refused({**stranger, "MUSTER_TLS_CA": self.cluster.mine["MUSTER_TLS_CA"]}, "ps", "--retry-for", "1s")
         expired = self.pki.variables("admin", "old", "--valid", "1s")

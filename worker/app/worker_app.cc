@@ -72,6 +72,10 @@ class WorkerAppImpl final : public WorkerApp {
 
   absl::Status Bring() {
     const WorkerConfig& config = options_.config;
+    if (const std::string key = KeyOfAuthority(config); !key.empty()) {
+      MUSTER_LOG(kWarning, "the authority's key is on a worker: a command that reads it can be anyone; carry over the worker's three files alone",
+                 {{"key", key}});
+    }
     MUSTER_ASSIGN_OR_RETURN(tls_, rpc::TlsSource::Open(config.tls, security::Role::kWorker));
     execution::HostConfig host_config = MakeHostConfig(config);
     host_config.metrics = &metrics_;

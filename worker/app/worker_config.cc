@@ -137,6 +137,7 @@ void AddIsolation(const WorkerConfig& config, execution::ExecutorConfig* executo
   const IsolationConfig& isolation = config.isolation;
   std::vector<std::string> hidden = isolation.hide;
   if (!config.tls.key.empty()) hidden.push_back(std::filesystem::absolute(config.tls.key).string());
+  if (const std::string key = KeyOfAuthority(config); !key.empty()) hidden.push_back(key);
   const std::pair<const char*, std::string> settings[] = {
       {"isolation_minimum", isolation.minimum},
       {"user", isolation.user},
@@ -319,6 +320,13 @@ execution::HostConfig MakeHostConfig(const WorkerConfig& config) {
     host.executors.push_back(std::move(executor));
   }
   return host;
+}
+
+std::string KeyOfAuthority(const WorkerConfig& config) {
+  if (config.tls.ca.empty()) return "";
+  const std::filesystem::path key = std::filesystem::absolute(config.tls.ca).parent_path() / "ca.key";
+  std::error_code none;
+  return std::filesystem::exists(key, none) ? key.string() : "";
 }
 
 std::string AdvertisedAddress(const WorkerConfig& config, const std::string& listening) {

@@ -78,6 +78,9 @@ std::string ShippedPluginDir();
 WorkerOffer FixedOffer(const WorkerConfig& config);  // without executors
 execution::HostConfig MakeHostConfig(const WorkerConfig& config);
 
+// The authority's own key, where `muster pki` keeps it, beside its certificate; empty: it is not there, as it should be.
+std::string KeyOfAuthority(const WorkerConfig& config);
+
 // host:port for the master to dial, from where the server really listens.
 std::string AdvertisedAddress(const WorkerConfig& config, const std::string& listening);
 

@@ -96,7 +96,12 @@ absl::Status WorkerService::CheckDirect(const grpc::CallbackServerContext& conte
   if (request.task().lossless_output()) {
     return RefuseField("NOT_HERE", "task.lossless_output", "is always so for a direct execution; leave it out");
   }
-  if (const std::string why = WhyForbidden(request.task(), options_.here); !why.empty()) {
+  if (executor != "command" && (request.task().isolation() > v1::ISOLATION_PLAIN || request.task().no_network())) {
+    return RefuseField("BAD_ISOLATION", "task.isolation", "is of the executor command alone");
+  }
+  v1::TaskSpec owned = request.task();
+  if (const std::string by = rpc::CallerOf(context).Text(); !by.empty()) owned.set_owner(by);
+  if (const std::string why = WhyForbidden(owned, options_.here); !why.empty()) {
     return Refuse(absl::StatusCode::kPermissionDenied, "POLICY_DENIED", why);
   }
   return options_.check_executor(executor);
