@@ -27,7 +27,14 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// A tier is the command executor's to offer: labels and other plugins say what they like.
+bool OffersTier(const WorkerOffer& offer, const std::string& tier) {
+  const ExecutorOffer* const command = FindExecutor(offer, "command");
+  return command != nullptr && command->healthy && Contains(command->capabilities, tier);
+}
+
 bool HasNeed(const WorkerOffer& offer, const Need& need) {
+  if (!need.has_value && !TierOf(need.name).empty()) return OffersTier(offer, need.name);
   for (const auto& label : offer.labels) {
     if (label.first == need.name && (!need.has_value || label.second == need.value)) return true;
   }

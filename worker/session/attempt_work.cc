@@ -87,7 +87,7 @@ Template MakeTemplate(const v1::TaskSpec& spec) {
   work.request.executor = spec.executor().empty() ? kCommand : spec.executor();
   work.request.memory_limit_bytes = spec.requirements().memory_bytes();
   work.request.cpu_limit_millis = Millis(spec.requirements().cpu());
-  work.request.isolation = Tier(spec.isolation());
+  work.request.isolation = spec.no_network() ? plugin::Isolation::kStrict : Tier(spec.isolation());
   work.request.no_network = spec.no_network();
   work.request.command = MakeCommand(spec.command());
   work.request.arguments.assign(spec.arguments().begin(), spec.arguments().end());

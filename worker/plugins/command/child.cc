@@ -1,5 +1,6 @@
 #include "worker/plugins/command/child.h"
 
+#include <linux/keyctl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -107,6 +108,7 @@ MUSTER_CHILD_CODE bool SetLimits(const ChildPlan& plan) {
 // The system calls themselves: those of the C library would change the other threads of the parent, too.
 MUSTER_CHILD_CODE bool BecomeUser(const ChildPlan& plan) {
   if (plan.uid < 0) return true;
+  syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);  // none of the worker's keys; where there are none it fails
   return syscall(SYS_setgroups, 0, nullptr) == 0 && syscall(SYS_setresgid, plan.gid, plan.gid, plan.gid) == 0 &&
          syscall(SYS_setresuid, plan.uid, plan.uid, plan.uid) == 0;
 }

@@ -123,8 +123,11 @@ void LetGoOfStreams() {
   if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
   const int number = WTERMSIG(status);
   signal(number, SIG_DFL);
-  SetSignals(SIG_UNBLOCK);
   kill(getpid(), number);
+  sigset_t this_one;  // alone: another that is pending would be told in its place
+  sigemptyset(&this_one);
+  sigaddset(&this_one, number);
+  sigprocmask(SIG_UNBLOCK, &this_one, nullptr);
   _exit(kSignalBase + number);
 }
 

@@ -28,7 +28,7 @@ int Detach(const std::string& path) {
 }
 
 bool Place(int detached, const std::string& path) {
-  const bool placed = syscall(SYS_move_mount, detached, "", AT_FDCWD, path.c_str(), MOVE_MOUNT_F_EMPTY_PATH) == 0;
+  const bool placed = syscall(SYS_move_mount, detached, "", AT_FDCWD, path.c_str(), MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) == 0;
   const int error = errno;
   close(detached);
   errno = error;
