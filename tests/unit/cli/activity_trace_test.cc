@@ -51,7 +51,7 @@ TEST(ReadActivityTraceTest, WhatNeverStartedOrNeverEndedIsLeftOut) {
 
 TEST(ReadActivityTraceTest, ALineThatIsNoRecordIsNamed) {
   const std::string no_time = R"({"commit":"1","task_accepted":{"task_id":"5","count":"1"}})" "\n";
-  for (const std::string line : {no_time, std::string("{\n"), std::string("[]\n"), At(1, R"("task_accepted":{"task_id":"U","count":"1"})"),
+  for (const std::string& line : {no_time, std::string("{\n"), std::string("[]\n"), At(1, R"("task_accepted":{"task_id":"U","count":"1"})"),
                                  At(1, R"("task_accepted":{"task_id":"5","count":"90000000000"})")}) {
     const auto trace = ReadActivityTrace(kJoins + line);
     ASSERT_FALSE(trace.ok()) << line;

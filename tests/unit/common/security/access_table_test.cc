@@ -60,7 +60,8 @@ TEST(AccessTable, NoRowIsForAMethodThatIsGoneAndNoneIsThereTwice) {
   std::set<std::string_view> seen;
   for (const AccessRow& row : MethodRows()) {
     EXPECT_TRUE(seen.insert(row.what).second) << row.what;
-    if (absl::StartsWith(std::string(row.what), "/muster.")) EXPECT_TRUE(methods.contains(std::string(row.what))) << row.what;
+    const bool is_ours = absl::StartsWith(std::string(row.what), "/muster.");
+    EXPECT_TRUE(!is_ours || methods.contains(std::string(row.what))) << row.what;
     EXPECT_NE(row.need, Need::kNothing) << row.what << ": no gRPC method is for those who do not say who they are";
   }
 }

@@ -31,7 +31,7 @@ TEST(ParseSelector, ATaskOfABatch) {
 }
 
 TEST(ParseSelector, WhatIsNoSelectorIsRefusedWithTheWord) {
-  for (const std::string bad : {std::string(), std::string("a b"), std::string("4F/"), std::string("4F/0"),
+  for (const std::string& bad : {std::string(), std::string("a b"), std::string("4F/"), std::string("4F/0"),
                                 std::string("4F/x"), std::string("4F/99999999999999999999"), std::string("id:u!"),
                                 std::string("id:"), std::string("a\nb"), std::string("a\0b", 3), std::string(200, 'x'),
                                 std::string("../x")}) {
