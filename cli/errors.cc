@@ -101,6 +101,9 @@ std::string ErrorLine(const absl::Status& status, std::string_view master) {
       }
       return absl::StrCat(MessageOf(status), Bracketed(reason), "; try again in a moment");
     case absl::StatusCode::kResourceExhausted: {
+      if (reason.empty() && absl::StrContains(status.message(), "larger than max")) {  // gRPC's own words
+        return "refused: a part of the call is larger than the master takes in one message (message.max); pass large data in files, or raise it there";
+      }
       const std::optional<absl::Duration> delay = RetryAfterOf(status);
       return absl::StrCat("refused: ", MessageOf(status), Bracketed(reason),
                           delay ? absl::StrCat("; try again in ", DurationText(*delay)) : "");

@@ -64,7 +64,8 @@ bool Ballast::Make() {
   const int file = open(path_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, kMode);
   if (file < 0) return false;
   const bool made = ftruncate(file, config_.bytes) == 0 && posix_fallocate(file, 0, config_.bytes) == 0;
-  if (!made) (void)ftruncate(file, 0);
+  const bool emptied = made || ftruncate(file, 0) == 0;  // what cannot be let go of is found full again
+  (void)emptied;
   close(file);
   held_ = made;
   return made;

@@ -33,6 +33,8 @@ TEST(Errors, UnreachableSaysWhereWhyAndWhatNext) {
 TEST(Errors, ARefusalShowsItsStableReasonAndItsDelay) {
   EXPECT_EQ(ErrorLine(Refuse(absl::StatusCode::kInvalidArgument, "ARGUMENT_HAS_NUL", "argv[1] has a NUL byte"), "m"),
             "refused: argv[1] has a NUL byte [ARGUMENT_HAS_NUL]");
+  EXPECT_EQ(ErrorLine(absl::ResourceExhaustedError("Received message larger than max (5242880 vs. 4194304)"), "m"),
+            "refused: a part of the call is larger than the master takes in one message (message.max); pass large data in files, or raise it there");
   EXPECT_EQ(ErrorLine(RefuseForNow("QUEUE_FULL", "the queue is full", absl::Seconds(3)), "m"),
             "refused: the queue is full [QUEUE_FULL]; try again in 3s");
 }
