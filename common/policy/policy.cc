@@ -46,6 +46,12 @@ struct Asked {
   std::string executor = task.executor().empty() ? "command" : task.executor();
   bool shell = task.command().shell() || task.command().has_script() || !task.validation().command().empty();
   std::string program;  // empty: none that a list could name
+
+  // For people.
+  std::string Named() const {
+    if (executor != "command" || task.command().argv_size() == 0) return "executor " + executor;
+    return program.empty() ? task.command().argv(0) + " (no absolute path, and no bare name)" : program;
+  }
 };
 
 bool Has(const Patterns& patterns, std::string_view text) {
@@ -140,7 +146,7 @@ Verdict Policy::Judge(const v1::TaskSpec& task) const {
     if (SpeaksOf(rule, asked)) return Decide(rule, asked);
   }
   return {false, "", absl::StrCat("no rule of the policy allows ", task.owner().empty() ? "anybody" : ToLine(task.owner(), kLongestShown), " to run ",
-                                  asked.shell ? "lines for a shell or scripts" : asked.program.empty() ? "this" : ToLine(asked.program, kLongestShown),
+                                  asked.shell ? "lines for a shell or scripts" : ToLine(asked.Named(), kLongestShown),
                                   " in queue ", ToLine(asked.queue, kLongestShown))};
 }
 

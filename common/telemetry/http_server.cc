@@ -139,6 +139,7 @@ class HttpServerImpl final : public HttpServer {
     // Without an origin and methods civetweb tells no page, before it asks us, that it may call.
     const char* options[] = {"listening_ports",    config_.listen.c_str(), "num_threads",       kThreads,
                              "request_timeout_ms", "1000",                 "enable_keep_alive", "no",
+                             "decode_url",         "no",  // no name here has to be written so, and a decoded one may end at a NUL
                              "connection_queue",   "64",                   "access_control_allow_origin", "",
                              "access_control_allow_methods", "",           nullptr};
     mg_callbacks callbacks{};
@@ -185,9 +186,6 @@ class HttpServerImpl final : public HttpServer {
   int Serve(mg_connection* connection) {
     const mg_request_info* request = mg_get_request_info(connection);
     const std::string path = request->local_uri == nullptr ? "" : request->local_uri;
-    // No name here has to be written so, and what is decoded may end at a NUL.
-    const bool is_encoded = request->request_uri == nullptr || std::strchr(request->request_uri, '%') != nullptr;
-    if (is_encoded) return NothingHere(connection, request->request_method);
     if (!IsRoute(path)) return NothingHere(connection, request->request_method);
     if (config_.drain && path == "/drain") return Drain(connection, request->request_method);
     if (config_.event && path.rfind(kEvents, 0) == 0) return Event(connection, path.substr(kEvents.size()));

@@ -66,7 +66,7 @@ TEST(PolicyTest, WhatNoRuleSpeaksOfIsRefused) {
   EXPECT_THAT(Reason(elsewhere), HasSubstr("in queue nights2"));
   v1::TaskSpec model = Task("submitter/ann", {});
   model.set_executor("model");
-  EXPECT_THAT(Reason(model), HasSubstr("to run this"));
+  EXPECT_THAT(Reason(model), HasSubstr("to run executor model"));
   EXPECT_FALSE(Policy::Parse("rules: []", "p")->Judge(Task("", {"true"})).allowed);
 }
 

@@ -19,10 +19,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/telemetry/http_server.h"
 #include "common/telemetry/log.h"
 #include "common/telemetry/metrics.h"
+#include "tests/support/sanitized.h"
 
 namespace muster::telemetry {
 namespace {
@@ -205,6 +207,23 @@ TEST_F(EventsOverHttp, TheBodyAndTheNameGoInAndTheReplyComesBack) {
   EXPECT_TRUE(absl::StrContains(answer, "Content-Type: application/json")) << answer;
   EXPECT_TRUE(absl::EndsWith(answer, "\r\n\r\n{\"push\": {\"id\": 7}}\n")) << answer;
   EXPECT_TRUE(absl::StartsWith(Post("content-type: Application/JSON ; charset=utf-8\r\n", "{}"), "HTTP/1.1 200"));
+}
+
+TEST_F(EventsOverHttp, ANameThatIsWrittenOtherwiseIsNotTakenForIt) {
+  Start([](const std::string& name, const std::string&) { return HttpReply{200, name, {}}; });
+  const std::string answer = Post(kJson, "{}", "/v1/events/push%00");
+  EXPECT_FALSE(absl::EndsWith(answer, "\r\n\r\npush\n")) << answer;
+  EXPECT_FALSE(absl::StartsWith(Post(kJson, "{}", "/v1/%65vents/push"), "HTTP/1.1 200"));
+}
+
+TEST_F(EventsOverHttp, ConnectionsThatSayNothingLeaveThreadsForTheHealthChecks) {
+  Start([](const std::string&, const std::string&) { return HttpReply(); });
+  std::vector<int> fds;
+  for (int i = 0; i < 60; ++i) fds.push_back(Connect(server_->address(), ""));
+  const absl::Time begin = absl::Now();
+  EXPECT_TRUE(absl::StartsWith(Get(server_->address(), "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"), "HTTP/1.1 200"));
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(kSanitized ? 20 : 5));
+  for (const int fd : fds) ::close(fd);
 }
 
 TEST_F(EventsOverHttp, ARefusalIsALineWithItsDelay) {
