@@ -104,13 +104,13 @@ TEST(FairWorkflowsTest, ANarrowOneBesideAWideOneOnTwoSlotsDoesNotWaitForItsWidth
 TEST(FairWorkflowsTest, OneThatCanRunHasAllSlotsBesideManyThatCannot) {
   WorkflowCrowd crowd({}, {8, 8}, 1);
   crowd.Apply(PauseQueue{.name = "shut"});
-  for (int i = 0; i < 60; ++i) {
-    SubmitWorkflow held = Fan(500);
+  for (int i = 0; i < (kSanitized ? 8 : 60); ++i) {
+    SubmitWorkflow held = Fan(kSanitized ? 50 : 500);
     for (NewNode& node : held.nodes) node.spec->queue = "shut";
     held.nodes[0].spec->queue = "default";  // what it fans out to is held up
     crowd.Submit(std::move(held));
   }
-  const size_t open = crowd.Submit(Fan(3000));
+  const size_t open = crowd.Submit(Fan(kSanitized ? 2000 : 3000));
   crowd.Run();
   ASSERT_EQ(crowd.flow(open).state, WorkflowState::kSucceeded);
   EXPECT_GE(absl::FDivDuration(crowd.busy(), crowd.flow(open).ended - crowd.flow(open).submitted) / 16, 0.98);
@@ -177,15 +177,16 @@ TEST(FairWorkflowsTest, WhatGoesBeforeItsSiblingsKeepsTheBoundOfItsWorkflow) {
 }
 
 TEST(FairWorkflowsTest, LookingForSiblingsEndsWhenAllWereLookedAt) {
+  constexpr int kFlows = kSanitized ? 3 : 20;
   WorkflowCrowd crowd({}, {4}, 1);
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < kFlows; ++i) {
     crowd.Submit(FourHundredBefore([](TaskSpec* spec) { spec->requirements.needs = {{"gpu", ""}}; }));
   }
   crowd.Run();
   const uint64_t before = crowd.turns();
   crowd.Apply(PauseQueue{.name = "elsewhere"});
   crowd.Run();
-  EXPECT_LE(crowd.turns() - before, 20 * 400 / WorkflowFill::kLooks + 3);
+  EXPECT_LE(crowd.turns() - before, kFlows * 400 / WorkflowFill::kLooks + 3);
 }
 
 void ExpectLimitsKept(uint64_t flows, uint64_t wide) {
